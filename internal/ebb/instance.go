@@ -1,0 +1,9 @@
+package ebb
+
+// States of an instance, in the order of its life.
+const (
+	InstanceStarting = "starting" // box or runtime coming up
+	InstanceIdle     = "idle"
+	InstanceBusy     = "busy"
+	InstanceStopping = "stopping" // leaves when its work is done
+)

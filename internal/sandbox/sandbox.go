@@ -1,0 +1,111 @@
+package sandbox
+
+import (
+	"context"
+	"net"
+	"os"
+	"time"
+)
+
+// Driver makes boxes. sandbox/linux and sandbox/process are the two.
+type Driver interface {
+	// Level tells how strong the isolation in force is.
+	Level() Level
+	// Sweep removes what an earlier ebb left behind in this data directory:
+	// processes, cgroups, mounts, directories. Called once, before Create.
+	Sweep(ctx context.Context) error
+	// Create makes a box in which nothing of the user's runs yet. Its listeners
+	// are open when Create returns.
+	Create(ctx context.Context, spec Spec) (Box, error)
+	// Close waits for boxes being torn down in the background and releases what
+	// the driver holds (tmp images, the parent cgroup).
+	Close() error
+}
+
+// Box is one isolated place to run one runtime process and its children.
+// All methods may be called from several goroutines.
+type Box interface {
+	// RuntimeAPI and Endpoint are listeners inside the box's own network: the
+	// Lambda Runtime API, and ebb's APIs for the function's own use.
+	RuntimeAPI() net.Listener
+	Endpoint() net.Listener
+	// Path translates an absolute path inside the box into the path that the
+	// process sees. They are equal except where there is no mount isolation.
+	Path(inside string) string
+	// Start runs the process. It is called once.
+	Start(ctx context.Context, p Process) error
+	// Conn is the framed socket, whose other end the process holds as file
+	// descriptor 3. nil if Process.Framed was false.
+	Conn() net.Conn
+	// Output is the read end of the pipe that is the process's standard output
+	// and standard error. It ends when every writer is gone.
+	Output() *os.File
+	// Done is closed when the process has ended; Exit says how.
+	Done() <-chan struct{}
+	Exit() Exit
+	// Usage reads what the box has used so far.
+	Usage() Usage
+	// Stop asks the process to end (SIGTERM), and kills all of the box after
+	// grace.
+	Stop(grace time.Duration)
+	// Destroy kills everything in the box at once and removes it. It returns
+	// when no process of the box is left; the rest is cleaned off the hot path.
+	// It may be called more than once.
+	Destroy()
+}
+
+// Spec is what a box must be before anything runs in it.
+type Spec struct {
+	ID     string  // unique while the node lives; [a-z0-9-], at most 40 bytes
+	Mounts []Mount // in order; later ones may cover earlier ones
+	Limits Limits
+}
+
+// Mount makes a file or directory of the host visible in the box.
+type Mount struct {
+	Source   string // absolute, on the host
+	Target   string // absolute, in the box
+	Writable bool   // read-only unless set
+}
+
+// Limits of a box. Zero means the driver's default, never "no limit".
+type Limits struct {
+	MemoryMB   int // memory and swap together
+	CPUWeight  int // relative, 1024 = one vCPU's worth; a share under contention, not a cap
+	PIDs       int // processes and threads
+	Files      int // open file descriptors per process
+	FileSizeMB int // largest file a process may write
+	TmpMB      int // size of the disk-backed /tmp
+	ShmMB      int // size of /dev/shm
+}
+
+// Process is what runs in a box.
+type Process struct {
+	Argv   []string // Argv[0] is an absolute path as Box.Path gives it
+	Env    []string // complete; nothing is inherited
+	Dir    string   // working directory as Box.Path gives it
+	Framed bool     // pass the framed socket as file descriptor 3
+}
+
+// Exit says how a process ended.
+type Exit struct {
+	Code   int    // exit status; -1 if ended by a signal
+	Signal string // for example "killed"; "" if it exited
+	OOM    bool   // the memory limit of the box was hit
+	Err    error  // it could not be started at all (for example no such file)
+}
+
+// Usage of a box since it was made.
+type Usage struct {
+	MemoryPeak int64         // bytes
+	Memory     int64         // bytes, now
+	CPU        time.Duration // user and system
+	PIDs       int
+}
+
+// Level is how strong an isolation is, for doctor, start-up and the console.
+type Level struct {
+	Name    string   // "linux" or "process"
+	Summary string   // one line for people
+	Missing []string // what the host lacks, each with what follows from it
+}
