@@ -1,0 +1,136 @@
+# ebb: everything a contributor runs. "make" alone lists the targets.
+#
+# Settings a caller may override:
+#   VERSION    what "ebb version" says          (from git)
+#   DATA       data directory of "make run"     (build/data)
+#   FUZZTIME   time for each fuzz target        (30s)
+#   SOAK       invocations of "make soak"       (200000)
+#   TESTTIME   cap on the whole of "make test"  (20m)
+
+SHELL       := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+
+VERSION  ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
+DATA     ?= build/data
+FUZZTIME ?= 30s
+SOAK     ?= 200000
+TESTTIME ?= 20m
+
+PKG     := github.com/ebb-faas/ebb
+LDFLAGS := -s -w -X main.version=$(VERSION)
+INIT    := internal/sandbox/linux/initbin/ebb-init
+VENV    := $(CURDIR)/build/venv
+TOOLS   := $(CURDIR)/build/tools
+
+# macOS has no timeout(1); coreutils there call it gtimeout.
+CAP := $(shell command -v timeout || command -v gtimeout)
+CAP := $(if $(CAP),$(CAP) -k 30s $(TESTTIME))
+
+# What the tests that run the real thing look for. Each falls back to what is
+# on PATH, so that a plain "go test ./..." works too.
+export EBB_BIN    := $(CURDIR)/bin/ebb
+export EBB_PYTHON := $(VENV)/bin/python
+export EBB_AWS    := $(VENV)/bin/aws
+
+# As root on Linux the boxes must really be isolated: a test that would quietly
+# fall back to plain processes has to fail instead.
+ifeq ($(shell uname -s)-$(shell id -u),Linux-0)
+export EBB_REQUIRE_SANDBOX ?= 1
+endif
+
+##@ Everyday
+
+.PHONY: help
+help: ## Show this list
+	@awk 'BEGIN {FS = ":.*## "} \
+	  /^##@ / {printf "\n%s\n", substr($$0, 5)} \
+	  /^[a-z0-9-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
+
+.PHONY: demo
+demo: deps build ## Start a platform in a temporary directory, run every example on real input, stop
+	go run ./examples/demo -ebb $(EBB_BIN)
+
+.PHONY: run
+run: build ## Serve in the foreground with its data in $(DATA), until Ctrl-C
+	$(EBB_BIN) serve --data $(DATA)
+
+.PHONY: build
+build: init-bin ## Build bin/ebb and what it embeds
+	@mkdir -p bin
+	CGO_ENABLED=0 go build -trimpath -ldflags '$(LDFLAGS)' -o bin/ebb ./cmd/ebb
+
+# PID 1 of a box. It is embedded into ebb, so it is built first; and it is
+# static and stripped because every start of a box pays for its size.
+.PHONY: init-bin
+init-bin: ## Build only ebb-init, the PID 1 of a box
+	@mkdir -p $(dir $(INIT))
+	CGO_ENABLED=0 GOOS=linux go build -trimpath -ldflags '-s -w' -o $(INIT) ./cmd/ebb-init
+
+.PHONY: deps
+deps: ## Install what the host lacks for tests and demo (apt; a Python venv in build/)
+	@scripts/deps.sh $(VENV)
+
+.PHONY: clean
+clean: ## Remove everything that was built here
+	rm -rf bin build $(INIT)
+
+##@ Checks
+
+.PHONY: test
+test: deps build vet ## Everything from a fresh clone: dependencies, build, vet, all tests with -race
+	$(CAP) go test -race -timeout 15m ./...
+
+.PHONY: vet
+vet:
+	go vet ./...
+
+.PHONY: race
+race: build ## All tests again and again with -race and random order (COUNT=3), to catch flakes
+	go test -race -shuffle=on -count=$${COUNT:-3} -timeout 60m ./...
+
+.PHONY: lint
+lint: tools ## golangci-lint and staticcheck, as pinned in tools/go.mod
+	nice $(TOOLS)/golangci-lint run ./...
+	nice $(TOOLS)/staticcheck ./...
+
+.PHONY: generate
+generate: deps ## Regenerate the committed Go that comes from the public service models
+	PATH="$(VENV)/bin:$$PATH" go generate ./...
+
+.PHONY: verify
+verify: generate ## Fail if generated code, formatting or module files are not as committed
+	@test -z "$$(gofmt -l $$(git ls-files '*.go'))" || { echo "gofmt these files:"; gofmt -l $$(git ls-files '*.go'); exit 1; }
+	go mod verify
+	git diff --exit-code
+	@test -z "$$(git status --porcelain --untracked-files=normal)" || { git status --short; echo "generation left files that are not committed"; exit 1; }
+
+.PHONY: e2e
+e2e: deps build ## Only the tests that drive the real binary with real clients
+	go test -race -count=1 -timeout 15m ./test/e2e/...
+
+.PHONY: fault
+fault: deps build ## Kill, partition and fill things up while it works
+	go test -race -count=1 -timeout 30m ./test/fault/...
+
+.PHONY: fuzz
+fuzz: ## Every fuzz target for FUZZTIME each
+	@scripts/fuzz.sh $(FUZZTIME)
+
+.PHONY: soak
+soak: deps build ## SOAK invocations; no error and no leak of any kind allowed
+	EBB_SOAK=$(SOAK) go test -count=1 -timeout 120m -run Soak -v ./test/...
+
+.PHONY: bench
+bench: deps build ## Measure against the bare front and plain echo servers; prints a table, writes JSON
+	go run ./test/bench -ebb $(EBB_BIN) -o build/bench.json
+
+##@ Tools
+
+# The tools are rebuilt when a pin moves.
+.PHONY: tools
+tools: $(TOOLS)/.stamp ## Build the pinned linters and benchstat into build/tools
+$(TOOLS)/.stamp: tools/go.mod tools/go.sum
+	@mkdir -p $(TOOLS)
+	GOBIN=$(TOOLS) go -C tools install tool
+	@touch $@

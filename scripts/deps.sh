@@ -1,0 +1,96 @@
+#!/bin/bash
+# Installs what tests and demo need and this host lacks.
+#
+#   scripts/deps.sh VENV
+#
+# VENV is where a Python environment with the pinned AWS SDK and command line is
+# made; the end-to-end tests drive ebb with them. Nothing is touched when all is
+# there already, so this is cheap to run before every build.
+#
+# EBB_NO_APT=1 forbids apt-get: what is missing is named instead.
+set -euo pipefail
+
+venv=${1:?usage: deps.sh VENV}
+here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+want=$here/requirements.txt
+
+have() { command -v "$1" >/dev/null 2>&1; }
+
+check_go() {
+  local need got
+  need=$(awk '$1 == "go" {print $2}' "$here/../go.mod")
+  if ! have go; then
+    echo "deps: Go is missing: install Go $need or newer (https://go.dev/dl/) and put its bin folder on PATH" >&2
+    exit 1
+  fi
+  got=$(GOTOOLCHAIN=local go env GOVERSION)
+  got=${got#go}
+  if [ "$(printf '%s\n%s\n' "$need" "$got" | sort -V | head -1)" != "$need" ] \
+      && [ "$(go env GOTOOLCHAIN)" = local ]; then
+    echo "deps: this is Go $got, ebb needs $need or newer (https://go.dev/dl/)" >&2
+    exit 1
+  fi
+}
+
+# Debian packages for what is missing, one per line.
+missing() {
+  have gcc || echo gcc libc6-dev          # go test -race links with it
+  have git || echo git
+  have timeout || echo coreutils
+  have python3 || echo python3
+  python3 -c 'import venv, ensurepip' 2>/dev/null || echo python3-venv
+  have node || have nodejs || echo nodejs
+  # The tools of e2fsprogs live in sbin, which is not on everyone's PATH.
+  PATH="$PATH:/usr/sbin:/sbin" have mkfs.ext4 || echo e2fsprogs
+}
+
+install_packages() {
+  local packages=("$@") sudo=""
+  if [ "${EBB_NO_APT:-}" = 1 ] || ! have apt-get; then
+    explain "${packages[@]}"
+    exit 1
+  fi
+  if [ "$(id -u)" != 0 ]; then
+    if ! have sudo || ! sudo -n true 2>/dev/null; then
+      echo "deps: missing: ${packages[*]}" >&2
+      echo "deps: run this, then make again:  sudo apt-get install ${packages[*]}" >&2
+      exit 1
+    fi
+    sudo="sudo -n"
+  fi
+  echo "deps: installing ${packages[*]}"
+  $sudo env DEBIAN_FRONTEND=noninteractive apt-get update -qq
+  $sudo env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${packages[@]}"
+}
+
+explain() {
+  cat >&2 <<TEXT
+deps: this host lacks: $*   (names of Debian packages)
+Install the like of them with your own package manager, then make again:
+  Fedora, RHEL   dnf install gcc git python3 nodejs e2fsprogs
+  openSUSE       zypper install gcc git python3 nodejs e2fsprogs
+  Alpine         apk add build-base bash coreutils git python3 nodejs e2fsprogs
+  Arch           pacman -S gcc git python nodejs e2fsprogs
+  macOS          xcode-select --install; brew install python node coreutils
+                 (boxes are plain processes there: see "ebb doctor")
+TEXT
+}
+
+make_venv() {
+  if [ -x "$venv/bin/aws" ] && cmp -s "$want" "$venv/.requirements"; then
+    return
+  fi
+  echo "deps: Python environment for the end-to-end tests in $venv"
+  rm -rf "$venv"
+  python3 -m venv "$venv"
+  "$venv/bin/pip" install --quiet --disable-pip-version-check -r "$want"
+  cp "$want" "$venv/.requirements"
+}
+
+check_go
+lacking=$(missing | tr ' ' '\n' | sort -u | tr '\n' ' ')
+if [ -n "${lacking// /}" ]; then
+  # shellcheck disable=SC2086 # one word per package
+  install_packages $lacking
+fi
+make_venv
