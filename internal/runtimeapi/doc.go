@@ -1,0 +1,31 @@
+// Package runtimeapi is what ebb and a process inside a box say to each other.
+//
+// It owns two conversations behind one interface, Session: the framed socket of
+// the managed runtimes (Framed; the frames are in docs/runtime-api.md) and the
+// Lambda Runtime API over HTTP for everybody else (HTTP). It knows no language.
+//
+// The walk enters at Session.Ready and Session.Invoke, called by pool, and
+// leaves at the Sink that Invoke was given. What the runtime says about a
+// request (log lines) leaves through Options.Log.
+//
+// Authority: a session is authoritative on which invocation the runtime works
+// on and on whether its answer has begun. Whether the process lives is the box's
+// knowledge: a session that is idle does not notice a death.
+//
+// Invariants:
+//
+//  1. A session has at most one invocation in flight; a second Invoke is an
+//     error, not a queue.
+//  2. An answer is accepted once, for the invocation in flight, and never after
+//     Invoke has returned.
+//  3. Nothing the other side sends makes the session allocate more than the
+//     limits in Options, block beyond the deadline, or panic.
+//  4. An error from Invoke ends the session: the bytes on the wire can no longer
+//     be trusted, and the caller must kill the instance. A failed function is an
+//     Outcome, never an error.
+//  5. When Invoke returns, the sink is not called again.
+//
+// A crash of ebb closes the socket and the listener; bootstraps end when they
+// see it, and the box ends anyway. A crash of the process ends the conversation:
+// Ready or Invoke returns an error that wraps io.EOF or the socket's own error.
+package runtimeapi

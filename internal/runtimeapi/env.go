@@ -1,0 +1,110 @@
+package runtimeapi
+
+import (
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/ebb-faas/ebb/internal/ebb"
+)
+
+// Paths of a box, as Lambda has them. They go through the box's own translation
+// before a process sees them.
+const (
+	TaskRoot   = "/var/task"
+	RuntimeDir = "/var/runtime"
+)
+
+// EnvOptions is what a function's environment holds besides its version's own
+// variables. Empty fields leave the variable out, unless a default is named.
+type EnvOptions struct {
+	Region          string
+	RuntimeAPI      string // host:port of the Lambda Runtime API; "" on the framed socket
+	Endpoint        string // URL of ebb's own APIs inside the box
+	AccessKeyID     string
+	SecretAccessKey string
+	SessionToken    string
+	LogStream       string
+	TaskRoot        string   // default TaskRoot
+	RuntimeDir      string   // default RuntimeDir
+	InitType        string   // default on-demand
+	Runtime         []string // KEY=VALUE of the runtime (runtimes.Runtime.Env): PATH and its like
+}
+
+// reserved are the variables that describe the platform; a function cannot set
+// them. Those that a function may set in Lambda (PATH, TZ, LANG and others) are
+// not among them.
+var reserved = []string{
+	"_HANDLER", "_X_AMZN_TRACE_ID", "AWS_DEFAULT_REGION", "AWS_REGION", "AWS_EXECUTION_ENV",
+	"AWS_LAMBDA_FUNCTION_NAME", "AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "AWS_LAMBDA_FUNCTION_VERSION",
+	"AWS_LAMBDA_INITIALIZATION_TYPE", "AWS_LAMBDA_LOG_GROUP_NAME", "AWS_LAMBDA_LOG_STREAM_NAME",
+	"AWS_ACCESS_KEY", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN",
+	"AWS_LAMBDA_RUNTIME_API", "AWS_LAMBDA_MAX_CONCURRENCY", "LAMBDA_TASK_ROOT", "LAMBDA_RUNTIME_DIR",
+	"AWS_ENDPOINT_URL",
+}
+
+// Reserved reports whether name is a variable that only the platform sets.
+func Reserved(name string) bool { return slices.Contains(reserved, name) }
+
+// Env builds the complete environment of a version's instance: the defaults,
+// then the version's own variables, then the reserved ones.
+func Env(v *ebb.Version, o EnvOptions) map[string]string {
+	env := map[string]string{
+		"TZ":   ":UTC",
+		"LANG": "C.UTF-8",
+		"PATH": "/usr/local/bin:/usr/bin:/bin:/opt/bin",
+	}
+	taskRoot, runtimeDir := orDefault(o.TaskRoot, TaskRoot), orDefault(o.RuntimeDir, RuntimeDir)
+	env["LD_LIBRARY_PATH"] = strings.Join([]string{
+		"/lib64", "/usr/lib64", runtimeDir, runtimeDir + "/lib", taskRoot, taskRoot + "/lib", "/opt/lib"}, ":")
+	for _, kv := range o.Runtime {
+		if key, value, ok := strings.Cut(kv, "="); ok {
+			env[key] = value
+		}
+	}
+	maps.Copy(env, v.Env)
+	for _, name := range reserved {
+		delete(env, name)
+	}
+	set := func(key, value string) {
+		if value != "" {
+			env[key] = value
+		}
+	}
+	set("_HANDLER", v.Handler)
+	set("LAMBDA_TASK_ROOT", taskRoot)
+	set("LAMBDA_RUNTIME_DIR", runtimeDir)
+	set("AWS_LAMBDA_RUNTIME_API", o.RuntimeAPI)
+	set("AWS_LAMBDA_FUNCTION_NAME", v.Name)
+	set("AWS_LAMBDA_FUNCTION_VERSION", v.Qualifier())
+	set("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", strconv.Itoa(v.MemoryMB))
+	set("AWS_LAMBDA_LOG_GROUP_NAME", "/aws/lambda/"+v.Name)
+	set("AWS_LAMBDA_LOG_STREAM_NAME", o.LogStream)
+	set("AWS_EXECUTION_ENV", "AWS_Lambda_"+v.Runtime)
+	set("AWS_LAMBDA_INITIALIZATION_TYPE", orDefault(o.InitType, "on-demand"))
+	set("AWS_REGION", o.Region)
+	set("AWS_DEFAULT_REGION", o.Region)
+	set("AWS_ACCESS_KEY_ID", o.AccessKeyID)
+	set("AWS_SECRET_ACCESS_KEY", o.SecretAccessKey)
+	set("AWS_SESSION_TOKEN", o.SessionToken)
+	set("AWS_ENDPOINT_URL", o.Endpoint)
+	return env
+}
+
+// EnvList spells an environment as a process takes it: KEY=VALUE, sorted.
+func EnvList(env map[string]string) []string {
+	list := make([]string, 0, len(env))
+	for k, v := range env {
+		list = append(list, k+"="+v)
+	}
+	slices.Sort(list)
+	return list
+}
+
+func orDefault(s, def string) string {
+	if s == "" {
+		return def
+	}
+	return s
+}
