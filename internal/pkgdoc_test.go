@@ -1,0 +1,57 @@
+package internal_test
+
+import (
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+)
+
+// TestEveryPackageHasDoc: a package tells in doc.go what it owns and which
+// invariants it keeps, numbered, so that a review can name the one it breaks.
+func TestEveryPackageHasDoc(t *testing.T) {
+	numbered := regexp.MustCompile(`(?m)^\s+1\. `)
+	for _, p := range packages(t) {
+		path := rel(p.ImportPath)
+		if len(p.GoFiles) == 0 || !needsDoc(path) {
+			continue
+		}
+		file := filepath.Join(p.Dir, "doc.go")
+		parsed, err := parser.ParseFile(token.NewFileSet(), file, nil, parser.ParseComments|parser.PackageClauseOnly)
+		if os.IsNotExist(err) {
+			t.Errorf("%s has no doc.go", path)
+			continue
+		}
+		if err != nil {
+			t.Errorf("%s: %v", path, err)
+			continue
+		}
+		doc := packageComment(parsed)
+		switch {
+		case doc == "":
+			t.Errorf("%s: doc.go has no package comment", path)
+		case !strings.Contains(doc, "Invariants"):
+			t.Errorf("%s: doc.go says nothing under 'Invariants'", path)
+		case !numbered.MatchString(doc):
+			t.Errorf("%s: the invariants in doc.go are not numbered", path)
+		}
+	}
+}
+
+// needsDoc leaves out programs that only people run: examples and the tests'
+// own packages explain themselves in README files and comments.
+func needsDoc(path string) bool {
+	top, _, _ := strings.Cut(path, "/")
+	return top != "examples" && top != "test" && path != "internal"
+}
+
+func packageComment(f *ast.File) string {
+	if f.Doc == nil {
+		return ""
+	}
+	return f.Doc.Text()
+}
