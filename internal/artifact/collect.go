@@ -1,0 +1,79 @@
+package artifact
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"strings"
+	"time"
+
+	"github.com/ebb-faas/ebb/internal/ebb"
+)
+
+// Collect removes packages that are not in keep and were last Put longer than
+// olderThan ago, zip and tree, and reports how many went. What cannot be
+// removed is left for the next time and told in err.
+func (s *Store) Collect(ctx context.Context, keep map[ebb.Digest]bool, olderThan time.Duration) (removed int, err error) {
+	before := time.Now().Add(-olderThan)
+	found := make(map[ebb.Digest]bool)
+	for _, sub := range []string{packagesDir, unpackedDir} {
+		names, err := s.names(sub)
+		if err != nil {
+			return 0, err
+		}
+		for _, name := range names {
+			if d := ebb.Digest(strings.TrimSuffix(name, zipExt)); d.Valid() && !keep[d] {
+				found[d] = true
+			}
+		}
+	}
+	var errs []error
+	for d := range found {
+		if ctx.Err() != nil {
+			errs = append(errs, ctx.Err())
+			break
+		}
+		gone, err := s.collectOne(ctx, d, before)
+		if err != nil {
+			errs = append(errs, fmt.Errorf("collect %s: %w", d, err))
+		}
+		if gone {
+			removed++
+		}
+	}
+	return removed, errors.Join(errs...)
+}
+
+// collectOne removes one package unless it was Put since before. The age is
+// read under the digest's lock, so a Put that found the content here has either
+// renewed it already or will store it again.
+func (s *Store) collectOne(ctx context.Context, d ebb.Digest, before time.Time) (bool, error) {
+	unlock, err := s.lock(ctx, d)
+	if err != nil {
+		return false, err
+	}
+	defer unlock()
+	fi, err := s.root.Lstat(zipPath(d))
+	switch {
+	case errors.Is(err, fs.ErrNotExist): // a tree whose zip is gone is of no use
+	case err != nil:
+		return false, err
+	case fi.ModTime().After(before):
+		return false, nil
+	default:
+		if err := s.root.Remove(zipPath(d)); err != nil {
+			return false, err
+		}
+		s.stored.Add(-fi.Size())
+	}
+	if !s.exists(treePath(d)) {
+		return true, nil
+	}
+	// Renamed first: a crash half-way must not leave a tree that looks whole.
+	tmp := unpackedDir + "/" + tmpName()
+	if err := s.root.Rename(treePath(d), tmp); err != nil {
+		return true, err
+	}
+	return true, s.removeTree(tmp)
+}

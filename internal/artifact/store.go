@@ -1,0 +1,211 @@
+package artifact
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"sync/atomic"
+
+	"golang.org/x/sync/semaphore"
+
+	"github.com/ebb-faas/ebb/internal/ebb"
+)
+
+// Defaults of Config, which are AWS Lambda's limits where it has one.
+const (
+	DefaultMaxZipped   = 50 << 20  // bytes
+	DefaultMaxUnpacked = 250 << 20 // bytes
+	DefaultMaxFiles    = 100_000
+)
+
+const (
+	packagesDir = "packages"
+	unpackedDir = "unpacked"
+	zipExt      = ".zip"
+	tmpPrefix   = ".tmp-"
+
+	// unpackers bounds how many packages are unpacked at once: each may hold a
+	// large directory listing in memory and all compete for the same disk.
+	unpackers = 4
+)
+
+// Config says where packages live and how large they may be. Zero values mean
+// the defaults above.
+type Config struct {
+	Dir         string // created if missing
+	MaxZipped   int64  // bytes of one zip
+	MaxUnpacked int64  // bytes of all files of one package
+	MaxFiles    int    // files, links and directories of one package
+	MaxStored   int64  // bytes of all zips together; 0 = no limit
+}
+
+// Validate reports the first field that makes no sense.
+func (c Config) Validate() error {
+	switch {
+	case c.Dir == "":
+		return ebb.Errorf(ebb.Invalid, ebb.TypeConfigInvalid, "Dir: must not be empty")
+	case c.MaxZipped < 0, c.MaxUnpacked < 0, c.MaxFiles < 0, c.MaxStored < 0:
+		return ebb.Errorf(ebb.Invalid, ebb.TypeConfigInvalid,
+			"MaxZipped, MaxUnpacked, MaxFiles, MaxStored: must not be negative")
+	}
+	return nil
+}
+
+func (c Config) withDefaults() Config {
+	if c.MaxZipped == 0 {
+		c.MaxZipped = DefaultMaxZipped
+	}
+	if c.MaxUnpacked == 0 {
+		c.MaxUnpacked = DefaultMaxUnpacked
+	}
+	if c.MaxFiles == 0 {
+		c.MaxFiles = DefaultMaxFiles
+	}
+	return c
+}
+
+// Store is a directory of packages. Its methods may be called concurrently.
+// One process may have a directory open at a time; whoever opens the data
+// directory sees to that.
+type Store struct {
+	cfg    Config
+	dir    string // absolute
+	root   *os.Root
+	slots  *semaphore.Weighted
+	stored atomic.Int64 // bytes of all zips
+
+	mu    sync.Mutex
+	locks map[ebb.Digest]*digestLock
+}
+
+// Open prepares cfg.Dir and removes what a crash left half-written.
+func Open(cfg Config) (*Store, error) {
+	if err := cfg.Validate(); err != nil {
+		return nil, err
+	}
+	cfg = cfg.withDefaults()
+	dir, err := filepath.Abs(cfg.Dir)
+	if err != nil {
+		return nil, fmt.Errorf("artifact directory: %w", err)
+	}
+	for _, sub := range []string{packagesDir, unpackedDir} {
+		if err := os.MkdirAll(filepath.Join(dir, sub), 0o755); err != nil {
+			return nil, storageFault("open", err)
+		}
+	}
+	root, err := os.OpenRoot(dir)
+	if err != nil {
+		return nil, fmt.Errorf("artifact directory: %w", err)
+	}
+	s := &Store{
+		cfg: cfg, dir: dir, root: root,
+		slots: semaphore.NewWeighted(unpackers),
+		locks: make(map[ebb.Digest]*digestLock),
+	}
+	if err := s.recover(); err != nil {
+		return nil, errors.Join(err, root.Close())
+	}
+	return s, nil
+}
+
+// Close releases the directory. Trees and zips that were handed out stay valid.
+func (s *Store) Close() error { return s.root.Close() }
+
+// Stored is the size of all zips together, in bytes.
+func (s *Store) Stored() int64 { return s.stored.Load() }
+
+// recover removes temporary names and counts what is stored.
+func (s *Store) recover() error {
+	for _, sub := range []string{packagesDir, unpackedDir} {
+		names, err := s.names(sub)
+		if err != nil {
+			return err
+		}
+		for _, name := range names {
+			full := sub + "/" + name
+			if strings.HasPrefix(name, tmpPrefix) {
+				if err := s.removeTree(full); err != nil {
+					return fmt.Errorf("remove left-over %s: %w", full, err)
+				}
+				continue
+			}
+			if sub != packagesDir {
+				continue
+			}
+			if fi, err := s.root.Lstat(full); err == nil {
+				s.stored.Add(fi.Size())
+			}
+		}
+	}
+	return nil
+}
+
+// Zip opens the package as it was uploaded. The caller closes it. The size is
+// in bytes.
+func (s *Store) Zip(_ context.Context, d ebb.Digest) (io.ReadCloser, int64, error) {
+	if !d.Valid() {
+		return nil, 0, notStored(d)
+	}
+	f, err := s.root.Open(zipPath(d))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, 0, notStored(d)
+	}
+	if err != nil {
+		return nil, 0, fmt.Errorf("open package: %w", err)
+	}
+	fi, err := f.Stat()
+	if err != nil {
+		return nil, 0, errors.Join(err, f.Close())
+	}
+	return f, fi.Size(), nil
+}
+
+// Dir returns the absolute path of the package's unpacked tree, unpacking it
+// again if only the zip is there. Callers of one digest share one unpacking.
+func (s *Store) Dir(ctx context.Context, d ebb.Digest) (string, error) {
+	if !d.Valid() {
+		return "", notStored(d)
+	}
+	path := filepath.Join(s.dir, unpackedDir, string(d))
+	if s.exists(treePath(d)) {
+		return path, nil
+	}
+	unlock, err := s.lock(ctx, d)
+	if err != nil {
+		return "", err
+	}
+	defer unlock()
+	if s.exists(treePath(d)) {
+		return path, nil
+	}
+	if err := s.unpackStored(ctx, d); err != nil {
+		return "", err
+	}
+	return path, nil
+}
+
+func zipPath(d ebb.Digest) string  { return packagesDir + "/" + string(d) + zipExt }
+func treePath(d ebb.Digest) string { return unpackedDir + "/" + string(d) }
+
+func (s *Store) exists(name string) bool {
+	_, err := s.root.Lstat(name)
+	return err == nil
+}
+
+func (s *Store) names(dir string) ([]string, error) {
+	f, err := s.root.Open(dir)
+	if err != nil {
+		return nil, fmt.Errorf("list %s: %w", dir, err)
+	}
+	names, err := f.Readdirnames(-1)
+	if err = errors.Join(err, f.Close()); err != nil {
+		return nil, fmt.Errorf("list %s: %w", dir, err)
+	}
+	return names, nil
+}
