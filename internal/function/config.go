@@ -1,0 +1,75 @@
+package function
+
+import (
+	"runtime"
+	"time"
+
+	"github.com/ebb-faas/ebb/internal/ebb"
+)
+
+// Config holds what is the same for all functions of a platform.
+// The zero value of every field means its default.
+type Config struct {
+	Region       string // stands in ARNs; default us-east-1
+	Architecture string // of the host, as the Lambda API spells it; default from the binary
+	// MaxTimeoutS is the longest timeout a function may ask for, in seconds.
+	// Default 900, at most 86400.
+	MaxTimeoutS int
+	// CodeStorageMB is how much the packages of one service may take together,
+	// zipped, each counted once. Default 76800 (75 GB).
+	CodeStorageMB int64
+	// Now is the wall clock. Default time.Now.
+	Now func() time.Time
+}
+
+// Limits of a function's settings, as the Lambda API has them.
+const (
+	MinMemoryMB, MaxMemoryMB, DefaultMemoryMB = 128, 10240, 128
+	MinTmpMB, MaxTmpMB, DefaultTmpMB          = 512, 10240, 512
+	DefaultTimeoutS                           = 3
+	DefaultMaxTimeoutS                        = 900
+	CeilingTimeoutS                           = 86400
+	MaxEnvBytes                               = 4096 // names and values together
+	MaxDescription                            = 256  // characters
+	MaxHandler                                = 128  // bytes
+	MaxTags                                   = 50
+	MaxPage                                   = 50 // items in one answer of a list
+)
+
+// Validate says what is wrong, naming the field.
+func (c Config) Validate() error {
+	if c.MaxTimeoutS < 0 || c.MaxTimeoutS > CeilingTimeoutS {
+		return ebb.Errorf(ebb.Invalid, ebb.TypeConfigInvalid,
+			"MaxTimeoutS: %d is not between 1 and %d", c.MaxTimeoutS, CeilingTimeoutS)
+	}
+	if c.CodeStorageMB < 0 {
+		return ebb.Errorf(ebb.Invalid, ebb.TypeConfigInvalid, "CodeStorageMB: %d is negative", c.CodeStorageMB)
+	}
+	return nil
+}
+
+func (c Config) withDefaults() Config {
+	if c.Region == "" {
+		c.Region = "us-east-1"
+	}
+	if c.Architecture == "" {
+		c.Architecture = hostArchitecture()
+	}
+	if c.MaxTimeoutS == 0 {
+		c.MaxTimeoutS = DefaultMaxTimeoutS
+	}
+	if c.CodeStorageMB == 0 {
+		c.CodeStorageMB = 75 << 10
+	}
+	if c.Now == nil {
+		c.Now = time.Now
+	}
+	return c
+}
+
+func hostArchitecture() string {
+	if runtime.GOARCH == "amd64" {
+		return "x86_64"
+	}
+	return runtime.GOARCH
+}

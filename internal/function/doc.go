@@ -1,0 +1,32 @@
+// Package function keeps functions: it creates, changes, publishes, resolves and
+// deletes functions, their versions and their URLs, and owns what their settings
+// mean: which values are allowed, which defaults apply, what a change implies.
+//
+// The database is authoritative; Functions remembers nothing. Packages are kept
+// by artifact, under the digest that a version names; which runtimes there are,
+// is the runtimes catalog's to say. Shapes of requests (patterns, required
+// fields) are checked at the door that decodes them, meaning is checked here,
+// whoever calls.
+//
+// Invariants:
+//
+//  1. A version's package is stored and unpacked before the version is
+//     committed, so a version that exists is Active and can run.
+//  2. Published versions never change; their numbers only grow and are never
+//     used again, not even after the function was deleted and made anew.
+//  3. Every change of a version gives it a new RevisionID and LastModified, and
+//     what was changed is the revision that was checked (compare-and-set).
+//  4. OnChange is called after every commit and before the caller hears of it,
+//     also when the outcome is unknown: a copy dropped after the call is right.
+//  5. A function goes with its versions and URLs in one transaction.
+//  6. An error names the field and changed nothing.
+//
+// A crash between storing a package and committing leaves a package that nobody
+// uses; collection removes it (Digests, artifact.Store.Collect). There is no
+// other trace of a change that was not acknowledged or is not there whole.
+//
+// Walk D (a deploy) enters from lambdaapi at Create, UpdateCode, UpdateConfig or
+// Publish and leaves through OnChange, by which invoke and gateway drop what they
+// keep. Walk A (an invocation) enters at Resolve, and at URL from the gateway,
+// when those copies are missing.
+package function

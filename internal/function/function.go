@@ -1,0 +1,310 @@
+package function
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/ebb-faas/ebb/internal/artifact"
+	"github.com/ebb-faas/ebb/internal/ebb"
+	"github.com/ebb-faas/ebb/internal/store"
+	"github.com/ebb-faas/ebb/runtimes"
+)
+
+// Functions creates, changes and resolves functions. It is safe for concurrent
+// use and keeps nothing in memory: every answer comes from the database.
+type Functions struct {
+	cfg      Config
+	store    *store.Store
+	packages *artifact.Store
+	runtimes *runtimes.Catalog
+	onChange []func(ebb.FunctionKey)
+}
+
+// New returns Functions over an open store. The runtimes are those of this host.
+func New(cfg Config, s *store.Store, p *artifact.Store, r *runtimes.Catalog) *Functions {
+	return &Functions{cfg: cfg.withDefaults(), store: s, packages: p, runtimes: r}
+}
+
+// OnChange has fn called after every committed change to a function, its
+// versions or its URLs, before the change is acknowledged. fn must be quick and
+// must not call back. All OnChange calls come before the first request.
+func (f *Functions) OnChange(fn func(ebb.FunctionKey)) { f.onChange = append(f.onChange, fn) }
+
+// Create is a function to be. Zero values mean the default; Runtime, Role and
+// Zip are required, Handler if the runtime needs one.
+type Create struct {
+	ebb.FunctionKey
+	Runtime      string
+	Handler      string
+	Role         string
+	Description  string
+	MemoryMB     int
+	TimeoutS     int
+	TmpMB        int
+	Architecture string
+	Env          map[string]string
+	Zip          []byte
+	Tags         map[string]string
+	LogFormat    string // Text or JSON
+	Publish      bool   // make version 1 as well
+}
+
+// Create stores and unpacks the package, then makes the function. It returns
+// $LATEST, or with Publish the published version; both are Active. Errors:
+// Invalid, naming the field; Conflict when the name is taken; those of
+// artifact.Store.Put.
+func (f *Functions) Create(ctx context.Context, c Create) (*ebb.Version, error) {
+	v, err := f.newVersion(&c)
+	if err != nil {
+		return nil, err
+	}
+	// Refuse a taken name before storing a package for it.
+	if err := f.store.Read(ctx, func(tx *store.Tx) error {
+		_, err := tx.Function(c.FunctionKey)
+		switch {
+		case err == nil:
+			return exists(c.FunctionKey)
+		case errors.Is(err, store.ErrNotFound):
+			return nil
+		}
+		return err
+	}); err != nil {
+		return nil, err
+	}
+	if v.Code, err = f.put(ctx, c.Service, c.Zip); err != nil {
+		return nil, err
+	}
+	v.LastModified = f.now()
+	made := &ebb.Function{FunctionKey: c.FunctionKey, CreatedAt: v.LastModified, Tags: c.Tags}
+	answer := v
+	err = f.commit(ctx, c.FunctionKey, func(tx *store.Tx) error {
+		answer = v
+		if err := tx.InsertFunction(made); err != nil {
+			if errors.Is(err, store.ErrExists) {
+				return exists(c.FunctionKey)
+			}
+			return err
+		}
+		if err := tx.InsertVersion(v); err != nil {
+			return err
+		}
+		if !c.Publish {
+			return nil
+		}
+		var err error
+		answer, err = f.publish(tx, v, "")
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	return answer, nil
+}
+
+// Get returns a function and the version that qualifier names ("" is $LATEST).
+func (f *Functions) Get(ctx context.Context, key ebb.FunctionKey, qualifier string) (*ebb.Function, *ebb.Version, error) {
+	n, err := f.number(key, qualifier)
+	if err != nil {
+		return nil, nil, err
+	}
+	var fn *ebb.Function
+	var v *ebb.Version
+	err = f.store.Read(ctx, func(tx *store.Tx) (err error) {
+		if fn, err = tx.Function(key); err != nil {
+			return f.found(err, key, "")
+		}
+		v, err = tx.Version(key, n)
+		return f.found(err, key, qualifier)
+	})
+	if err != nil {
+		return nil, nil, err
+	}
+	return fn, v, nil
+}
+
+// List returns up to max (at most MaxPage; 0 means that) functions of a service
+// as their $LATEST, by name, and the marker of the next page, "" on the last.
+func (f *Functions) List(ctx context.Context, service ebb.ServiceID, marker string, max int) (vs []*ebb.Version, next string, err error) {
+	if marker != "" && !ebb.ValidFunctionName(marker) {
+		return nil, "", invalidMarker()
+	}
+	max = page(max)
+	err = f.store.Read(ctx, func(tx *store.Tx) (err error) {
+		vs, err = tx.LatestVersions(service, marker, max+1)
+		return err
+	})
+	if err != nil {
+		return nil, "", err
+	}
+	vs, more := cut(vs, max)
+	if more {
+		next = vs[max-1].Name
+	}
+	return vs, next, nil
+}
+
+// Delete removes one published version, or with qualifier "" the function with
+// all its versions and URLs. What runs now may end; packages nobody uses any
+// more are left to collection.
+func (f *Functions) Delete(ctx context.Context, key ebb.FunctionKey, qualifier string) error {
+	if qualifier == ebb.Latest {
+		return ebb.Errorf(ebb.Invalid, ebb.TypeInvalidParameterValue,
+			"Qualifier: $LATEST version cannot be deleted without deleting the function.")
+	}
+	n, err := f.number(key, qualifier)
+	if err != nil {
+		return err
+	}
+	return f.commit(ctx, key, func(tx *store.Tx) error {
+		if n == 0 {
+			return f.found(tx.DeleteFunction(key), key, "")
+		}
+		return f.found(tx.DeleteVersion(key, n), key, qualifier)
+	})
+}
+
+// Tag adds or replaces tags of a function; the others stay.
+func (f *Functions) Tag(ctx context.Context, key ebb.FunctionKey, tags map[string]string) error {
+	return f.editTags(ctx, key, func(have map[string]string) { maps.Copy(have, tags) })
+}
+
+// Untag removes the tags with these names; names that are not there do not matter.
+func (f *Functions) Untag(ctx context.Context, key ebb.FunctionKey, names []string) error {
+	return f.editTags(ctx, key, func(have map[string]string) {
+		for _, n := range names {
+			delete(have, n)
+		}
+	})
+}
+
+func (f *Functions) editTags(ctx context.Context, key ebb.FunctionKey, edit func(map[string]string)) error {
+	return f.commit(ctx, key, func(tx *store.Tx) error {
+		fn, err := tx.Function(key)
+		if err != nil {
+			return f.found(err, key, "")
+		}
+		edit(fn.Tags)
+		if err := checkTags(fn.Tags); err != nil {
+			return err
+		}
+		return tx.SetTags(key, fn.Tags)
+	})
+}
+
+// Usage is what a service's functions take of its quotas.
+type Usage struct {
+	Functions int
+	CodeBytes int64 // packages, zipped, each counted once
+}
+
+// Usage counts a service's functions and packages.
+func (f *Functions) Usage(ctx context.Context, service ebb.ServiceID) (u Usage, err error) {
+	err = f.store.Read(ctx, func(tx *store.Tx) (err error) {
+		if u.Functions, err = tx.CountFunctions(service); err != nil {
+			return err
+		}
+		u.CodeBytes, _, err = tx.CodeBytes(service, "")
+		return err
+	})
+	return u, err
+}
+
+// Limits returns the configuration in force, defaults filled in.
+func (f *Functions) Limits() Config { return f.cfg }
+
+// Digests returns every package in use, for artifact.Store.Collect. A package
+// whose function is just being made is not among them: Collect's grace period
+// is for those.
+func (f *Functions) Digests(ctx context.Context) (map[ebb.Digest]bool, error) {
+	used := make(map[ebb.Digest]bool)
+	err := f.store.Read(ctx, func(tx *store.Tx) error {
+		return tx.CodeDigests(func(d ebb.Digest) { used[d] = true })
+	})
+	return used, err
+}
+
+// ARN is the version's ARN: without a qualifier for $LATEST, else with its number.
+func (f *Functions) ARN(v *ebb.Version) string {
+	if v.Number == 0 {
+		return ebb.FunctionARN(f.cfg.Region, v.FunctionKey, "")
+	}
+	return ebb.FunctionARN(f.cfg.Region, v.FunctionKey, v.Qualifier())
+}
+
+// put checks the quota and stores a package.
+func (f *Functions) put(ctx context.Context, service ebb.ServiceID, zip []byte) (ebb.Code, error) {
+	code, err := f.packages.Put(ctx, bytes.NewReader(zip))
+	if err != nil {
+		return code, err
+	}
+	err = f.store.Read(ctx, func(tx *store.Tx) error {
+		used, among, err := tx.CodeBytes(service, code.Digest)
+		if err == nil && !among && used+code.Size > f.cfg.CodeStorageMB<<20 {
+			return ebb.Errorf(ebb.QuotaExceeded, ebb.TypeCodeStorageExceeded,
+				"Code storage limit exceeded: the packages of service %s take %d bytes of %d MB; this one has %d bytes.",
+				service, used, f.cfg.CodeStorageMB, code.Size)
+		}
+		return err
+	})
+	return code, err
+}
+
+// commit runs a change to key and tells of it. The caller's leaving does not cut
+// it short: between "committed" and "told" nobody may hold an old version for new.
+func (f *Functions) commit(ctx context.Context, key ebb.FunctionKey, fn func(*store.Tx) error) error {
+	if err := ctx.Err(); err != nil {
+		return fmt.Errorf("function: nothing was changed: %w", err)
+	}
+	err := f.store.Tx(context.WithoutCancel(ctx), fn)
+	if err == nil || errors.Is(err, store.ErrOutcomeUnknown) {
+		for _, tell := range f.onChange {
+			tell(key)
+		}
+	}
+	return err
+}
+
+// now is the time as the database keeps it, so that what a call returns is what
+// a later one reads.
+func (f *Functions) now() time.Time { return f.cfg.Now().UTC().Truncate(time.Millisecond) }
+
+func newRevision() string { return uuid.NewString() }
+
+func exists(key ebb.FunctionKey) error {
+	return ebb.Errorf(ebb.Conflict, ebb.TypeResourceConflict, "Function already exist: %s", key.Name)
+}
+
+// found words store.ErrNotFound; every other error passes.
+func (f *Functions) found(err error, key ebb.FunctionKey, qualifier string) error {
+	if !errors.Is(err, store.ErrNotFound) {
+		return err
+	}
+	return ebb.Errorf(ebb.NotFound, ebb.TypeResourceNotFound,
+		"Function not found: %s", ebb.FunctionARN(f.cfg.Region, key, qualifier))
+}
+
+func invalidMarker() error {
+	return ebb.Errorf(ebb.Invalid, ebb.TypeInvalidParameterValue, "Marker: not one that a list returned")
+}
+
+// page is how many items an answer may have when max were asked for.
+func page(max int) int {
+	if max <= 0 || max > MaxPage {
+		return MaxPage
+	}
+	return max
+}
+
+// cut keeps max of the max+1 items read and says whether there was one more.
+func cut[T any](items []T, max int) ([]T, bool) {
+	if len(items) > max {
+		return items[:max], true
+	}
+	return items, false
+}

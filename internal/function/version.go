@@ -1,0 +1,327 @@
+package function
+
+import (
+	"bytes"
+	"context"
+	"encoding/base64"
+	"encoding/hex"
+	"errors"
+	"maps"
+	"strconv"
+	"strings"
+
+	"github.com/ebb-faas/ebb/internal/ebb"
+	"github.com/ebb-faas/ebb/internal/store"
+)
+
+// UpdateCode is a new package for $LATEST.
+type UpdateCode struct {
+	ebb.FunctionKey
+	Zip          []byte
+	Architecture string // "" = leave
+	RevisionID   string // "" = whatever is there
+	Publish      bool   // publish a version as well, and return that
+	DryRun       bool   // check everything, change nothing, return what it would be
+}
+
+// UpdateCode stores the package and makes it $LATEST's. Errors: Invalid,
+// NotFound, PreconditionFailed; those of artifact.Store.Put.
+func (f *Functions) UpdateCode(ctx context.Context, u UpdateCode) (*ebb.Version, error) {
+	if u.Architecture != "" {
+		if err := f.checkArchitecture(u.Architecture); err != nil {
+			return nil, err
+		}
+	}
+	if len(u.Zip) == 0 {
+		return nil, missing("ZipFile")
+	}
+	var code ebb.Code
+	change := func(v *ebb.Version) error {
+		v.Code = code
+		if u.Architecture != "" {
+			v.Architecture = u.Architecture
+		}
+		return nil
+	}
+	// Refuse before storing a package for nobody.
+	var preview *ebb.Version
+	err := f.store.Read(ctx, func(tx *store.Tx) (err error) {
+		preview, err = f.latest(tx, u.FunctionKey, u.RevisionID)
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	if u.DryRun {
+		if code, err = f.packages.Check(ctx, bytes.NewReader(u.Zip)); err != nil {
+			return nil, err
+		}
+		return preview, change(preview)
+	}
+	if code, err = f.put(ctx, u.Service, u.Zip); err != nil {
+		return nil, err
+	}
+	return f.edit(ctx, u.FunctionKey, u.RevisionID, u.Publish, change)
+}
+
+// UpdateConfig changes settings of $LATEST: a nil field stays as it is.
+type UpdateConfig struct {
+	ebb.FunctionKey
+	RevisionID  string // "" = whatever is there
+	Runtime     *string
+	Handler     *string
+	Role        *string
+	Description *string
+	MemoryMB    *int
+	TimeoutS    *int
+	TmpMB       *int
+	Env         map[string]string // replaces all; empty but not nil = none
+	LogFormat   *string
+}
+
+// UpdateConfig makes the change and returns $LATEST. Only what is set is
+// checked, so that a function whose runtime has left the host can be repaired.
+// Errors: Invalid, NotFound, PreconditionFailed.
+func (f *Functions) UpdateConfig(ctx context.Context, u UpdateConfig) (*ebb.Version, error) {
+	if err := f.checkUpdate(&u); err != nil {
+		return nil, err
+	}
+	return f.edit(ctx, u.FunctionKey, u.RevisionID, false, func(v *ebb.Version) error {
+		set(&v.Runtime, u.Runtime)
+		set(&v.Handler, u.Handler)
+		set(&v.Role, u.Role)
+		set(&v.Description, u.Description)
+		set(&v.MemoryMB, u.MemoryMB)
+		set(&v.TimeoutS, u.TimeoutS)
+		set(&v.TmpMB, u.TmpMB)
+		set(&v.LogFormat, u.LogFormat)
+		if u.Env != nil {
+			v.Env = someEnv(u.Env)
+		}
+		if u.Runtime != nil || u.Handler != nil {
+			return f.checkHandler(v.Runtime, v.Handler)
+		}
+		return nil
+	})
+}
+
+func set[T any](field *T, to *T) {
+	if to != nil {
+		*field = *to
+	}
+}
+
+// someEnv keeps "no variables" in one form, so that versions compare.
+func someEnv(env map[string]string) map[string]string {
+	if len(env) == 0 {
+		return nil
+	}
+	return maps.Clone(env)
+}
+
+// Publish asks for a version from $LATEST.
+type Publish struct {
+	ebb.FunctionKey
+	CodeDigest  ebb.Digest // "" = whatever is there
+	Description string     // "" = that of $LATEST
+	RevisionID  string     // "" = whatever is there
+}
+
+// Publish makes $LATEST, as it is now, an immutable version and returns it. If
+// the last published version has the same code and settings (descriptions
+// aside), that one is returned and nothing changes.
+func (f *Functions) Publish(ctx context.Context, p Publish) (*ebb.Version, error) {
+	if err := checkDescription(p.Description); err != nil {
+		return nil, err
+	}
+	var v *ebb.Version
+	err := f.commit(ctx, p.FunctionKey, func(tx *store.Tx) error {
+		latest, err := f.latest(tx, p.FunctionKey, p.RevisionID)
+		if err != nil {
+			return err
+		}
+		if p.CodeDigest != "" && p.CodeDigest != latest.Code.Digest {
+			return ebb.Errorf(ebb.Invalid, ebb.TypeInvalidParameterValue,
+				"CodeSha256: CodeSHA256 (%s) is different from current CodeSHA256 in $LATEST (%s). Please try again with the CodeSHA256 in $LATEST.",
+				codeSHA256(p.CodeDigest), codeSHA256(latest.Code.Digest))
+		}
+		v, err = f.publish(tx, latest, p.Description)
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	return v, nil
+}
+
+// Versions returns up to max (at most MaxPage; 0 means that) versions of a
+// function, $LATEST first and then by number, and the marker of the next page.
+func (f *Functions) Versions(ctx context.Context, key ebb.FunctionKey, marker string, max int) (vs []*ebb.Version, next string, err error) {
+	after := int64(-1)
+	if marker != "" {
+		if after, err = strconv.ParseInt(marker, 10, 64); err != nil || after < 0 {
+			return nil, "", invalidMarker()
+		}
+	}
+	max = page(max)
+	err = f.store.Read(ctx, func(tx *store.Tx) (err error) {
+		if _, err = tx.Function(key); err != nil {
+			return f.found(err, key, "")
+		}
+		vs, err = tx.Versions(key, after, max+1)
+		return err
+	})
+	if err != nil {
+		return nil, "", err
+	}
+	vs, more := cut(vs, max)
+	if more {
+		next = strconv.FormatInt(vs[max-1].Number, 10)
+	}
+	return vs, next, nil
+}
+
+// ListVersions is List with every version of every function, by name and number.
+func (f *Functions) ListVersions(ctx context.Context, service ebb.ServiceID, marker string, max int) (vs []*ebb.Version, next string, err error) {
+	name, after := "", int64(-1)
+	if marker != "" {
+		var number string
+		name, number, _ = strings.Cut(marker, ":")
+		if after, err = strconv.ParseInt(number, 10, 64); err != nil || after < 0 || !ebb.ValidFunctionName(name) {
+			return nil, "", invalidMarker()
+		}
+	}
+	max = page(max)
+	err = f.store.Read(ctx, func(tx *store.Tx) (err error) {
+		vs, err = tx.AllVersions(service, name, after, max+1)
+		return err
+	})
+	if err != nil {
+		return nil, "", err
+	}
+	vs, more := cut(vs, max)
+	if more {
+		last := vs[max-1]
+		next = last.Name + ":" + strconv.FormatInt(last.Number, 10)
+	}
+	return vs, next, nil
+}
+
+// Resolve returns the version that an invocation of key with qualifier ("" is
+// $LATEST) runs. It reads the database: the caller caches, and drops what it
+// keeps on OnChange.
+func (f *Functions) Resolve(ctx context.Context, key ebb.FunctionKey, qualifier string) (*ebb.Version, error) {
+	n, err := f.number(key, qualifier)
+	if err != nil {
+		return nil, err
+	}
+	var v *ebb.Version
+	err = f.store.Read(ctx, func(tx *store.Tx) (err error) {
+		v, err = tx.Version(key, n)
+		return f.found(err, key, qualifier)
+	})
+	if err != nil {
+		return nil, err
+	}
+	return v, nil
+}
+
+// number reads a qualifier.
+func (f *Functions) number(key ebb.FunctionKey, qualifier string) (int64, error) {
+	if n, ok := ebb.ParseVersion(qualifier); ok {
+		return n, nil
+	}
+	if !ebb.ValidQualifier(qualifier) {
+		return 0, ebb.Errorf(ebb.Invalid, ebb.TypeInvalidParameterValue,
+			"Qualifier: %.140q is not $LATEST, a version number or an alias name", qualifier)
+	}
+	return 0, f.found(store.ErrNotFound, key, qualifier) // no function has aliases
+}
+
+// latest reads $LATEST and checks that it still is the revision asked for.
+func (f *Functions) latest(tx *store.Tx, key ebb.FunctionKey, revision string) (*ebb.Version, error) {
+	v, err := tx.Version(key, 0)
+	if err != nil {
+		return nil, f.found(err, key, "")
+	}
+	if revision != "" && revision != v.RevisionID {
+		return nil, stale()
+	}
+	return v, nil
+}
+
+func stale() error {
+	return ebb.Errorf(ebb.PreconditionFailed, ebb.TypePreconditionFailed,
+		"RevisionId: The Revision Id provided does not match the latest Revision Id. "+
+			"Call the GetFunction/GetAlias API to retrieve the latest Revision Id")
+}
+
+// edit changes $LATEST in one transaction; change must be pure.
+func (f *Functions) edit(ctx context.Context, key ebb.FunctionKey, revision string, publish bool, change func(*ebb.Version) error) (*ebb.Version, error) {
+	var answer *ebb.Version
+	err := f.commit(ctx, key, func(tx *store.Tx) error {
+		v, err := f.latest(tx, key, revision)
+		if err != nil {
+			return err
+		}
+		was := v.RevisionID
+		if err := change(v); err != nil {
+			return err
+		}
+		v.RevisionID, v.LastModified = newRevision(), f.now()
+		v.State, v.StateReason, v.UpdateStatus = ebb.StateActive, "", ebb.UpdateSuccessful
+		if err := tx.UpdateVersion(v, was); err != nil {
+			if errors.Is(err, store.ErrChanged) {
+				return stale()
+			}
+			return err
+		}
+		answer = v
+		if publish {
+			answer, err = f.publish(tx, v, "")
+		}
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	return answer, nil
+}
+
+// publish adds a version like latest, unless the last one is like it already.
+func (f *Functions) publish(tx *store.Tx, latest *ebb.Version, description string) (*ebb.Version, error) {
+	last, err := tx.LastVersion(latest.FunctionKey)
+	switch {
+	case errors.Is(err, store.ErrNotFound):
+	case err != nil:
+		return nil, err
+	case sameContent(last, latest):
+		return last, nil
+	}
+	v := *latest
+	if v.Number, err = tx.NextVersionNumber(latest.FunctionKey); err != nil {
+		return nil, err
+	}
+	if description != "" {
+		v.Description = description
+	}
+	v.RevisionID, v.LastModified = newRevision(), f.now()
+	return &v, tx.InsertVersion(&v)
+}
+
+// sameContent compares what a version runs with, not what it is called.
+func sameContent(a, b *ebb.Version) bool {
+	return a.Code == b.Code && a.Runtime == b.Runtime && a.Handler == b.Handler && a.Role == b.Role &&
+		a.MemoryMB == b.MemoryMB && a.TimeoutS == b.TimeoutS && a.TmpMB == b.TmpMB &&
+		a.Architecture == b.Architecture && a.PackageType == b.PackageType &&
+		a.LogFormat == b.LogFormat && maps.Equal(a.Env, b.Env)
+}
+
+// codeSHA256 spells a digest as the Lambda API does: base64.
+func codeSHA256(d ebb.Digest) string {
+	b, err := hex.DecodeString(string(d))
+	if err != nil {
+		return string(d)
+	}
+	return base64.StdEncoding.EncodeToString(b)
+}

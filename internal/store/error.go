@@ -1,0 +1,80 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/ebb-faas/ebb/internal/ebb"
+)
+
+// What the noun methods answer besides success. They carry no names: the caller
+// knows what it asked for and words the *ebb.Error.
+var (
+	// ErrNotFound: no such row.
+	ErrNotFound = errors.New("store: not found")
+	// ErrExists: a row with this key, or this unique value, is there already.
+	ErrExists = errors.New("store: exists already")
+	// ErrMissing: a row that this one must refer to is not there.
+	ErrMissing = errors.New("store: the row referred to is missing")
+	// ErrChanged: a compare-and-set found another revision than expected.
+	ErrChanged = errors.New("store: changed meanwhile")
+	// ErrOutcomeUnknown: the fn was handed over and may or may not have been
+	// committed. It is in the chain of an *ebb.Error of kind Unavailable.
+	ErrOutcomeUnknown = errors.New("store: outcome unknown")
+)
+
+// unavailable is the answer when the disk is full, I/O fails or the store closes.
+func unavailable(cause error, format string, args ...any) *ebb.Error {
+	return &ebb.Error{
+		Kind:       ebb.Unavailable,
+		Type:       ebb.TypeServiceUnavailable,
+		Message:    fmt.Sprintf(format, args...),
+		RetryAfter: time.Second,
+		Cause:      cause,
+	}
+}
+
+func broken(cause error, format string, args ...any) *ebb.Error {
+	return &ebb.Error{
+		Kind:    ebb.Internal,
+		Type:    ebb.TypeDatabaseBroken,
+		Message: fmt.Sprintf(format, args...),
+		Cause:   cause,
+	}
+}
+
+func errClosed() error { return unavailable(nil, "the database is closed") }
+
+// errCancelled: the caller left before its fn began, so nothing happened.
+func errCancelled(ctx context.Context) error {
+	return unavailable(context.Cause(ctx), "cancelled while waiting for the database; nothing was changed")
+}
+
+func errUnknown(cause error) error {
+	return unavailable(errors.Join(ErrOutcomeUnknown, cause),
+		"it is not known whether the change was made; read before trying again")
+}
+
+// fault is what an engine's error means for the transaction it happened in.
+type fault uint8
+
+const (
+	faultNone   fault = iota // not the engine's: the fn's own error
+	faultCaller              // this statement was wrong or refused; the transaction stands
+	faultDisk                // full disk, I/O, memory, locks: the transaction is lost, later ones may succeed
+	faultBroken              // the file is damaged
+)
+
+// classified wraps an engine's error by what it means to callers.
+func (d *dialect) classified(err error) error {
+	switch d.fault(err) {
+	case faultDisk:
+		return unavailable(err, "the database cannot be reached or written")
+	case faultBroken:
+		return broken(err, "the database file is damaged")
+	default:
+		return err
+	}
+}

@@ -1,0 +1,82 @@
+package store
+
+import (
+	"context"
+	"database/sql/driver"
+	"errors"
+	"fmt"
+)
+
+var errEnded = errors.New("store: Tx used after its fn returned")
+
+// Tx is what a fn given to Store.Tx or Store.Read works with. Its methods, in
+// the noun files, are all the SQL there is. It is valid until the fn returns
+// and belongs to the fn's goroutine.
+type Tx struct {
+	ctx     context.Context
+	session *session
+	// lost is the first error that took the transaction with it. SQLite may
+	// have rolled back and left autocommit on, so no statement may run after it.
+	lost  error
+	ended bool
+}
+
+func (tx *Tx) usable() error {
+	if tx.ended {
+		return errEnded
+	}
+	return tx.lost
+}
+
+// note remembers errors that ended the transaction and names the others.
+func (tx *Tx) note(err error) error {
+	if err == nil {
+		return nil
+	}
+	d := tx.session.dialect
+	switch d.fault(err) {
+	case faultDisk, faultBroken:
+		tx.lost = d.classified(err)
+		return tx.lost
+	case faultCaller:
+		if c := d.constraint(err); c != nil {
+			return fmt.Errorf("%w: %w", c, err)
+		}
+	case faultNone:
+		if errors.Is(err, driver.ErrBadConn) {
+			tx.lost = unavailable(err, "the database connection is gone")
+			return tx.lost
+		}
+	}
+	return err
+}
+
+// exec runs a statement without rows and returns how many rows it changed.
+func (tx *Tx) exec(query string, args ...any) (int64, error) {
+	if err := tx.usable(); err != nil {
+		return 0, err
+	}
+	n, err := tx.session.exec(tx.ctx, query, args...)
+	return n, tx.note(err)
+}
+
+// rows calls each for every row. each must not use tx.
+func (tx *Tx) rows(query string, args []any, each func(scan func(...any) error) error) error {
+	if err := tx.usable(); err != nil {
+		return err
+	}
+	return tx.note(tx.session.rows(tx.ctx, query, args, each))
+}
+
+// row scans the one row of a query, or answers ErrNotFound.
+func (tx *Tx) row(query string, args []any, each func(scan func(...any) error) error) error {
+	found := false
+	err := tx.rows(query, args, func(scan func(...any) error) error {
+		found = true
+		return each(scan)
+	})
+	if err == nil && !found {
+		return ErrNotFound
+	}
+	return err
+}

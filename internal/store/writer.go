@@ -1,0 +1,177 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"runtime"
+	"runtime/debug"
+	"sync/atomic"
+)
+
+func stack() []byte { return debug.Stack() }
+
+// writer owns the one connection that writes. It is one goroutine.
+type writer struct {
+	db       *sql.DB
+	dialect  *dialect
+	max      int
+	requests <-chan *request
+	closing  <-chan struct{}
+	stopped  chan struct{}
+
+	session *session // nil until needed, and after a fault
+	group   []*request
+	crowd   bool // the last group had company: callers come in flocks
+
+	commits, fns, failed atomic.Int64
+}
+
+func (w *writer) run() {
+	defer close(w.stopped)
+	for {
+		select {
+		case r := <-w.requests:
+			w.serve(r)
+		case <-w.closing:
+			return
+		}
+	}
+}
+
+func (w *writer) close() error {
+	var err error
+	if w.session != nil {
+		err = w.session.close()
+	}
+	return errors.Join(err, w.db.Close())
+}
+
+// serve runs first, and whoever else is waiting, in one transaction.
+func (w *writer) serve(first *request) {
+	w.group = w.group[:0]
+	err := w.begin()
+	if err != nil {
+		// Nobody else was taken yet: each caller gets its own try.
+		w.group = append(w.group, first)
+		if !first.claim() {
+			w.group = w.group[:0]
+		}
+		w.fail(err)
+		return
+	}
+	kept := 0
+	for r := first; r != nil; r = w.next() {
+		if !r.claim() {
+			continue
+		}
+		w.group = append(w.group, r)
+		lost := w.one(r)
+		if lost != nil {
+			w.fail(lost)
+			return
+		}
+		if r.err == nil {
+			kept++
+		}
+	}
+	w.end(kept)
+}
+
+// begin opens the connection if there is none, and a transaction.
+func (w *writer) begin() error {
+	ctx := context.Background()
+	if w.session == nil {
+		ss, err := openSession(ctx, w.db, w.dialect)
+		if err != nil {
+			return err
+		}
+		w.session = ss
+	}
+	_, err := w.session.exec(ctx, "BEGIN IMMEDIATE")
+	return err
+}
+
+// next returns another waiting caller, or nil. It never waits for one; but when
+// callers come in flocks, those that the last commit woke are let run first, so
+// that they share a commit instead of splitting into a group of one and the rest.
+func (w *writer) next() *request {
+	if len(w.group) >= w.max {
+		return nil
+	}
+	for range 2 {
+		select {
+		case r := <-w.requests:
+			return r
+		default:
+		}
+		if !w.crowd {
+			return nil
+		}
+		runtime.Gosched()
+	}
+	return nil
+}
+
+// one runs one fn in its savepoint. The fn's own error stays in r.err; the
+// error returned means that the whole transaction is lost.
+func (w *writer) one(r *request) error {
+	ctx := context.Background()
+	if _, err := w.session.exec(ctx, "SAVEPOINT fn"); err != nil {
+		return err
+	}
+	tx := &Tx{ctx: ctx, session: w.session}
+	r.err = call(r.fn, tx)
+	if tx.lost != nil {
+		return tx.lost
+	}
+	if r.err != nil {
+		if _, err := w.session.exec(ctx, "ROLLBACK TO fn"); err != nil {
+			return err
+		}
+	}
+	_, err := w.session.exec(ctx, "RELEASE fn")
+	return err
+}
+
+// end commits, and only then answers: even a fn's own error may rest on what
+// an earlier fn of the group wrote.
+func (w *writer) end(kept int) {
+	last := "COMMIT"
+	if kept == 0 {
+		last = "ROLLBACK"
+	}
+	if _, err := w.session.exec(context.Background(), last); err != nil {
+		if kept > 0 {
+			// The commit record may have reached the disk before the error.
+			err = errUnknown(err)
+		}
+		w.fail(err)
+		return
+	}
+	if kept > 0 {
+		w.commits.Add(1)
+		w.fns.Add(int64(kept))
+	}
+	w.crowd = len(w.group) > 1
+	for i, r := range w.group {
+		r.done <- r.err
+		w.group[i] = nil
+	}
+}
+
+// fail answers the whole group with err and drops the connection: after a
+// fault its transaction state, and its idea of the file, are not to be trusted.
+func (w *writer) fail(err error) {
+	w.failed.Add(1)
+	if w.session != nil {
+		// Closing rolls back; its own error adds nothing to err.
+		_ = w.session.close()
+		w.session = nil
+	}
+	err = w.dialect.classified(err)
+	for i, r := range w.group {
+		r.done <- err
+		w.group[i] = nil
+	}
+}
