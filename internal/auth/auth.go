@@ -110,8 +110,7 @@ func bearer(r *http.Request) (token string, ok bool) {
 func (v *verifier) bearer(token string) (Principal, error) {
 	got, want := sha256.Sum256([]byte(token)), sha256.Sum256([]byte(v.credentials.Token))
 	if v.credentials.Token == "" || subtle.ConstantTimeCompare(got[:], want[:]) != 1 {
-		principal := Principal{}
-		return principal, invalidToken()
+		return Principal{}, invalidToken()
 	}
 	p := v.principal
 	p.AccessKey = ""
