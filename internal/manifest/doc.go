@@ -1,0 +1,38 @@
+// Package manifest reads ebb.yaml, the file that says which functions a folder
+// holds and how they are to run.
+//
+// It owns the file's format: its keys, what may stand behind each, the defaults
+// section, the JSON Schema for editors, and the errors with file, line and
+// column. It turns text into values and touches nothing else: whether a runtime
+// exists is the platform's to say, whether a folder exists is found out by
+// whoever packs it.
+//
+//	version: 1
+//	defaults:                # any key of a function; env and tags are merged
+//	  runtime: python3
+//	functions:
+//	  hello:                 # the function's name
+//	    handler: handler.handler
+//	    code: .              # a folder, or a .zip file; relative to this file
+//	    build: make dist     # run by the shell in this file's folder, before packing
+//	    memory: 256          # MB, or 1GB
+//	    timeout: 30s         # or whole seconds
+//	    tmp: 512MB           # size of /tmp
+//	    env: {GREETING: hi}
+//	    tags: {team: payments}
+//	    url: {auth: NONE}    # or true, false (remove it), NONE, AWS_IAM
+//
+// Authoritative is the decoder; schema.json is kept equal to it by a test.
+//
+// Invariants:
+//
+//  1. Strict: an unknown key, a wrong type or a value out of range is an error,
+//     never ignored.
+//  2. Every problem of a file is reported at once, each with line, column and
+//     the key's full name.
+//  3. Functions come in the order of the file, with defaults applied: a reader
+//     never looks at the defaults section itself.
+//  4. Parse reads no file, no clock and no environment.
+//
+// A crash loses nothing: there is no state. Walk D (a deploy) enters at Load.
+package manifest
