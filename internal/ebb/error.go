@@ -54,6 +54,7 @@ const (
 	TypeServiceUnavailable    = "ServiceUnavailableException"
 	TypeUnknownOperation      = "UnknownOperationException"
 	TypeSerialization         = "SerializationException"
+	TypeValidation            = "ValidationException"
 	TypeFunctionURLNotFound   = "FunctionURLNotFoundException"
 	TypeMethodNotAllowed      = "MethodNotAllowedException"
 	TypeSandboxUnavailable    = "SandboxUnavailableException"

@@ -1,0 +1,20 @@
+// Package invoke is the one door to running code: every trigger, API and
+// workflow step comes through Invoke.
+//
+// It resolves function and qualifier to a version, admits the request, has an
+// instance found or started (package pool), hands the invocation over, streams
+// the answer to the caller's sink and writes START, END and REPORT to the
+// function's log. What a version is, package function says; the cache here is
+// only a copy, dropped by Forget.
+//
+// Invariants:
+//
+//  1. Once handed to a bootstrap, an invocation is never tried again.
+//  2. A failed handler is an answer (Result.FunctionError); a Go error is
+//     always the platform's or the caller's, and then nothing went to the sink.
+//  3. The payload is never decoded.
+//  4. After Forget(key) returns, no later Invoke sees what key was before.
+//
+// It keeps nothing: a crash loses the invocations in flight, whose callers see
+// the connection end. Walk A enters at Invoke and leaves at the sink.
+package invoke

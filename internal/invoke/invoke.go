@@ -1,0 +1,121 @@
+package invoke
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/ebb-faas/ebb/internal/ebb"
+	"github.com/ebb-faas/ebb/internal/function"
+	"github.com/ebb-faas/ebb/internal/logs"
+	"github.com/ebb-faas/ebb/internal/pool"
+)
+
+// Config of the door. The zero value of a field means its default.
+type Config struct {
+	// Patience is how long a request may wait for an instance when its caller
+	// set no deadline of its own.
+	Patience time.Duration `yaml:"patience"`
+
+	Region string `yaml:"-"` // set by server
+}
+
+// DefaultPatience outlasts a slow cold start.
+const DefaultPatience = 30 * time.Second
+
+// Validate refuses values that cannot work, naming the key.
+func (c Config) Validate() error {
+	if c.Patience < 0 {
+		return errors.New("invoke.patience: must not be negative")
+	}
+	return nil
+}
+
+// Invoker is the door. See the package comment.
+type Invoker struct {
+	cfg      Config
+	versions versions
+	pool     *pool.Pool
+	logs     *logs.Store
+}
+
+// New makes the door to the functions that fs knows, run by p and recorded in l.
+func New(cfg Config, fs *function.Functions, p *pool.Pool, l *logs.Store) *Invoker {
+	if cfg.Patience == 0 {
+		cfg.Patience = DefaultPatience
+	}
+	return &Invoker{cfg: cfg, versions: versions{resolve: fs.Resolve}, pool: p, logs: l}
+}
+
+// Resolve returns the version that an invocation of key:qualifier would run now.
+func (i *Invoker) Resolve(ctx context.Context, key ebb.FunctionKey, qualifier string) (*ebb.Version, error) {
+	return i.versions.get(ctx, key, qualifier)
+}
+
+// Forget drops what is remembered of a function; call it after each change.
+func (i *Invoker) Forget(key ebb.FunctionKey) { i.versions.forget(key) }
+
+// Invoke runs inv and writes the answer to sink. It returns when the function
+// has answered, however long the caller stays: ctx ends the wait for an
+// instance, not the run. Errors are *ebb.Error (ResourceNotFoundException,
+// TooManyRequestsException, …) or the platform's own.
+func (i *Invoker) Invoke(ctx context.Context, inv *ebb.Invocation, sink ebb.Sink) (ebb.Result, error) {
+	v, err := i.versions.get(ctx, inv.FunctionKey, inv.Qualifier)
+	if err != nil {
+		return ebb.Result{}, err
+	}
+	patience := inv.Patience
+	if patience.IsZero() {
+		patience = time.Now().Add(i.cfg.Patience)
+	}
+	lease, err := i.pool.Acquire(ctx, v, patience)
+	if err != nil {
+		return i.notStarted(inv, v, err, sink)
+	}
+	defer lease.Release()
+	return i.run(context.WithoutCancel(ctx), lease, v, inv, sink), nil
+}
+
+// run has lease's instance run inv, and keeps the record of it.
+func (i *Invoker) run(ctx context.Context, lease *pool.Lease, v *ebb.Version, inv *ebb.Invocation, sink ebb.Sink) ebb.Result {
+	var line [512]byte
+	version := v.Qualifier()
+	phases := lease.Phases()
+	lease.Begin(inv)
+	lease.Record(inv.ID, appendStart(line[:0], inv.ID, version))
+	out := lease.Invoke(ctx, inv, ebb.FunctionARN(i.cfg.Region, v.FunctionKey, inv.Qualifier), sink)
+	phases.Invoke = out.Duration
+	if out.Cause != "" {
+		lease.Record(inv.ID, appendCause(line[:0], inv.ID, time.Now(), out.Cause))
+	}
+	lease.Record(inv.ID, appendEnd(line[:0], inv.ID))
+	lease.Record(inv.ID, appendReport(line[:0], inv.ID, v, phases, &out))
+	return ebb.Result{
+		Version:       version,
+		FunctionError: out.FunctionError,
+		ErrorType:     out.ErrorType,
+		LateError:     out.LateError,
+		LogTail:       lease.End(),
+		Phases:        phases,
+	}
+}
+
+// notStarted answers an invocation for which no instance came to be. If the
+// function itself is at fault, that is an answer, not an error.
+func (i *Invoker) notStarted(inv *ebb.Invocation, v *ebb.Version, err error, sink ebb.Sink) (ebb.Result, error) {
+	var failure *pool.Failure
+	if !errors.As(err, &failure) {
+		return ebb.Result{}, fmt.Errorf("invoke %s: %w", inv.FunctionKey, err)
+	}
+	if sink.Head(ebb.Head{FunctionError: ebb.FunctionErrorUnhandled}) == nil {
+		_, _ = sink.Write(failure.Document)
+	}
+	return ebb.Result{
+		Version:       v.Qualifier(),
+		FunctionError: ebb.FunctionErrorUnhandled,
+		ErrorType:     failure.ErrorType,
+		LogTail:       i.recordFailure(inv, v, failure),
+		Phases:        failure.Phases,
+	}, nil
+}

@@ -1,0 +1,85 @@
+package pool
+
+import (
+	"fmt"
+	"time"
+)
+
+// Config of the pool. The zero value of a field means its default.
+type Config struct {
+	// MaxInstances is how many instances the node may hold at once, whatever
+	// they are doing.
+	MaxInstances int `yaml:"maxInstances"`
+	// MaxPerFunction is how many of them one function may hold.
+	MaxPerFunction int `yaml:"maxPerFunction"`
+	// MaxQueue is how many requests of one function may wait for an instance.
+	MaxQueue int `yaml:"maxQueue"`
+	// IdleTimeout is how long an instance may be idle before it leaves.
+	IdleTimeout time.Duration `yaml:"idleTimeout"`
+	// InitTimeout is how long runtime start and function initialisation may take.
+	InitTimeout time.Duration `yaml:"initTimeout"`
+	// MaxResponse is the largest answer of a function, in bytes.
+	MaxResponse int64 `yaml:"maxResponse"`
+	// PIDs is how many processes and threads an instance may have.
+	PIDs int `yaml:"pids"`
+	// Files is how many file descriptors each of its processes may have.
+	Files int `yaml:"files"`
+
+	Region string `yaml:"-"` // set by server
+}
+
+// Defaults of Config; 6 MiB + 100 bytes and 1024 are the Lambda limits.
+const (
+	DefaultMaxInstances   = 500
+	DefaultMaxPerFunction = 200
+	DefaultMaxQueue       = 1000
+	DefaultIdleTimeout    = 5 * time.Minute
+	DefaultInitTimeout    = 10 * time.Second
+	DefaultMaxResponse    = 6<<20 + 100
+	DefaultPIDs           = 1024
+	DefaultFiles          = 1024
+)
+
+// withDefaults fills the fields that were not set.
+func (c Config) withDefaults() Config {
+	setInt := func(p *int, v int) {
+		if *p == 0 {
+			*p = v
+		}
+	}
+	setDuration := func(p *time.Duration, v time.Duration) {
+		if *p == 0 {
+			*p = v
+		}
+	}
+	setInt(&c.MaxInstances, DefaultMaxInstances)
+	setInt(&c.MaxPerFunction, DefaultMaxPerFunction)
+	setInt(&c.MaxQueue, DefaultMaxQueue)
+	setInt(&c.PIDs, DefaultPIDs)
+	setInt(&c.Files, DefaultFiles)
+	setDuration(&c.IdleTimeout, DefaultIdleTimeout)
+	setDuration(&c.InitTimeout, DefaultInitTimeout)
+	if c.MaxResponse == 0 {
+		c.MaxResponse = DefaultMaxResponse
+	}
+	return c
+}
+
+// Validate refuses values that cannot work, naming the key.
+func (c Config) Validate() error {
+	for key, v := range map[string]int64{
+		"pool.maxInstances":   int64(c.MaxInstances),
+		"pool.maxPerFunction": int64(c.MaxPerFunction),
+		"pool.maxQueue":       int64(c.MaxQueue),
+		"pool.idleTimeout":    int64(c.IdleTimeout),
+		"pool.initTimeout":    int64(c.InitTimeout),
+		"pool.maxResponse":    c.MaxResponse,
+		"pool.pids":           int64(c.PIDs),
+		"pool.files":          int64(c.Files),
+	} {
+		if v < 0 {
+			return fmt.Errorf("%s: must not be negative", key)
+		}
+	}
+	return nil
+}

@@ -1,0 +1,25 @@
+// Package pool owns instances: it lends one that is warm, or starts one.
+//
+// An instance is a box (package sandbox), a runtime process in it and the
+// conversation with that process (package runtimeapi). Its life is Create the
+// box, Start the process, first poll = ready, invocations one at a time, idle,
+// Destroy. The pool is authoritative on how many instances there are and what
+// each is doing; nothing about them is stored, because none survives ebb.
+//
+// Invariants:
+//
+//  1. For a version, instances starting never outnumber requests waiting: a
+//     burst of N on a cold version starts at most N.
+//  2. Capacity (per function and per node) is reserved before a start and given
+//     back only after the box is destroyed.
+//  3. An instance never serves two versions, and never two invocations at once.
+//  4. Waiting requests of a version are served in order; idle instances are
+//     reused last in, first out, so that the tail can expire.
+//  5. An instance whose conversation broke is destroyed, never lent again. One
+//     with work in flight is never taken away.
+//  6. A request that cannot be served waits in a bounded queue until its
+//     patience ends, then gets TooManyRequestsException with the reason.
+//
+// A crash of ebb ends every box (package sandbox); the next start begins with
+// no instances. Walk A enters at Acquire and leaves at Lease.Release.
+package pool

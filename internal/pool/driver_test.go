@@ -1,0 +1,258 @@
+package pool
+
+import (
+	"archive/zip"
+	"bytes"
+	"context"
+	"errors"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+	"go.uber.org/goleak"
+
+	"github.com/ebb-faas/ebb/internal/artifact"
+	"github.com/ebb-faas/ebb/internal/auth"
+	"github.com/ebb-faas/ebb/internal/ebb"
+	"github.com/ebb-faas/ebb/internal/logs"
+	"github.com/ebb-faas/ebb/internal/sandbox"
+	"github.com/ebb-faas/ebb/runtimes"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// handler is a function of the tests: it runs in this process and speaks the
+// real Runtime API. Returning an error ends the "process" as a crash.
+type handler func(box *testBox, payload []byte) ([]byte, error)
+
+// testDriver makes boxes whose process is a goroutine.
+type testDriver struct {
+	handle  handler
+	begin   func(ctx context.Context) error // before the first poll; nil = nothing
+	created atomic.Int64
+	alive   atomic.Int64
+	peak    atomic.Int64
+}
+
+func (d *testDriver) Level() sandbox.Level        { return sandbox.Level{Name: "test"} }
+func (d *testDriver) Sweep(context.Context) error { return nil }
+func (d *testDriver) Close() error                { return nil }
+
+func (d *testDriver) Create(_ context.Context, spec sandbox.Spec) (sandbox.Box, error) {
+	d.created.Add(1)
+	if n := d.alive.Add(1); n > d.peak.Load() {
+		d.peak.Store(n)
+	}
+	b := &testBox{driver: d, id: spec.ID, spec: spec, done: make(chan struct{})}
+	b.ctx, b.cancel = context.WithCancel(context.Background())
+	var err error
+	if b.api, err = net.Listen("tcp", "127.0.0.1:0"); err != nil {
+		return nil, err
+	}
+	if b.endpoint, err = net.Listen("tcp", "127.0.0.1:0"); err != nil {
+		return nil, err
+	}
+	return b, nil
+}
+
+type testBox struct {
+	driver        *testDriver
+	id            string
+	spec          sandbox.Spec
+	api, endpoint net.Listener
+	out, stdout   *os.File
+	ctx           context.Context
+	cancel        context.CancelFunc
+	done          chan struct{}
+	exit          sandbox.Exit
+	gone          sync.Once
+	started       bool
+}
+
+func (b *testBox) RuntimeAPI() net.Listener  { return b.api }
+func (b *testBox) Endpoint() net.Listener    { return b.endpoint }
+func (b *testBox) Path(inside string) string { return inside }
+func (b *testBox) Conn() net.Conn            { return nil }
+func (b *testBox) Output() *os.File          { return b.out }
+func (b *testBox) Done() <-chan struct{}     { return b.done }
+func (b *testBox) Exit() sandbox.Exit        { return b.exit }
+func (b *testBox) Usage() sandbox.Usage      { return sandbox.Usage{MemoryPeak: 5 << 20} }
+func (b *testBox) Stop(time.Duration)        { b.cancel() }
+
+func (b *testBox) Start(context.Context, sandbox.Process) (err error) {
+	b.started = true
+	b.out, b.stdout, err = os.Pipe()
+	if err == nil {
+		go b.live()
+	}
+	return err
+}
+
+// Destroy ends the goroutine and waits for it, as a real box waits for its processes.
+func (b *testBox) Destroy() {
+	b.gone.Do(func() {
+		b.cancel()
+		if b.started {
+			<-b.done
+		}
+		_ = b.api.Close()
+		_ = b.endpoint.Close()
+		b.driver.alive.Add(-1)
+	})
+}
+
+// live is the process: a custom runtime.
+func (b *testBox) live() {
+	defer close(b.done)
+	defer func() { _ = b.stdout.Close() }()
+	client := &http.Client{Transport: &http.Transport{}}
+	defer client.CloseIdleConnections()
+	base := "http://" + b.api.Addr().String() + "/2018-06-01/runtime/invocation/"
+	if b.driver.begin != nil {
+		if err := b.driver.begin(b.ctx); err != nil {
+			b.exit.Code = 1
+			return
+		}
+	}
+	for {
+		req, _ := http.NewRequestWithContext(b.ctx, http.MethodGet, base+"next", nil)
+		res, err := client.Do(req)
+		if err != nil {
+			b.exit.Signal = "killed"
+			return
+		}
+		payload, _ := io.ReadAll(res.Body)
+		_ = res.Body.Close()
+		answer, err := b.driver.handle(b, payload)
+		if err != nil {
+			b.exit.Code = 1
+			return
+		}
+		req, _ = http.NewRequestWithContext(b.ctx, http.MethodPost,
+			base+res.Header.Get("Lambda-Runtime-Aws-Request-Id")+"/response", bytes.NewReader(answer))
+		if res, err = client.Do(req); err != nil {
+			b.exit.Signal = "killed"
+			return
+		}
+		_ = res.Body.Close()
+	}
+}
+
+var errCrash = errors.New("crash")
+
+// rig is a pool on a testDriver with everything else real.
+type rig struct {
+	*Pool
+	t      *testing.T
+	driver *testDriver
+	logs   *logs.Store
+	code   ebb.Code
+	stop   func()
+}
+
+func newRig(t *testing.T, cfg Config, d *testDriver) *rig {
+	t.Helper()
+	dir := t.TempDir()
+	log := slog.New(slog.NewTextHandler(io.Discard, nil))
+	packages, err := artifact.Open(artifact.Config{Dir: filepath.Join(dir, "packages")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	code, err := packages.Put(t.Context(), bytes.NewReader(zipped(t)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	catalog, err := runtimes.Load(t.Context(), filepath.Join(dir, "runtimes"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	store, err := logs.Open(logs.Config{Dir: filepath.Join(dir, "logs")}, log)
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := New(cfg, Deps{Driver: d, Packages: packages, Runtimes: catalog, Logs: store, Log: log,
+		Endpoint: func(*ebb.Version) (http.Handler, auth.Credentials) {
+			return http.NotFoundHandler(), auth.Credentials{}
+		}})
+	ctx, cancel := context.WithCancel(context.Background())
+	logCtx, stopLogs := context.WithCancel(context.Background())
+	done, logDone := make(chan error, 1), make(chan error, 1)
+	go func() { done <- p.Run(ctx, 5*time.Second) }()
+	go func() { logDone <- store.Run(logCtx) }()
+	r := &rig{Pool: p, t: t, driver: d, logs: store, code: code}
+	r.stop = sync.OnceFunc(func() {
+		cancel()
+		if err := <-done; err != nil {
+			t.Error(err)
+		}
+		stopLogs()
+		if err := <-logDone; err != nil {
+			t.Error(err)
+		}
+		if n := d.alive.Load(); n != 0 {
+			t.Errorf("%d boxes are left", n)
+		}
+		if c := p.Counts(); c != (Counts{}) {
+			t.Errorf("the pool is not empty: %+v", c)
+		}
+	})
+	t.Cleanup(r.stop)
+	return r
+}
+
+func zipped(t *testing.T) []byte {
+	t.Helper()
+	var buf bytes.Buffer
+	w := zip.NewWriter(&buf)
+	f, err := w.Create("bootstrap")
+	if err == nil {
+		_, err = f.Write([]byte("#!/bin/sh\n"))
+	}
+	if err = errors.Join(err, w.Close()); err != nil {
+		t.Fatal(err)
+	}
+	return buf.Bytes()
+}
+
+// version makes a version of function name; each call is a new revision.
+func (r *rig) version(name string, timeoutS int) *ebb.Version {
+	return &ebb.Version{
+		FunctionKey: ebb.FunctionKey{Service: ebb.DefaultService, Name: name},
+		RevisionID:  uuid.NewString(), Runtime: "provided", Handler: "h",
+		MemoryMB: 128, TimeoutS: timeoutS, TmpMB: 512, Code: r.code,
+	}
+}
+
+// collected is a sink that keeps the answer.
+type collected struct {
+	head ebb.Head
+	body bytes.Buffer
+}
+
+func (c *collected) Head(h ebb.Head) error       { c.head = h; return nil }
+func (c *collected) Write(b []byte) (int, error) { return c.body.Write(b) }
+
+// call acquires, invokes and releases.
+func (r *rig) call(ctx context.Context, v *ebb.Version, payload string, patience time.Duration) (string, Outcome, error) {
+	lease, err := r.Acquire(ctx, v, time.Now().Add(patience))
+	if err != nil {
+		return "", Outcome{}, err
+	}
+	defer lease.Release()
+	inv := &ebb.Invocation{ID: ebb.InvocationID(uuid.NewString()), FunctionKey: v.FunctionKey, Payload: []byte(payload)}
+	lease.Begin(inv)
+	var sink collected
+	out := lease.Invoke(context.WithoutCancel(ctx), inv, "arn", &sink)
+	lease.End()
+	return sink.body.String(), out, nil
+}
+
+func echo(_ *testBox, payload []byte) ([]byte, error) { return payload, nil }

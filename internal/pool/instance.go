@@ -1,0 +1,116 @@
+package pool
+
+import (
+	"container/list"
+	"net/http"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/ebb-faas/ebb/internal/ebb"
+	"github.com/ebb-faas/ebb/internal/logs"
+	"github.com/ebb-faas/ebb/internal/runtimeapi"
+	"github.com/ebb-faas/ebb/internal/sandbox"
+)
+
+// instance is one box, the process in it and the conversation with it.
+type instance struct {
+	id     ebb.InstanceID
+	pool   *Pool
+	shelf  *shelf
+	began  time.Time
+	stream *logs.Stream
+
+	box      sandbox.Box
+	session  runtimeapi.Session
+	output   *output
+	endpoint *http.Server
+	memory   memoryPeak
+
+	// Guarded by Pool.mu.
+	state string
+	since time.Time     // when state began
+	place *list.Element // in Pool.lru while idle
+	uses  int
+
+	broken  bool                             // written by the lease's holder before Release
+	current atomic.Pointer[ebb.InvocationID] // whose lines the output is; nil during init
+
+	tailMu sync.Mutex
+	tail   *tail // of the current invocation, if its caller asked
+}
+
+// log records one line of the function, as a line of the given request ("" =
+// the current one).
+func (in *instance) log(request ebb.InvocationID, level string, line []byte) {
+	if request == "" {
+		if id := in.current.Load(); id != nil {
+			request = *id
+		}
+	}
+	in.append(logs.Function, request, level, line)
+}
+
+// append records one line in the function's log and in the caller's tail.
+func (in *instance) append(kind logs.Kind, request ebb.InvocationID, level string, line []byte) {
+	in.stream.Append(logs.Entry{
+		Time:     time.Now(),
+		Kind:     kind,
+		Level:    level,
+		Request:  request,
+		Version:  in.shelf.version.Qualifier(),
+		Instance: in.id,
+		Text:     line,
+	})
+	in.tailMu.Lock()
+	if in.tail != nil {
+		in.tail.add(line)
+	}
+	in.tailMu.Unlock()
+}
+
+// setTail begins or, with nil, ends the collection of a tail and returns what
+// was collected.
+func (in *instance) setTail(t *tail) []byte {
+	in.tailMu.Lock()
+	defer in.tailMu.Unlock()
+	old := in.tail
+	in.tail = t
+	if old == nil {
+		return nil
+	}
+	return old.bytes()
+}
+
+// destroy ends the instance for good. When it returns no process of its box is
+// left. It works on an instance at any stage of its start.
+func (in *instance) destroy() {
+	if in.session != nil {
+		_ = in.session.Close() // first: it takes the last lines
+	}
+	if in.box != nil {
+		in.box.Destroy()
+	}
+	if in.endpoint != nil {
+		_ = in.endpoint.Close()
+	}
+}
+
+// memoryEvery is how old a reading of the memory peak may be: reading it costs
+// more than a short invocation.
+const memoryEvery = 100 * time.Millisecond
+
+// memoryPeak remembers the box's peak between readings.
+type memoryPeak struct {
+	at    time.Time
+	bytes int64
+}
+
+// read returns the box's memory peak in bytes, at most memoryEvery old unless
+// the invocation itself took longer than that.
+func (m *memoryPeak) read(box sandbox.Box, now time.Time) int64 {
+	if now.Sub(m.at) >= memoryEvery {
+		m.at, m.bytes = now, box.Usage().MemoryPeak
+	}
+	return m.bytes
+}

@@ -1,0 +1,153 @@
+package pool
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/ebb-faas/ebb/internal/ebb"
+	"github.com/ebb-faas/ebb/internal/logs"
+	"github.com/ebb-faas/ebb/internal/runtimeapi"
+)
+
+// Lease is the right to run one invocation on one instance. Its methods are
+// called from one goroutine: Begin, Invoke, any Records, End, Release.
+type Lease struct {
+	in     *instance
+	phases ebb.Phases // of the wait and the start, if there was one
+	answer answer
+}
+
+// Outcome is what one invocation on an instance came to.
+type Outcome struct {
+	runtimeapi.Outcome
+	Duration   time.Duration // from hand-over to the end of the answer
+	MemoryPeak int64         // of the instance so far, bytes
+	Cause      string        // why ebb ended the invocation, for the log; "" if the function answered
+}
+
+// Instance names the instance lent.
+func (l *Lease) Instance() ebb.InstanceID { return l.in.id }
+
+// Phases is what acquiring cost.
+func (l *Lease) Phases() ebb.Phases { return l.phases }
+
+// Begin ties what the instance writes from now on to inv.
+func (l *Lease) Begin(inv *ebb.Invocation) {
+	l.in.current.Store(&inv.ID)
+	if inv.Tail {
+		l.in.setTail(&tail{})
+	}
+}
+
+// Record writes one line of the platform to the function's log.
+func (l *Lease) Record(request ebb.InvocationID, line []byte) {
+	l.in.append(logs.Platform, request, "", line)
+}
+
+// End returns the log tail, if Begin's invocation asked for it.
+func (l *Lease) End() []byte { return l.in.setTail(nil) }
+
+// Invoke hands inv to the instance and streams the answer to sink. It always
+// comes to an outcome: if the conversation breaks or the version's timeout
+// ends, the instance is killed and the outcome says what happened, as the
+// function's error.
+func (l *Lease) Invoke(ctx context.Context, inv *ebb.Invocation, arn string, sink ebb.Sink) Outcome {
+	in := l.in
+	begin := time.Now()
+	l.answer = answer{sink: sink}
+	out, err := in.session.Invoke(ctx, &runtimeapi.Call{
+		ID:            inv.ID,
+		ARN:           arn,
+		TraceID:       inv.TraceID,
+		ClientContext: inv.ClientContext,
+		Deadline:      begin.Add(in.shelf.version.Timeout()),
+		Payload:       inv.Payload,
+	}, &l.answer)
+	o := Outcome{Outcome: out}
+	in.broken = err != nil || out.Ending
+	if err != nil {
+		o = l.broke(inv, out.Answered, err)
+	}
+	in.output.drain()
+	now := time.Now()
+	o.Duration = now.Sub(begin)
+	o.MemoryPeak = in.memory.read(in.box, now)
+	return o
+}
+
+// exitWait is how long a process whose conversation ended has to be reaped.
+const exitWait = time.Second
+
+// broke ends an instance whose conversation is over and says why, to the log
+// and to the caller.
+func (l *Lease) broke(inv *ebb.Invocation, answered bool, err error) Outcome {
+	in := l.in
+	var typ, message string
+	if errors.Is(err, context.DeadlineExceeded) {
+		typ = ebb.ErrorTimeout
+		message = fmt.Sprintf("Task timed out after %.2f seconds", in.shelf.version.Timeout().Seconds())
+	} else {
+		typ, message = in.cause(err)
+	}
+	in.memory.at = time.Time{} // read the true peak once more
+	peak := in.memory.read(in.box, time.Now())
+	in.box.Destroy()
+	doc := errorDocument(inv.ID, typ, message)
+	o := Outcome{
+		Outcome:    runtimeapi.Outcome{FunctionError: ebb.FunctionErrorUnhandled, ErrorType: typ},
+		MemoryPeak: peak,
+		Cause:      message,
+	}
+	if answered {
+		o.LateError = doc
+	} else if l.answer.Head(ebb.Head{FunctionError: ebb.FunctionErrorUnhandled}) == nil {
+		_, _ = l.answer.Write(doc)
+	}
+	return o
+}
+
+// cause says why a conversation ended that ebb did not end: how the process
+// ended, or that it broke the protocol.
+func (in *instance) cause(err error) (typ, message string) {
+	timer := time.NewTimer(exitWait)
+	defer timer.Stop()
+	select {
+	case <-in.box.Done():
+	case <-timer.C:
+		return ebb.ErrorProtocol, "Runtime broke the protocol: " + err.Error()
+	}
+	exit := in.box.Exit()
+	switch {
+	case exit.Err != nil:
+		return ebb.ErrorInvalidEntrypoint, "Couldn't start the runtime: " + exit.Err.Error()
+	case exit.OOM:
+		return ebb.ErrorOutOfMemory, "Runtime exited with error: signal: killed (memory limit)"
+	case exit.Signal != "":
+		return ebb.ErrorExit, "Runtime exited with error: signal: " + exit.Signal
+	case exit.Code != 0:
+		return ebb.ErrorExit, fmt.Sprintf("Runtime exited with error: exit status %d", exit.Code)
+	}
+	return ebb.ErrorExit, "Runtime exited without providing a reason"
+}
+
+// answer passes an answer on. A caller that is gone does not stop the function:
+// its sink's errors end here.
+type answer struct {
+	sink ebb.Sink
+	lost bool
+}
+
+func (a *answer) Head(h ebb.Head) error {
+	a.lost = a.sink.Head(h) != nil
+	return nil
+}
+
+func (a *answer) Write(b []byte) (int, error) {
+	if !a.lost {
+		_, err := a.sink.Write(b)
+		a.lost = err != nil
+	}
+	return len(b), nil
+}

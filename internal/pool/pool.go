@@ -1,0 +1,257 @@
+package pool
+
+import (
+	"container/list"
+	"context"
+	"log/slog"
+	"net/http"
+	"sync"
+	"time"
+
+	"github.com/ebb-faas/ebb/internal/artifact"
+	"github.com/ebb-faas/ebb/internal/auth"
+	"github.com/ebb-faas/ebb/internal/ebb"
+	"github.com/ebb-faas/ebb/internal/logs"
+	"github.com/ebb-faas/ebb/internal/sandbox"
+	"github.com/ebb-faas/ebb/runtimes"
+)
+
+// Deps are the floors below that a Pool stands on.
+type Deps struct {
+	Driver   sandbox.Driver
+	Packages *artifact.Store
+	Runtimes *runtimes.Catalog
+	Logs     *logs.Store
+	// Endpoint gives an instance of v its way back to ebb's own APIs: the
+	// handler to serve on the box's endpoint listener, and throw-away
+	// credentials that are good for that listener only.
+	Endpoint func(v *ebb.Version) (http.Handler, auth.Credentials)
+	Log      *slog.Logger
+}
+
+// Pool holds the node's instances. See the package comment.
+type Pool struct {
+	cfg  Config
+	deps Deps
+
+	mu        sync.Mutex // guards everything below, and all fields marked so
+	functions map[ebb.FunctionKey]*fleet
+	instances int        // of all functions: starting, idle, busy, stopping
+	lru       *list.List // of idle *instance, longest idle first
+	starved   *list.List // of *shelf that want a start and had no capacity, oldest first
+	leaving   int        // evicted or broken, being destroyed
+	closed    bool
+
+	lifetime context.Context // of starts: ends when Run drains
+	endStart context.CancelFunc
+	ending   sync.WaitGroup // instances not yet destroyed
+}
+
+// fleet is all instances of one function. Fields guarded by Pool.mu.
+type fleet struct {
+	key       ebb.FunctionKey
+	instances int
+	waiting   int
+	shelves   map[string]*shelf // by version revision
+}
+
+// shelf is the instances of one version. Fields guarded by Pool.mu.
+type shelf struct {
+	fleet    *fleet
+	version  *ebb.Version
+	idle     []*instance // a stack
+	busy     map[*instance]struct{}
+	starting int
+	waiters  list.List     // of *waiter, oldest first
+	hunger   *list.Element // in Pool.starved, or nil
+	retired  bool          // the version is gone or changed: instances leave when free
+}
+
+// waiter is one request waiting for an instance. It is answered exactly once,
+// by whoever takes it out of its shelf's list.
+type waiter struct {
+	answer chan grant // capacity 1
+	place  *list.Element
+}
+
+// grant is what a waiter gets: an instance, or why there is none.
+type grant struct {
+	instance *instance
+	phases   ebb.Phases // of the start, if this request waited for one
+	err      error
+}
+
+// New makes an empty pool.
+func New(cfg Config, deps Deps) *Pool {
+	p := &Pool{
+		cfg:       cfg.withDefaults(),
+		deps:      deps,
+		functions: make(map[ebb.FunctionKey]*fleet),
+		lru:       list.New(),
+		starved:   list.New(),
+	}
+	p.lifetime, p.endStart = context.WithCancel(context.Background())
+	return p
+}
+
+// Acquire lends an instance of v: an idle one, or the first that becomes free
+// or ready before ctx or patience ends. The error is a Failure if the function
+// could not be initialised; a throttle if patience or the queue's room ended.
+func (p *Pool) Acquire(ctx context.Context, v *ebb.Version, patience time.Time) (*Lease, error) {
+	begin := time.Now()
+	p.mu.Lock()
+	if p.closed {
+		p.mu.Unlock()
+		return nil, errClosing()
+	}
+	s := p.shelf(v)
+	if n := len(s.idle); n > 0 {
+		in := s.idle[n-1]
+		s.idle[n-1] = nil
+		s.idle = s.idle[:n-1]
+		p.lend(in)
+		p.mu.Unlock()
+		return &Lease{in: in}, nil
+	}
+	if s.fleet.waiting >= p.cfg.MaxQueue {
+		p.drop(s)
+		p.mu.Unlock()
+		return nil, throttled(v, "its queue of waiting requests is full")
+	}
+	w := &waiter{answer: make(chan grant, 1)}
+	w.place = s.waiters.PushBack(w)
+	s.fleet.waiting++
+	p.feed(s)
+	p.mu.Unlock()
+	return p.await(ctx, s, w, begin, patience)
+}
+
+// await waits for w's answer, and withdraws w if the caller's time ends first.
+func (p *Pool) await(ctx context.Context, s *shelf, w *waiter, begin, patience time.Time) (*Lease, error) {
+	expiry := time.NewTimer(time.Until(patience))
+	defer expiry.Stop()
+	var reason error
+	select {
+	case g := <-w.answer:
+		return g.lease(begin)
+	case <-ctx.Done():
+		reason = context.Cause(ctx)
+	case <-expiry.C:
+		reason = throttled(s.version, "no instance became free in time")
+	}
+	p.mu.Lock()
+	if w.place != nil { // still in the list: nobody will answer
+		p.unlist(s, w)
+		p.drop(s)
+		p.mu.Unlock()
+		return nil, reason
+	}
+	p.mu.Unlock()
+	return (<-w.answer).lease(begin) // answered meanwhile: take it
+}
+
+// lease turns a grant into what Acquire returns.
+func (g grant) lease(begin time.Time) (*Lease, error) {
+	if g.err != nil {
+		return nil, g.err
+	}
+	ph := g.phases
+	ph.Queue = max(0, time.Since(begin)-ph.Box-ph.Specialise-ph.Init)
+	return &Lease{in: g.instance, phases: ph}, nil
+}
+
+// Release gives the instance back. It is called exactly once.
+func (l *Lease) Release() {
+	in, p := l.in, l.in.pool
+	p.mu.Lock()
+	delete(in.shelf.busy, in)
+	if in.broken || in.shelf.retired || p.closed {
+		p.depart(in)
+	} else {
+		p.settle(in, ebb.Phases{})
+	}
+	p.mu.Unlock()
+}
+
+// settle hands a free instance to the oldest waiter of its shelf, or lays it
+// down as idle. p.mu is held.
+func (p *Pool) settle(in *instance, start ebb.Phases) {
+	s := in.shelf
+	if front := s.waiters.Front(); front != nil {
+		w := front.Value.(*waiter)
+		p.unlist(s, w)
+		p.lend(in)
+		w.answer <- grant{instance: in, phases: start}
+		return
+	}
+	in.state = ebb.InstanceIdle
+	in.since = time.Now()
+	s.idle = append(s.idle, in)
+	in.place = p.lru.PushBack(in)
+	p.feedStarved()
+}
+
+// lend marks an instance as busy. p.mu is held.
+func (p *Pool) lend(in *instance) {
+	if in.place != nil {
+		p.lru.Remove(in.place)
+		in.place = nil
+	}
+	in.state = ebb.InstanceBusy
+	in.since = time.Now()
+	in.uses++
+	in.shelf.busy[in] = struct{}{}
+}
+
+// unlist takes w out of the queue; the caller answers it or nobody does.
+// p.mu is held.
+func (p *Pool) unlist(s *shelf, w *waiter) {
+	s.waiters.Remove(w.place)
+	w.place = nil
+	s.fleet.waiting--
+}
+
+// shelf finds or makes the shelf of v. p.mu is held.
+func (p *Pool) shelf(v *ebb.Version) *shelf {
+	f := p.functions[v.FunctionKey]
+	if f == nil {
+		f = &fleet{key: v.FunctionKey, shelves: make(map[string]*shelf)}
+		p.functions[v.FunctionKey] = f
+	}
+	s := f.shelves[v.RevisionID]
+	if s == nil {
+		s = &shelf{fleet: f, version: v, busy: make(map[*instance]struct{})}
+		f.shelves[v.RevisionID] = s
+	}
+	return s
+}
+
+// drop forgets s, and its fleet, when nothing is left in them. p.mu is held.
+func (p *Pool) drop(s *shelf) {
+	if s.starting > 0 || len(s.idle) > 0 || len(s.busy) > 0 || s.waiters.Len() > 0 {
+		return
+	}
+	p.sate(s)
+	if s.fleet.shelves[s.version.RevisionID] == s {
+		delete(s.fleet.shelves, s.version.RevisionID)
+	}
+	if len(s.fleet.shelves) == 0 && s.fleet.instances == 0 && p.functions[s.fleet.key] == s.fleet {
+		delete(p.functions, s.fleet.key)
+	}
+}
+
+// throttled is the answer to a request that the limits have no room for.
+func throttled(v *ebb.Version, why string) error {
+	return &ebb.Error{
+		Kind:       ebb.Throttled,
+		Type:       ebb.TypeTooManyRequests,
+		Message:    "Rate Exceeded: function " + v.Name + ": " + why,
+		Reason:     ebb.ReasonConcurrency,
+		RetryAfter: time.Second,
+	}
+}
+
+func errClosing() error {
+	return &ebb.Error{Kind: ebb.Unavailable, Type: ebb.TypeServiceUnavailable,
+		Message: "ebb is shutting down", RetryAfter: 5 * time.Second}
+}

@@ -1,0 +1,233 @@
+package pool
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/ebb-faas/ebb/internal/ebb"
+	"github.com/ebb-faas/ebb/internal/logs"
+	"github.com/ebb-faas/ebb/internal/runtimeapi"
+	"github.com/ebb-faas/ebb/internal/sandbox"
+	"github.com/ebb-faas/ebb/runtimes"
+)
+
+// Failure is why a function could not be initialised: its own fault, told to
+// the caller as a function error.
+type Failure struct {
+	ErrorType string
+	Document  []byte // the error document, JSON
+	Phases    ebb.Phases
+}
+
+func (f *Failure) Error() string { return "function initialisation failed: " + f.ErrorType }
+
+// start brings up one instance for s and gives it, or what went wrong, to the
+// oldest waiter.
+func (p *Pool) start(s *shelf) {
+	in := &instance{
+		id:     ebb.InstanceID(uuid.NewString()),
+		pool:   p,
+		shelf:  s,
+		began:  time.Now(),
+		stream: p.deps.Logs.Stream(s.fleet.key),
+		state:  ebb.InstanceStarting,
+	}
+	phases, err := in.start(p.lifetime)
+
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	s.starting--
+	if err == nil && !p.closed && (!s.retired || s.waiters.Len() > 0) {
+		p.settle(in, phases)
+		return
+	}
+	if err != nil {
+		p.refuse(s, in, err)
+	}
+	p.depart(in)
+}
+
+// refuse tells the oldest waiter of s why the start made for it failed. p.mu is held.
+func (p *Pool) refuse(s *shelf, in *instance, err error) {
+	var failure *Failure
+	if !errors.As(err, &failure) && !p.closed {
+		p.deps.Log.Error("instance did not start", "function", s.fleet.key.String(),
+			"instance", string(in.id), "error", err)
+	}
+	front := s.waiters.Front()
+	if front == nil {
+		return
+	}
+	w := front.Value.(*waiter)
+	p.unlist(s, w)
+	w.answer <- grant{err: err}
+}
+
+// start runs the hooks of an instance's beginning in order: box, specialise
+// (code, identity, listeners, process), init (until the runtime asks for work).
+// The error is a *Failure where the function is at fault.
+func (in *instance) start(ctx context.Context) (ebb.Phases, error) {
+	v, deps := in.shelf.version, &in.pool.deps
+	var ph ebb.Phases
+	rt, ok := deps.Runtimes.Lookup(v.Runtime)
+	if !ok {
+		return ph, ebb.Errorf(ebb.Invalid, ebb.TypeInvalidRuntime,
+			"Runtime: %s is not installed on this node", v.Runtime)
+	}
+	clock := time.Now()
+	lap := func() time.Duration {
+		d := time.Since(clock)
+		clock = clock.Add(d)
+		return d
+	}
+	code, err := deps.Packages.Dir(ctx, v.Code.Digest)
+	if err != nil {
+		return ph, err
+	}
+	if in.box, err = deps.Driver.Create(ctx, in.spec(rt, code)); err != nil {
+		return ph, err
+	}
+	ph.Box = lap()
+	env := in.environment(rt)
+	if err := in.launch(ctx, rt, env); err != nil {
+		return ph, err
+	}
+	ph.Specialise = lap()
+	err = in.ready(ctx, env)
+	ph.Init = lap()
+	var failure *Failure
+	if errors.As(err, &failure) {
+		failure.Phases = ph
+	}
+	return ph, err
+}
+
+// spec describes the box for a runtime and the unpacked code.
+func (in *instance) spec(rt *runtimes.Runtime, code string) sandbox.Spec {
+	v, cfg := in.shelf.version, &in.pool.cfg
+	mounts := make([]sandbox.Mount, 0, len(rt.Mounts)+1)
+	for _, m := range rt.Mounts {
+		mounts = append(mounts, sandbox.Mount{Source: m.Source, Target: m.Target})
+	}
+	mounts = append(mounts, sandbox.Mount{Source: code, Target: runtimeapi.TaskRoot})
+	return sandbox.Spec{
+		ID:     string(in.id),
+		Mounts: mounts,
+		Limits: sandbox.Limits{
+			MemoryMB:  v.MemoryMB,
+			CPUWeight: max(2, v.MemoryMB*1024/1769), // Lambda: 1,769 MB is one vCPU
+			PIDs:      cfg.PIDs,
+			Files:     cfg.Files,
+			TmpMB:     v.TmpMB,
+		},
+	}
+}
+
+// environment builds everything the function will find in its environment, and
+// opens its way back to ebb's own APIs, which is part of it.
+func (in *instance) environment(rt *runtimes.Runtime) map[string]string {
+	v := in.shelf.version
+	handler, keys := in.pool.deps.Endpoint(v)
+	in.endpoint = &http.Server{Handler: handler, ReadHeaderTimeout: 10 * time.Second}
+	go func(l net.Listener) { _ = in.endpoint.Serve(l) }(in.box.Endpoint())
+	opt := runtimeapi.EnvOptions{
+		Region:          in.pool.cfg.Region,
+		Endpoint:        "http://" + in.box.Endpoint().Addr().String(),
+		AccessKeyID:     keys.AccessKeyID,
+		SecretAccessKey: keys.SecretAccessKey,
+		SessionToken:    keys.Token,
+		LogStream:       in.began.UTC().Format("2006/01/02/[") + v.Qualifier() + "]" + string(in.id),
+		TaskRoot:        in.box.Path(runtimeapi.TaskRoot),
+		RuntimeDir:      in.box.Path(runtimeapi.RuntimeDir),
+		Runtime:         rt.Env,
+	}
+	if rt.Protocol == runtimes.HTTP {
+		opt.RuntimeAPI = in.box.RuntimeAPI().Addr().String()
+	}
+	return runtimeapi.Env(v, opt)
+}
+
+// launch starts the process and the conversation with it.
+func (in *instance) launch(ctx context.Context, rt *runtimes.Runtime, env map[string]string) error {
+	framed := rt.Protocol == runtimes.Framed
+	argv := make([]string, len(rt.Argv))
+	for i, a := range rt.Argv {
+		argv[i] = in.box.Path(a)
+	}
+	opt := runtimeapi.Options{MaxResponse: in.pool.cfg.MaxResponse, Log: in.log}
+	if !framed { // before the process can call
+		in.session = runtimeapi.NewHTTP(in.box.RuntimeAPI(), opt)
+	}
+	err := in.box.Start(ctx, sandbox.Process{
+		Argv:   argv,
+		Env:    runtimeapi.EnvList(env),
+		Dir:    in.box.Path(runtimeapi.TaskRoot),
+		Framed: framed,
+	})
+	if err != nil {
+		return err
+	}
+	if framed {
+		in.session = runtimeapi.NewFramed(in.box.Conn(), opt)
+	} else {
+		go in.watch()
+	}
+	in.output, err = newOutput(in.box.Output(), func(line []byte) { in.log("", "", line) })
+	if err != nil {
+		return err
+	}
+	go in.output.run()
+	return nil
+}
+
+// ready waits until the runtime asks for work. What ends it earlier is a
+// *Failure, except the end of ctx.
+func (in *instance) ready(ctx context.Context, env map[string]string) error {
+	v, cfg := in.shelf.version, &in.pool.cfg
+	initCtx, cancel := context.WithTimeout(ctx, cfg.InitTimeout)
+	defer cancel()
+	failure, err := in.session.Ready(initCtx, runtimeapi.Init{
+		Handler:  v.Handler,
+		TaskRoot: env["LAMBDA_TASK_ROOT"],
+		ARN:      ebb.FunctionARN(cfg.Region, v.FunctionKey, ""),
+		Env:      env,
+	})
+	in.output.drain()
+	switch {
+	case failure != nil:
+		return &Failure{ErrorType: failure.ErrorType, Document: failure.Document}
+	case err == nil:
+		return nil
+	case ctx.Err() != nil:
+		return errClosing()
+	case errors.Is(initCtx.Err(), context.DeadlineExceeded):
+		return in.initFailure(ebb.ErrorInitTimeout,
+			fmt.Sprintf("Initialisation timed out after %.2f seconds", cfg.InitTimeout.Seconds()))
+	}
+	return in.initFailure(in.cause(err))
+}
+
+// lastWords is how long after its process's end a conversation over HTTP may go
+// on: what the process sent is on its way through the loopback device.
+const lastWords = 50 * time.Millisecond
+
+// watch closes a conversation over HTTP after the process has ended: its
+// listener is the node's own and would stay open. A framed socket ends by itself.
+func (in *instance) watch() {
+	<-in.box.Done()
+	time.Sleep(lastWords)
+	_ = in.session.Close()
+}
+
+// initFailure is a Failure that ebb, not the function, found words for. They go
+// to the log too.
+func (in *instance) initFailure(typ, message string) error {
+	in.append(logs.Platform, "", "", []byte("INIT_REPORT Status: error\tError Type: "+typ+"\t"+message))
+	return &Failure{ErrorType: typ, Document: errorDocument("", typ, message)}
+}

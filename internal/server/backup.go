@@ -1,0 +1,246 @@
+package server
+
+import (
+	"archive/tar"
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/klauspost/compress/zstd"
+
+	"github.com/ebb-faas/ebb/internal/artifact"
+	"github.com/ebb-faas/ebb/internal/auth"
+	"github.com/ebb-faas/ebb/internal/ebb"
+	"github.com/ebb-faas/ebb/internal/store"
+)
+
+// A backup is a zstd-compressed tar of these entries, the database first, so
+// that every package it names is among what follows.
+const (
+	backupDatabase    = "ebb.db"
+	backupCredentials = auth.CredentialsFile
+	backupPackages    = "packages/" // <digest>.zip
+	backupLogs        = "logs/"     // as they lie in the data directory
+)
+
+// backup writes a consistent copy of the node to w while it goes on serving.
+func (n *node) backup(ctx context.Context, w io.Writer) error {
+	n.keep.RLock() // nothing the copy names is collected meanwhile
+	defer n.keep.RUnlock()
+	tmp, err := os.MkdirTemp(n.cfg.Data, "backup-")
+	if err != nil {
+		return fmt.Errorf("backup: %w", err)
+	}
+	defer func() { _ = os.RemoveAll(tmp) }()
+	database := filepath.Join(tmp, backupDatabase)
+	if err := n.store.Snapshot(ctx, database); err != nil {
+		return err
+	}
+	digests, err := n.functions.Digests(ctx)
+	if err != nil {
+		return err
+	}
+	z, err := zstd.NewWriter(w)
+	if err != nil {
+		return err
+	}
+	b := &backupWriter{ctx: ctx, tar: tar.NewWriter(z)}
+	b.file(backupDatabase, database)
+	b.file(backupCredentials, n.path(auth.CredentialsFile))
+	for digest := range digests {
+		zip, size, err := n.packages.Zip(ctx, digest)
+		if ebb.KindOf(err) == ebb.NotFound {
+			continue // stored after the snapshot was made, and gone again
+		}
+		b.note(err)
+		b.add(backupPackages+string(digest)+".zip", size, zip)
+	}
+	b.tree(backupLogs, n.path("logs"))
+	return errors.Join(b.err, b.tar.Close(), z.Close())
+}
+
+// backupWriter adds entries until one fails.
+type backupWriter struct {
+	ctx context.Context
+	tar *tar.Writer
+	err error
+}
+
+func (b *backupWriter) note(err error) {
+	if b.err == nil {
+		b.err = errors.Join(err, b.ctx.Err())
+	}
+}
+
+// add writes one entry of exactly size bytes from r, and closes r.
+func (b *backupWriter) add(name string, size int64, r io.ReadCloser) {
+	if r == nil {
+		return
+	}
+	defer func() { _ = r.Close() }()
+	if b.err != nil {
+		return
+	}
+	b.note(b.tar.WriteHeader(&tar.Header{Name: name, Size: size, Mode: 0o600, ModTime: time.Now(), Format: tar.FormatPAX}))
+	if b.err == nil {
+		_, err := io.CopyN(b.tar, r, size)
+		b.note(err)
+	}
+}
+
+// file adds a file as long as it is now; it may grow meanwhile.
+func (b *backupWriter) file(name, from string) {
+	f, err := os.Open(from)
+	if err != nil {
+		b.note(err)
+		return
+	}
+	info, err := f.Stat()
+	if err != nil {
+		b.note(errors.Join(err, f.Close()))
+		return
+	}
+	b.add(name, info.Size(), f)
+}
+
+// tree adds the files below dir. One that vanishes meanwhile (retention) is left out.
+func (b *backupWriter) tree(prefix, dir string) {
+	b.note(filepath.WalkDir(dir, func(p string, d fs.DirEntry, err error) error {
+		if err == nil && d.Type().IsRegular() && b.err == nil {
+			rel, rerr := filepath.Rel(dir, p)
+			if rerr != nil {
+				return rerr
+			}
+			b.file(prefix+filepath.ToSlash(rel), p)
+			if errors.Is(b.err, fs.ErrNotExist) {
+				b.err = nil
+			}
+		}
+		if errors.Is(err, fs.ErrNotExist) {
+			return nil
+		}
+		return err
+	}))
+}
+
+// Restore makes the data directory dir from a backup. dir must not exist or be
+// empty; it appears whole or not at all.
+func Restore(ctx context.Context, dir string, r io.Reader) error {
+	dir, err := filepath.Abs(dir)
+	if err != nil {
+		return err
+	}
+	if entries, err := os.ReadDir(dir); err == nil && len(entries) > 0 {
+		return ebb.Errorf(ebb.Conflict, ebb.TypeDataDirectoryInUse, "--data: %s is not empty; restore into a new directory", dir)
+	}
+	if err := os.MkdirAll(filepath.Dir(dir), 0o700); err != nil {
+		return err
+	}
+	tmp, err := os.MkdirTemp(filepath.Dir(dir), ".ebb-restore-")
+	if err != nil {
+		return err
+	}
+	defer func() { _ = os.RemoveAll(tmp) }()
+	if err := unpackBackup(ctx, tmp, r); err != nil {
+		return ebb.Errorf(ebb.Invalid, ebb.TypeBackupBroken, "backup: %w", err)
+	}
+	if err := os.Remove(dir); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	return os.Rename(tmp, dir)
+}
+
+// unpackBackup reads every entry, and then opens what was written: a backup
+// that cannot be used is refused now, not at the next start.
+func unpackBackup(ctx context.Context, dir string, r io.Reader) error {
+	z, err := zstd.NewReader(r)
+	if err != nil {
+		return err
+	}
+	defer z.Close()
+	root, err := os.OpenRoot(dir)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = root.Close() }()
+	// What was accepted once is not measured again.
+	packages, err := artifact.Open(artifact.Config{Dir: filepath.Join(dir, "packages"),
+		MaxZipped: 1 << 40, MaxUnpacked: 1 << 40, MaxFiles: 1 << 30})
+	if err != nil {
+		return err
+	}
+	seen := make(map[string]bool)
+	for t := tar.NewReader(z); ; {
+		h, err := t.Next()
+		if errors.Is(err, io.EOF) {
+			break
+		}
+		if err != nil {
+			return err
+		}
+		seen[h.Name] = true
+		switch {
+		case h.Name == backupDatabase, h.Name == backupCredentials, strings.HasPrefix(h.Name, backupLogs):
+			err = writeInto(root, h.Name, t)
+		case strings.HasPrefix(h.Name, backupPackages):
+			err = putPackage(ctx, packages, h.Name, t)
+		default:
+			err = fmt.Errorf("unknown entry %q", h.Name)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	for _, name := range []string{backupDatabase, backupCredentials} {
+		if !seen[name] {
+			return fmt.Errorf("no entry %s", name)
+		}
+	}
+	if _, err := auth.LoadRoot(dir); err != nil {
+		return err
+	}
+	s, err := store.Open(ctx, store.Config{Path: filepath.Join(dir, backupDatabase)})
+	if err != nil {
+		return err
+	}
+	return s.Close()
+}
+
+// writeInto writes one entry as a file that is on disk when it returns.
+func writeInto(root *os.Root, name string, r io.Reader) error {
+	if d := path.Dir(name); d != "." {
+		if err := root.MkdirAll(d, 0o700); err != nil {
+			return err
+		}
+	}
+	f, err := root.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	if err != nil {
+		return err
+	}
+	_, err = io.Copy(f, r)
+	return errors.Join(err, f.Sync(), f.Close())
+}
+
+// putPackage stores a package and checks that it is what its name says.
+func putPackage(ctx context.Context, s *artifact.Store, name string, r io.Reader) error {
+	content, err := io.ReadAll(r)
+	if err != nil {
+		return err
+	}
+	code, err := s.Put(ctx, bytes.NewReader(content))
+	if err != nil {
+		return err
+	}
+	if want := strings.TrimSuffix(path.Base(name), ".zip"); string(code.Digest) != want {
+		return fmt.Errorf("package %s holds %s", want, code.Digest)
+	}
+	return nil
+}

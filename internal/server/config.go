@@ -1,0 +1,132 @@
+package server
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"runtime/debug"
+	"time"
+
+	"github.com/goccy/go-yaml"
+
+	"github.com/ebb-faas/ebb/internal/artifact"
+	"github.com/ebb-faas/ebb/internal/ebb"
+	"github.com/ebb-faas/ebb/internal/function"
+	"github.com/ebb-faas/ebb/internal/gateway"
+	"github.com/ebb-faas/ebb/internal/invoke"
+	"github.com/ebb-faas/ebb/internal/logs"
+	"github.com/ebb-faas/ebb/internal/pool"
+)
+
+// Config is everything that can be set, one section per package that reads it.
+// docs/configuration.md lists the keys.
+type Config struct {
+	Data    string `yaml:"data"`    // data directory
+	Listen  string `yaml:"listen"`  // address of the management API
+	Gateway string `yaml:"gateway"` // address of the data plane
+	// PublicGateway is how clients reach the data plane, for the URLs that ebb
+	// hands out: scheme://host[:port]. Empty = the listener's own address.
+	PublicGateway string          `yaml:"publicGateway"`
+	Region        string          `yaml:"region"`
+	Sandbox       string          `yaml:"sandbox"` // auto, linux or process
+	DrainTimeout  time.Duration   `yaml:"drainTimeout"`
+	LogLevel      string          `yaml:"logLevel"` // debug, info, warn or error
+	Function      function.Config `yaml:"function"`
+	Packages      artifact.Config `yaml:"packages"`
+	Logs          logs.Config     `yaml:"logs"`
+	Pool          pool.Config     `yaml:"pool"`
+	Invoke        invoke.Config   `yaml:"invoke"`
+	HTTP          gateway.Config  `yaml:"http"`
+}
+
+// Values of Config.Sandbox.
+const (
+	sandboxAuto    = "auto"
+	sandboxLinux   = "linux"
+	sandboxProcess = "process"
+)
+
+// DefaultConfig is what holds where nothing is set.
+func DefaultConfig() Config {
+	return Config{
+		Data:         DefaultData(),
+		Listen:       "127.0.0.1:9080",
+		Gateway:      "127.0.0.1:9081",
+		Region:       "us-east-1",
+		Sandbox:      sandboxAuto,
+		DrainTimeout: 30 * time.Second,
+		LogLevel:     "info",
+	}
+}
+
+// DefaultData is the data directory where none is named: $EBB_DATA, else ebb in
+// the user's data home.
+func DefaultData() string {
+	if dir := os.Getenv("EBB_DATA"); dir != "" {
+		return dir
+	}
+	if dir := os.Getenv("XDG_DATA_HOME"); dir != "" {
+		return filepath.Join(dir, "ebb")
+	}
+	home, err := os.UserHomeDir()
+	if err != nil {
+		return "ebb-data"
+	}
+	return filepath.Join(home, ".local", "share", "ebb")
+}
+
+// LoadConfig reads a YAML file over the defaults. Unknown keys and wrong types
+// are refused with their line and column.
+func LoadConfig(path string) (Config, error) {
+	cfg := DefaultConfig()
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return cfg, ebb.Errorf(ebb.Invalid, ebb.TypeConfigInvalid, "--config: %w", err)
+	}
+	if err := yaml.UnmarshalWithOptions(text, &cfg, yaml.Strict()); err != nil {
+		return cfg, ebb.Errorf(ebb.Invalid, ebb.TypeConfigInvalid, "%s: %s", path, yaml.FormatError(err, false, true))
+	}
+	return cfg, cfg.Validate()
+}
+
+// Validate refuses values that cannot work, naming each key.
+func (c Config) Validate() error {
+	var errs []error
+	for key, v := range map[string]string{"data": c.Data, "listen": c.Listen, "gateway": c.Gateway, "region": c.Region} {
+		if v == "" {
+			errs = append(errs, fmt.Errorf("%s: must not be empty", key))
+		}
+	}
+	switch c.Sandbox {
+	case sandboxAuto, sandboxLinux, sandboxProcess:
+	default:
+		errs = append(errs, fmt.Errorf("sandbox: %q is none of auto, linux, process", c.Sandbox))
+	}
+	if c.DrainTimeout < 0 {
+		errs = append(errs, errors.New("drainTimeout: must not be negative"))
+	}
+	if _, err := logLevel(c.LogLevel); err != nil {
+		errs = append(errs, err)
+	}
+	errs = append(errs, c.Pool.Validate(), c.Invoke.Validate())
+	if err := errors.Join(errs...); err != nil {
+		return ebb.Errorf(ebb.Invalid, ebb.TypeConfigInvalid, "configuration: %w", err)
+	}
+	return nil
+}
+
+// Version is the version of this build, as the linker or the module system
+// recorded it.
+func Version() string {
+	if version != "" {
+		return version
+	}
+	if info, ok := debug.ReadBuildInfo(); ok && info.Main.Version != "" {
+		return info.Main.Version
+	}
+	return "unknown"
+}
+
+// version is set by the linker (-X); see the Makefile.
+var version string

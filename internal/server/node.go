@@ -1,0 +1,178 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"os"
+	"path/filepath"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/ebb-faas/ebb/internal/api"
+	"github.com/ebb-faas/ebb/internal/artifact"
+	"github.com/ebb-faas/ebb/internal/auth"
+	"github.com/ebb-faas/ebb/internal/ebb"
+	"github.com/ebb-faas/ebb/internal/function"
+	"github.com/ebb-faas/ebb/internal/gateway"
+	"github.com/ebb-faas/ebb/internal/invoke"
+	"github.com/ebb-faas/ebb/internal/lambdaapi"
+	"github.com/ebb-faas/ebb/internal/logs"
+	"github.com/ebb-faas/ebb/internal/pool"
+	"github.com/ebb-faas/ebb/internal/sandbox"
+	"github.com/ebb-faas/ebb/internal/store"
+	"github.com/ebb-faas/ebb/runtimes"
+)
+
+// node is every part of one ebb process, in the order in which they stand on
+// each other.
+type node struct {
+	cfg        Config
+	log        *slog.Logger
+	began      time.Time
+	gatewayURL string       // set before serving
+	ending     atomic.Bool  // health says so from the first moment of a stop
+	keep       sync.RWMutex // read-held while packages must not be collected
+
+	auth      *auth.Auth
+	store     *store.Store
+	packages  *artifact.Store
+	logs      *logs.Store
+	runtimes  *runtimes.Catalog
+	driver    sandbox.Driver
+	functions *function.Functions
+	pool      *pool.Pool
+	invoker   *invoke.Invoker
+	lambda    *lambdaapi.API
+	gateway   *gateway.Gateway
+}
+
+// open builds the node from the ground up. On error, what was opened is closed.
+func open(ctx context.Context, cfg Config, log *slog.Logger) (n *node, err error) {
+	n = &node{cfg: cfg, log: log, began: time.Now()}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, n.close())
+		}
+	}()
+	if err := n.openGround(ctx); err != nil {
+		return n, err
+	}
+	if n.driver, err = openDriver(ctx, cfg, log); err != nil {
+		return n, err
+	}
+	if err := n.driver.Sweep(ctx); err != nil {
+		return n, fmt.Errorf("sandbox: %w", err)
+	}
+	n.assemble()
+	return n, nil
+}
+
+// openGround opens what is kept on disk.
+func (n *node) openGround(ctx context.Context) error {
+	root, err := auth.LoadOrCreateRoot(n.cfg.Data)
+	if err != nil {
+		return err
+	}
+	n.auth = auth.New(auth.Config{Region: n.cfg.Region}, root)
+	if n.store, err = store.Open(ctx, store.Config{Path: n.path("ebb.db")}); err != nil {
+		return err
+	}
+	packages := n.cfg.Packages
+	packages.Dir = n.path("packages")
+	if n.packages, err = artifact.Open(packages); err != nil {
+		return err
+	}
+	logCfg := n.cfg.Logs
+	logCfg.Dir = n.path("logs")
+	if n.logs, err = logs.Open(logCfg, n.log); err != nil {
+		return err
+	}
+	n.runtimes, err = runtimes.Load(ctx, n.path("runtimes"))
+	return err
+}
+
+// assemble puts the floors above the ground together. It does no I/O.
+func (n *node) assemble() {
+	cfg := &n.cfg
+	cfg.Function.Region, cfg.Pool.Region, cfg.Invoke.Region = cfg.Region, cfg.Region, cfg.Region
+	n.functions = function.New(cfg.Function, n.store, n.packages, n.runtimes)
+	n.pool = pool.New(cfg.Pool, pool.Deps{
+		Driver: n.driver, Packages: n.packages, Runtimes: n.runtimes, Logs: n.logs,
+		Endpoint: n.endpoint, Log: n.log,
+	})
+	n.invoker = invoke.New(cfg.Invoke, n.functions, n.pool, n.logs)
+	n.lambda = lambdaapi.New(lambdaapi.Config{
+		Region:     cfg.Region,
+		GatewayURL: func(id string) string { return n.gatewayURL + "/url/" + id + "/" },
+		Package:    n.packages.Zip,
+	}, n.functions, n.invoker, n.auth, n.log)
+	n.gateway = gateway.New(cfg.HTTP, n.functions, n.invoker, n.auth, n.log)
+	n.functions.OnChange(n.changed)
+}
+
+// endpoint is a function's way back to ebb: the Lambda API for its role.
+func (n *node) endpoint(v *ebb.Version) (http.Handler, auth.Credentials) {
+	box := auth.NewBox(v.Role, v.Service)
+	return n.lambda.Endpoint(box), box.Credentials()
+}
+
+// changed drops what is remembered of a function, and lets the instances of
+// versions go that are no more.
+func (n *node) changed(key ebb.FunctionKey) {
+	n.invoker.Forget(key)
+	n.gateway.Forget(key)
+	revisions := make(map[string]bool)
+	marker := ""
+	for {
+		vs, next, err := n.functions.Versions(context.Background(), key, marker, function.MaxPage)
+		if err != nil && ebb.KindOf(err) != ebb.NotFound {
+			n.log.Error("old instances stay until they expire", "function", key.String(), "error", err)
+			return
+		}
+		for _, v := range vs {
+			revisions[v.RevisionID] = true
+		}
+		if marker = next; marker == "" {
+			break
+		}
+	}
+	n.pool.Retain(key, revisions)
+}
+
+// management is the handler of the API listener: /v1 here, the rest is AWS's.
+func (n *node) management() http.Handler {
+	mux := http.NewServeMux()
+	mux.Handle("/v1/", api.New(n.apiConfig()))
+	mux.Handle("/", n.lambda)
+	return mux
+}
+
+// dataPlane is the handler of the gateway listener.
+func (n *node) dataPlane() http.Handler { return n.gateway }
+
+// stopping makes health say so, before anything has stopped.
+func (n *node) stopping() { n.ending.Store(true) }
+
+// path is a place in the data directory.
+func (n *node) path(elem ...string) string {
+	return filepath.Join(append([]string{n.cfg.Data}, elem...)...)
+}
+
+// close releases what open opened, from the top down.
+func (n *node) close() error {
+	var errs []error
+	if n.driver != nil {
+		errs = append(errs, n.driver.Close())
+	}
+	if n.store != nil {
+		errs = append(errs, n.store.Close())
+	}
+	if err := os.Remove(n.path(addressFile)); !errors.Is(err, os.ErrNotExist) {
+		errs = append(errs, err)
+	}
+	return errors.Join(errs...)
+}

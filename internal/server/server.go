@@ -1,0 +1,180 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/ebb-faas/ebb/internal/ebb"
+)
+
+// Run serves until ctx ends, then stops gracefully: no new work, work in flight
+// up to its deadline and at most cfg.DrainTimeout. It prints one line to stdout
+// when it answers.
+func Run(ctx context.Context, cfg Config, stdout io.Writer) error {
+	if err := cfg.Validate(); err != nil {
+		return err
+	}
+	level, err := logLevel(cfg.LogLevel)
+	if err != nil {
+		return err
+	}
+	log := slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: level}))
+	dir, err := filepath.Abs(cfg.Data)
+	if err != nil {
+		return fmt.Errorf("data directory: %w", err)
+	}
+	cfg.Data = dir
+	held, err := lock(dir)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = held.Close() }()
+
+	n, err := open(ctx, cfg, log)
+	if err != nil {
+		return err
+	}
+	return errors.Join(n.serve(ctx, stdout), n.close())
+}
+
+// serve listens, says so, and runs until ctx ends or a part fails.
+func (n *node) serve(ctx context.Context, stdout io.Writer) error {
+	api, err := net.Listen("tcp", n.cfg.Listen)
+	if err != nil {
+		return fmt.Errorf("--listen: %w", err)
+	}
+	gateway, err := net.Listen("tcp", n.cfg.Gateway)
+	if err != nil {
+		_ = api.Close()
+		return fmt.Errorf("--gateway: %w", err)
+	}
+	n.gatewayURL = n.cfg.PublicGateway
+	if n.gatewayURL == "" {
+		n.gatewayURL = "http://" + gateway.Addr().String()
+	}
+	servers := []*http.Server{n.httpServer(n.management()), n.httpServer(n.dataPlane())}
+
+	// What stops last runs under its own context: the floors below outlive those
+	// above.
+	below, stopBelow := context.WithCancel(context.WithoutCancel(ctx))
+	defer stopBelow()
+	ground, grounded := errgroup.WithContext(below)
+	ground.Go(func() error { return n.logs.Run(grounded) })
+	poolCtx, stopPool := context.WithCancel(grounded)
+	defer stopPool()
+	pooled := make(chan struct{})
+	ground.Go(func() error {
+		defer close(pooled)
+		return n.pool.Run(poolCtx, n.cfg.DrainTimeout)
+	})
+	ground.Go(func() error { return n.collect(poolCtx) })
+
+	front, fronted := errgroup.WithContext(ctx)
+	for i, l := range []net.Listener{api, gateway} {
+		front.Go(func() error {
+			if err := servers[i].Serve(l); !errors.Is(err, http.ErrServerClosed) {
+				return fmt.Errorf("listener %s: %w", l.Addr(), err)
+			}
+			return nil
+		})
+	}
+	if err := n.announce(stdout, api.Addr(), gateway.Addr()); err != nil {
+		n.log.Error("could not announce", "error", err)
+	}
+	select {
+	case <-fronted.Done(): // asked to stop, or a listener failed
+	case <-grounded.Done(): // a floor below failed: nothing above can work
+	}
+	n.log.Info("stopping", "drain", n.cfg.DrainTimeout)
+	n.shutdown(servers)
+	err = front.Wait()
+	stopPool()
+	<-pooled
+	stopBelow()
+	if gerr := ground.Wait(); !errors.Is(gerr, context.Canceled) {
+		err = errors.Join(err, gerr)
+	}
+	return err
+}
+
+// shutdown closes the listeners at once and lets requests in flight finish.
+func (n *node) shutdown(servers []*http.Server) {
+	ctx, cancel := context.WithTimeout(context.Background(), n.cfg.DrainTimeout)
+	defer cancel()
+	n.stopping()
+	var all errgroup.Group
+	for _, s := range servers {
+		all.Go(func() error {
+			if err := s.Shutdown(ctx); err != nil {
+				n.log.Warn("requests were cut off at the end of the drain time", "error", err)
+				return s.Close()
+			}
+			return nil
+		})
+	}
+	_ = all.Wait()
+}
+
+// httpServer is a server with ebb's limits. There is no write timeout: how long
+// an answer may take is the function's own timeout.
+func (n *node) httpServer(h http.Handler) *http.Server {
+	return &http.Server{
+		Handler:           h,
+		ReadHeaderTimeout: 10 * time.Second,
+		IdleTimeout:       2 * time.Minute,
+		MaxHeaderBytes:    64 << 10,
+		ErrorLog:          slog.NewLogLogger(n.log.Handler(), slog.LevelDebug),
+	}
+}
+
+// collectEvery is how often packages no version uses any more are removed, and
+// collectAge how long they are kept: a deploy stores its package first.
+const (
+	collectEvery = time.Hour
+	collectAge   = time.Hour
+)
+
+// collect removes packages that no version uses, at start and then hourly.
+func (n *node) collect(ctx context.Context) error {
+	tick := time.NewTicker(collectEvery)
+	defer tick.Stop()
+	for {
+		if err := n.collectOnce(ctx); err != nil && ctx.Err() == nil {
+			n.log.Error("collecting old packages", "error", err)
+		}
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-tick.C:
+		}
+	}
+}
+
+func (n *node) collectOnce(ctx context.Context) error {
+	n.keep.Lock()
+	defer n.keep.Unlock()
+	keep, err := n.functions.Digests(ctx)
+	if err == nil {
+		_, err = n.packages.Collect(ctx, keep, collectAge)
+	}
+	return err
+}
+
+// logLevel reads Config.LogLevel.
+func logLevel(name string) (slog.Level, error) {
+	var l slog.Level
+	if err := l.UnmarshalText([]byte(name)); err != nil {
+		return l, ebb.Errorf(ebb.Invalid, ebb.TypeConfigInvalid, "logLevel: %q is none of debug, info, warn, error", name)
+	}
+	return l, nil
+}
