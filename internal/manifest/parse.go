@@ -204,7 +204,7 @@ func (r *reader) url(dst **URL) setter {
 		case *ast.BoolNode:
 			u.Enabled = v.Value
 		case *ast.StringNode:
-			r.oneOf(&u.Auth, ebb.URLAuthNone, ebb.URLAuthIAM, "true", "false")(key, n)
+			r.oneOf(&u.Auth, ebb.URLAuthNone, ebb.URLAuthIAM)(key, n)
 		default:
 			r.fields(key, n, map[string]setter{
 				"auth": r.oneOf(&u.Auth, ebb.URLAuthNone, ebb.URLAuthIAM),

@@ -132,8 +132,8 @@ func suggest(name string, known map[string]setter) string {
 	return "; known keys: " + strings.Join(names, ", ")
 }
 
-// distance is how many letters must be changed, added or removed (or swapped
-// with their neighbour, counted as two) to get from a to b, ignoring case.
+// distance is how many letters must be changed, added or removed to get from a
+// to b, ignoring case.
 func distance(a, b string) int {
 	a, b = strings.ToLower(a), strings.ToLower(b)
 	row := make([]int, len(b)+1)
