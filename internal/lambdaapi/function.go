@@ -1,0 +1,275 @@
+package lambdaapi
+
+import (
+	"encoding/base64"
+	"encoding/hex"
+	"time"
+
+	"github.com/ebb-faas/ebb/internal/ebb"
+	"github.com/ebb-faas/ebb/internal/function"
+)
+
+func (a *API) createFunction(c *call, in *CreateFunctionRequest) (*FunctionConfiguration, error) {
+	t, err := c.target(a, in.FunctionName, nil)
+	if err != nil {
+		return nil, err
+	}
+	if t.Qualifier != "" {
+		return nil, invalid("FunctionName: a new function's name has no qualifier, got %q", clip(t.Qualifier))
+	}
+	if err := a.refuseCreate(t, in); err != nil {
+		return nil, err
+	}
+	v, err := a.functions.Create(c, function.Create{
+		FunctionKey:  t.FunctionKey,
+		Runtime:      deref(in.Runtime),
+		Handler:      deref(in.Handler),
+		Role:         deref(in.Role),
+		Description:  deref(in.Description),
+		MemoryMB:     int(deref(in.MemorySize)),
+		TimeoutS:     int(deref(in.Timeout)),
+		TmpMB:        deref(tmpSize(in.EphemeralStorage)),
+		Architecture: architecture(in.Architectures),
+		Env:          variables(in.Environment),
+		Zip:          in.Code.ZipFile,
+		Tags:         in.Tags,
+		LogFormat:    deref(logFormat(in.LoggingConfig)),
+		Publish:      deref(in.Publish),
+	})
+	if err != nil {
+		return nil, err
+	}
+	return a.configuration(v, v.Number != 0), nil
+}
+
+func (a *API) getFunction(c *call, in *GetFunctionRequest) (*GetFunctionResponse, error) {
+	t, err := c.target(a, in.FunctionName, in.Qualifier)
+	if err != nil {
+		return nil, err
+	}
+	fn, v, err := a.functions.Get(c, t.FunctionKey, t.Qualifier)
+	if err != nil {
+		return nil, err
+	}
+	location, err := a.location(c, v)
+	if err != nil {
+		return nil, err
+	}
+	out := &GetFunctionResponse{
+		Configuration: a.configuration(v, t.Qualifier != ""),
+		Code:          &FunctionCodeLocation{RepositoryType: new("S3"), Location: &location},
+	}
+	if len(fn.Tags) > 0 {
+		out.Tags = fn.Tags
+	}
+	return out, nil
+}
+
+func (a *API) getFunctionConfiguration(c *call, in *GetFunctionConfigurationRequest) (*FunctionConfiguration, error) {
+	t, err := c.target(a, in.FunctionName, in.Qualifier)
+	if err != nil {
+		return nil, err
+	}
+	_, v, err := a.functions.Get(c, t.FunctionKey, t.Qualifier)
+	if err != nil {
+		return nil, err
+	}
+	return a.configuration(v, t.Qualifier != ""), nil
+}
+
+func (a *API) updateFunctionCode(c *call, in *UpdateFunctionCodeRequest) (*FunctionConfiguration, error) {
+	t, err := c.unqualified(a, in.FunctionName)
+	if err != nil {
+		return nil, err
+	}
+	if err := refuseUpdateCode(in); err != nil {
+		return nil, err
+	}
+	v, err := a.functions.UpdateCode(c, function.UpdateCode{
+		FunctionKey:  t.FunctionKey,
+		Zip:          in.ZipFile,
+		Architecture: architecture(in.Architectures),
+		RevisionID:   deref(in.RevisionId),
+		Publish:      deref(in.Publish),
+		DryRun:       deref(in.DryRun),
+	})
+	if err != nil {
+		return nil, err
+	}
+	return a.configuration(v, v.Number != 0), nil
+}
+
+func (a *API) updateFunctionConfiguration(c *call, in *UpdateFunctionConfigurationRequest) (*FunctionConfiguration, error) {
+	t, err := c.unqualified(a, in.FunctionName)
+	if err != nil {
+		return nil, err
+	}
+	if err := a.refuseUpdateConfiguration(t, in); err != nil {
+		return nil, err
+	}
+	v, err := a.functions.UpdateConfig(c, function.UpdateConfig{
+		FunctionKey: t.FunctionKey,
+		RevisionID:  deref(in.RevisionId),
+		Runtime:     in.Runtime,
+		Handler:     in.Handler,
+		Role:        in.Role,
+		Description: in.Description,
+		MemoryMB:    integer(in.MemorySize),
+		TimeoutS:    integer(in.Timeout),
+		TmpMB:       tmpSize(in.EphemeralStorage),
+		Env:         variables(in.Environment),
+		LogFormat:   logFormat(in.LoggingConfig),
+	})
+	if err != nil {
+		return nil, err
+	}
+	return a.configuration(v, false), nil
+}
+
+// maxPage is how many items the list operations give at most, whatever MaxItems
+// says: AWS's number.
+const maxPage = function.MaxPage
+
+func (a *API) listFunctions(c *call, in *ListFunctionsRequest) (*ListFunctionsResponse, error) {
+	if err := a.auth.Authorize(c.principal, "lambda:ListFunctions", "*"); err != nil {
+		return nil, err
+	}
+	all := in.FunctionVersion != nil
+	if m := deref(in.MasterRegion); m != "" && m != "ALL" && m != a.cfg.Region {
+		return nil, unsupported("MasterRegion")
+	}
+	list := a.functions.List
+	if all {
+		list = a.functions.ListVersions
+	}
+	marker, err := readMarker(in.Marker)
+	if err != nil {
+		return nil, err
+	}
+	vs, next, err := list(c, serviceOf(c.principal), marker, int(deref(in.MaxItems)))
+	if err != nil {
+		return nil, err
+	}
+	return &ListFunctionsResponse{Functions: a.configurations(vs, all), NextMarker: writeMarker(next)}, nil
+}
+
+func (a *API) deleteFunction(c *call, in *DeleteFunctionRequest) (*DeleteFunctionResponse, error) {
+	t, err := c.target(a, in.FunctionName, in.Qualifier)
+	if err != nil {
+		return nil, err
+	}
+	return nil, a.functions.Delete(c, t.FunctionKey, t.Qualifier)
+}
+
+// configurations is configuration of each; never nil, so that SDKs find an
+// empty list and not none.
+func (a *API) configurations(vs []*ebb.Version, qualified bool) []FunctionConfiguration {
+	out := make([]FunctionConfiguration, len(vs))
+	for i, v := range vs {
+		out[i] = *a.configuration(v, qualified)
+	}
+	return out
+}
+
+// configuration is how the wire shows a version. qualified says whether its ARN
+// names $LATEST as well.
+func (a *API) configuration(v *ebb.Version, qualified bool) *FunctionConfiguration {
+	arn := a.functions.ARN(v)
+	if qualified {
+		arn = ebb.FunctionARN(a.cfg.Region, v.FunctionKey, v.Qualifier())
+	}
+	out := &FunctionConfiguration{
+		FunctionName:         &v.Name,
+		FunctionArn:          &arn,
+		Runtime:              &v.Runtime,
+		Role:                 &v.Role,
+		Handler:              &v.Handler,
+		CodeSize:             &v.Code.Size,
+		Description:          &v.Description,
+		Timeout:              new(int32(v.TimeoutS)),
+		MemorySize:           new(int32(v.MemoryMB)),
+		LastModified:         new(lastModified(v.LastModified)),
+		CodeSha256:           new(codeSHA256(v.Code.Digest)),
+		Version:              new(v.Qualifier()),
+		TracingConfig:        &TracingConfigResponse{Mode: new(tracingPassThrough)},
+		RevisionId:           &v.RevisionID,
+		State:                &v.State,
+		LastUpdateStatus:     &v.UpdateStatus,
+		PackageType:          &v.PackageType,
+		Architectures:        []string{v.Architecture},
+		EphemeralStorage:     &EphemeralStorage{Size: new(int32(v.TmpMB))},
+		SnapStart:            &SnapStartResponse{ApplyOn: new(snapStartNone), OptimizationStatus: new("Off")},
+		RuntimeVersionConfig: &RuntimeVersionConfig{RuntimeVersionArn: new("arn:aws:lambda:" + a.cfg.Region + "::runtime:" + v.Runtime)},
+		LoggingConfig:        &LoggingConfig{LogFormat: &v.LogFormat, LogGroup: new(logGroup(v.Name))},
+	}
+	if len(v.Env) > 0 {
+		out.Environment = &EnvironmentResponse{Variables: v.Env}
+	}
+	if v.StateReason != "" {
+		out.StateReason, out.StateReasonCode = &v.StateReason, new("InternalError")
+	}
+	return out
+}
+
+// lastModified is the form of AWS, with the zone in four digits.
+func lastModified(t time.Time) string { return t.UTC().Format("2006-01-02T15:04:05.000-0700") }
+
+// codeSHA256 is the base64 of the package's SHA-256.
+func codeSHA256(d ebb.Digest) string {
+	sum, err := hex.DecodeString(string(d))
+	if err != nil {
+		return ""
+	}
+	return base64.StdEncoding.EncodeToString(sum)
+}
+
+// digest reads what codeSHA256 writes.
+func digest(code string) (ebb.Digest, error) {
+	sum, err := base64.StdEncoding.DecodeString(code)
+	if err != nil || len(sum) != 32 {
+		return "", invalid("CodeSha256: %q is not the base64 of a SHA-256", clip(code))
+	}
+	return ebb.Digest(hex.EncodeToString(sum)), nil
+}
+
+func logGroup(name string) string { return "/aws/lambda/" + name }
+
+func integer(p *int32) *int {
+	if p == nil {
+		return nil
+	}
+	return new(int(*p))
+}
+
+func tmpSize(e *EphemeralStorage) *int {
+	if e == nil {
+		return nil
+	}
+	return integer(e.Size)
+}
+
+func architecture(list []string) string {
+	if len(list) == 0 {
+		return ""
+	}
+	return list[0]
+}
+
+// variables is nil when the request does not speak of the environment, and
+// empty when it wants none.
+func variables(e *Environment) map[string]string {
+	if e == nil {
+		return nil
+	}
+	if e.Variables == nil {
+		return map[string]string{}
+	}
+	return e.Variables
+}
+
+func logFormat(l *LoggingConfig) *string {
+	if l == nil {
+		return nil
+	}
+	return l.LogFormat
+}

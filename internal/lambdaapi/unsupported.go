@@ -1,0 +1,145 @@
+package lambdaapi
+
+import "github.com/ebb-faas/ebb/internal/ebb"
+
+// Values that say what is the case anyway.
+const (
+	tracingPassThrough = "PassThrough"
+	snapStartNone      = "None"
+	packageZip         = "Zip"
+)
+
+// settings are the members that CreateFunction and UpdateFunctionConfiguration
+// share and that this version of ebb has no meaning for.
+type settings struct {
+	vpc         *VpcConfig
+	deadLetter  *DeadLetterConfig
+	kmsKey      *string
+	tracing     *TracingConfig
+	layers      []string
+	fileSystems []FileSystemConfig
+	image       *ImageConfig
+	snapStart   *SnapStart
+	logging     *LoggingConfig
+	capacity    *CapacityProviderConfig
+	durable     *DurableConfig
+}
+
+// refuse names the first member that asks for something ebb would not do. What
+// only repeats the default passes.
+func (s *settings) refuse(t target) error {
+	if s.vpc != nil && (len(s.vpc.SubnetIds)+len(s.vpc.SecurityGroupIds) > 0 || deref(s.vpc.Ipv6AllowedForDualStack)) {
+		return unsupported("VpcConfig")
+	}
+	if s.deadLetter != nil && deref(s.deadLetter.TargetArn) != "" {
+		return unsupported("DeadLetterConfig")
+	}
+	if s.tracing != nil && s.tracing.Mode != nil && *s.tracing.Mode != tracingPassThrough {
+		return unsupported("TracingConfig.Mode")
+	}
+	if i := s.image; i != nil && (len(i.EntryPoint)+len(i.Command) > 0 || deref(i.WorkingDirectory) != "") {
+		return unsupported("ImageConfig")
+	}
+	if s.snapStart != nil && s.snapStart.ApplyOn != nil && *s.snapStart.ApplyOn != snapStartNone {
+		return unsupported("SnapStart.ApplyOn")
+	}
+	for _, m := range []struct {
+		name string
+		used bool
+	}{
+		{"KMSKeyArn", deref(s.kmsKey) != ""},
+		{"Layers", len(s.layers) > 0},
+		{"FileSystemConfigs", len(s.fileSystems) > 0},
+		{"CapacityProviderConfig", s.capacity != nil},
+		{"DurableConfig", s.durable != nil},
+	} {
+		if m.used {
+			return unsupported(m.name)
+		}
+	}
+	return refuseLogging(t, s.logging)
+}
+
+// refuseLogging refuses to promise what logs do not do: they keep every line,
+// in the function's own group.
+func refuseLogging(t target, l *LoggingConfig) error {
+	switch {
+	case l == nil:
+	case deref(l.LogGroup) != "" && *l.LogGroup != logGroup(t.Name):
+		return unsupported("LoggingConfig.LogGroup")
+	case l.ApplicationLogLevel != nil:
+		return unsupported("LoggingConfig.ApplicationLogLevel")
+	case l.SystemLogLevel != nil:
+		return unsupported("LoggingConfig.SystemLogLevel")
+	}
+	return nil
+}
+
+func (a *API) refuseCreate(t target, in *CreateFunctionRequest) error {
+	if in.PackageType != nil && *in.PackageType != packageZip {
+		return unsupported("PackageType")
+	}
+	code := in.Code
+	if err := refuseSource(code.S3Bucket, code.S3Key, code.S3ObjectVersion, code.ImageUri, code.SourceKMSKeyArn, "Code."); err != nil {
+		return err
+	}
+	for _, m := range []struct {
+		name string
+		used bool
+	}{
+		{"CodeSigningConfigArn", deref(in.CodeSigningConfigArn) != ""},
+		{"PublishTo", in.PublishTo != nil},
+		{"TenancyConfig", in.TenancyConfig != nil},
+	} {
+		if m.used {
+			return unsupported(m.name)
+		}
+	}
+	return (&settings{
+		vpc: in.VpcConfig, deadLetter: in.DeadLetterConfig, kmsKey: in.KMSKeyArn, tracing: in.TracingConfig,
+		layers: in.Layers, fileSystems: in.FileSystemConfigs, image: in.ImageConfig, snapStart: in.SnapStart,
+		logging: in.LoggingConfig, capacity: in.CapacityProviderConfig, durable: in.DurableConfig,
+	}).refuse(t)
+}
+
+func (a *API) refuseUpdateConfiguration(t target, in *UpdateFunctionConfigurationRequest) error {
+	return (&settings{
+		vpc: in.VpcConfig, deadLetter: in.DeadLetterConfig, kmsKey: in.KMSKeyArn, tracing: in.TracingConfig,
+		layers: in.Layers, fileSystems: in.FileSystemConfigs, image: in.ImageConfig, snapStart: in.SnapStart,
+		logging: in.LoggingConfig, capacity: in.CapacityProviderConfig, durable: in.DurableConfig,
+	}).refuse(t)
+}
+
+func refuseUpdateCode(in *UpdateFunctionCodeRequest) error {
+	if in.PublishTo != nil {
+		return unsupported("PublishTo")
+	}
+	return refuseSource(in.S3Bucket, in.S3Key, in.S3ObjectVersion, in.ImageUri, in.SourceKMSKeyArn, "")
+}
+
+// refuseSource refuses every source of code but the package in the request.
+func refuseSource(bucket, key, version, image, kmsKey *string, under string) error {
+	for _, m := range []struct {
+		name  string
+		value *string
+	}{
+		{"S3Bucket", bucket}, {"S3Key", key}, {"S3ObjectVersion", version},
+		{"ImageUri", image}, {"SourceKMSKeyArn", kmsKey},
+	} {
+		if deref(m.value) != "" {
+			return unsupported(under + m.name)
+		}
+	}
+	return nil
+}
+
+// unsupported refuses a member of a request that ebb would otherwise have to
+// ignore.
+func unsupported(member string) error {
+	return ebb.Errorf(ebb.Unimplemented, ebb.TypeNotImplemented,
+		"%s: this version of ebb does not support it; leave it out", member)
+}
+
+func invalid(format string, args ...any) error {
+	return ebb.Errorf(ebb.Invalid, ebb.TypeInvalidParameterValue, format, args...)
+}
