@@ -2,24 +2,421 @@ package runtimeapi
 
 import (
 	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
 	"net"
+	"os"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
 
 	"github.com/ebb-faas/ebb/internal/ebb"
 )
 
-// Framed is the conversation over a framed socket (docs/runtime-api.md).
+// States of a framed session.
+const (
+	framedNew    int32 = iota // Ready was not called
+	framedIdle                // waiting for Invoke
+	framedBusy                // Ready, Ping or Invoke is using the socket
+	framedBroken              // the conversation failed
+	framedClosed
+)
+
+// closeGrace is how long Close waits for the last lines of a runtime.
+const closeGrace = 20 * time.Millisecond
+
+var writeBuffers = sync.Pool{New: func() any { b := make([]byte, 0, writeSize); return &b }}
+
+// Framed is the conversation over a framed socket (docs/runtime-api.md). The
+// goroutine that calls Invoke writes the request and reads the answer itself:
+// nothing is handed between goroutines, and an idle session has none.
 type Framed struct {
-	conn net.Conn
-	opt  Options
+	conn  net.Conn
+	opt   Options
+	state atomic.Int32
+
+	// Used by whoever holds framedBusy.
+	in       frameReader
+	arn      string    // given at init; repeated by "" afterwards
+	current  turn      // the invocation in flight, or the last one
+	prior    turn      // the one before: its late lines may still be on the way
+	deadline time.Time // set on conn
+
+	// A ctx that ends late must not disturb the next invocation.
+	armMu sync.Mutex
+	armed uint64 // counts up; a ctx may interrupt the socket only in its own turn
+}
+
+// turn is one invocation's place on the socket.
+type turn struct {
+	id     ebb.InvocationID
+	stream uint32
 }
 
 // NewFramed makes the session that speaks over conn, and owns conn from now on.
 func NewFramed(conn net.Conn, opt Options) *Framed {
-	return &Framed{conn: conn, opt: opt.withDefaults()}
+	return &Framed{conn: conn, opt: opt.withDefaults(), in: frameReader{src: conn}}
 }
 
-func (s *Framed) Ready(ctx context.Context, init Init) (*Failure, error) { return nil, ErrClosed }
-func (s *Framed) Invoke(ctx context.Context, c *Call, sink ebb.Sink) (Outcome, error) {
-	return Outcome{}, ErrClosed
+// initFrame is the payload of the init frame.
+type initFrame struct {
+	Handler     string            `json:"handler"`
+	TaskRoot    string            `json:"taskRoot"`
+	ARN         string            `json:"arn"`
+	Env         map[string]string `json:"env"`
+	MaxResponse int64             `json:"maxResponse"`
+	MaxStream   int64             `json:"maxStream"`
 }
-func (s *Framed) Close() error { return s.conn.Close() }
+
+// Ready implements Session.
+func (s *Framed) Ready(ctx context.Context, init Init) (failure *Failure, err error) {
+	if err := s.begin(framedNew); err != nil {
+		return nil, err
+	}
+	defer func() { s.finish(framedIdle, failure != nil || err != nil) }()
+	defer s.arm(ctx, time.Time{})()
+
+	payload, err := json.Marshal(initFrame{
+		Handler: init.Handler, TaskRoot: init.TaskRoot, ARN: init.ARN, Env: init.Env,
+		MaxResponse: s.opt.MaxResponse, MaxStream: s.opt.MaxStream,
+	})
+	if err != nil {
+		return nil, err
+	}
+	s.arn = init.ARN
+	if err := s.send(frameInit, 0, nil, payload); err != nil {
+		return nil, s.explain(ctx, err)
+	}
+	for {
+		h, err := s.in.next()
+		if err != nil {
+			return nil, s.explain(ctx, err)
+		}
+		switch {
+		case h.typ == frameReady && h.stream == 0:
+			return nil, s.explain(ctx, s.in.discard(int64(h.body)))
+		case h.typ == frameError && h.stream == 0 && h.payload() <= maxFailure:
+			errorType, document, err := s.document(h)
+			if err != nil {
+				return nil, s.explain(ctx, err)
+			}
+			return &Failure{ErrorType: errorType, Document: document}, nil
+		case h.typ == frameLog:
+			if err := s.line(h); err != nil {
+				return nil, s.explain(ctx, err)
+			}
+		default:
+			return nil, unexpected(h)
+		}
+	}
+}
+
+// Ping returns when the runtime answers: it has started and waits for the init
+// frame. Only for a session that is not ready yet.
+func (s *Framed) Ping(ctx context.Context) (err error) {
+	if err := s.begin(framedNew); err != nil {
+		return err
+	}
+	defer func() { s.finish(framedNew, err != nil) }()
+	defer s.arm(ctx, time.Time{})()
+	if err := s.send(framePing, 0, nil, nil); err != nil {
+		return s.explain(ctx, err)
+	}
+	for {
+		h, err := s.in.next()
+		if err != nil {
+			return s.explain(ctx, err)
+		}
+		switch h.typ {
+		case framePong:
+			return s.explain(ctx, s.in.discard(int64(h.body)))
+		case frameLog:
+			if err := s.line(h); err != nil {
+				return s.explain(ctx, err)
+			}
+		default:
+			return unexpected(h)
+		}
+	}
+}
+
+// Invoke implements Session.
+func (s *Framed) Invoke(ctx context.Context, c *Call, sink ebb.Sink) (Outcome, error) {
+	if err := s.begin(framedIdle); err != nil {
+		return Outcome{}, notDelivered(err)
+	}
+	out, err := s.invoke(ctx, c, sink)
+	broken := err != nil
+	if err == nil && s.tail() != nil {
+		// The answer is whole; what followed it made no sense. That is no reason
+		// to take the answer back.
+		out.Ending, broken = true, true
+	}
+	s.finish(framedIdle, broken)
+	return out, err
+}
+
+func (s *Framed) invoke(ctx context.Context, c *Call, sink ebb.Sink) (Outcome, error) {
+	if ctx.Done() == nil {
+		s.setDeadline(c.Deadline)
+	} else {
+		defer s.arm(ctx, c.Deadline)()
+	}
+	s.prior, s.current = s.current, turn{id: c.ID, stream: s.current.stream + 1}
+	if s.current.stream == 0 {
+		s.current.stream = 1
+	}
+	if err := s.sendInvoke(c); err != nil {
+		return Outcome{}, notDelivered(s.explain(ctx, err))
+	}
+	a := answer{s: s, sink: sink}
+	err := a.read()
+	return a.out, s.explain(ctx, err)
+}
+
+func notDelivered(err error) error { return fmt.Errorf("%w: %w", ErrNotDelivered, err) }
+
+// tail takes the lines that arrived together with the end of the answer.
+func (s *Framed) tail() error {
+	for s.in.whole() {
+		h, err := s.in.next()
+		if err != nil {
+			return err
+		}
+		if h.typ != frameLog {
+			return unexpected(h)
+		}
+		if err := s.line(h); err != nil {
+			return err
+		}
+	}
+	s.in.rest()
+	return nil
+}
+
+// Close implements Session.
+func (s *Framed) Close() error {
+	was := s.state.Swap(framedClosed)
+	if was == framedIdle || was == framedNew {
+		s.farewell()
+	}
+	err := s.conn.Close()
+	if errors.Is(err, net.ErrClosed) {
+		return nil
+	}
+	return err
+}
+
+// farewell tells an idle runtime to stop and takes the lines it had still sent.
+func (s *Framed) farewell() {
+	_ = s.conn.SetDeadline(time.Now().Add(closeGrace))
+	_ = s.send(frameStop, 0, nil, nil) // the process may be gone: its last lines are still there
+	for {
+		h, err := s.in.next()
+		if err != nil {
+			break
+		}
+		if h.typ == frameLog {
+			err = s.line(h)
+		} else {
+			err = s.in.discard(int64(h.body))
+		}
+		if err != nil {
+			break
+		}
+	}
+	s.in.release()
+}
+
+// begin takes the socket if the session is in the state that the caller needs.
+func (s *Framed) begin(from int32) error {
+	if s.state.CompareAndSwap(from, framedBusy) {
+		return nil
+	}
+	switch s.state.Load() {
+	case framedClosed, framedBroken:
+		return ErrClosed
+	case framedBusy:
+		return errors.New("an invocation is in flight on this session")
+	case framedNew:
+		return errors.New("session is not ready")
+	}
+	return errors.New("session is ready already")
+}
+
+// finish gives the socket back. A broken session never serves again.
+func (s *Framed) finish(to int32, broken bool) {
+	if broken {
+		to = framedBroken
+		s.in.release()
+	}
+	s.state.CompareAndSwap(framedBusy, to) // fails if it was closed meanwhile
+}
+
+// setDeadline bounds every read and write that follows.
+func (s *Framed) setDeadline(t time.Time) {
+	if !t.Equal(s.deadline) {
+		s.deadline = t
+		_ = s.conn.SetDeadline(t) // fails only on a closed socket, which the next use tells
+	}
+}
+
+// arm makes ctx, beside the deadline, end what the socket is doing. The returned
+// function must be called before the next arm.
+func (s *Framed) arm(ctx context.Context, deadline time.Time) (disarm func()) {
+	s.setDeadline(deadline)
+	if ctx.Done() == nil {
+		return func() {}
+	}
+	s.armMu.Lock()
+	s.armed++
+	turn := s.armed
+	s.armMu.Unlock()
+	stop := context.AfterFunc(ctx, func() {
+		s.armMu.Lock()
+		defer s.armMu.Unlock()
+		if s.armed == turn {
+			_ = s.conn.SetDeadline(time.Unix(1, 0))
+		}
+	})
+	return func() {
+		if stop() {
+			return
+		}
+		// ctx is done: its function runs, or ran. What it did must not last.
+		s.armMu.Lock()
+		s.armed++
+		s.deadline = time.Unix(1, 0)
+		s.armMu.Unlock()
+	}
+}
+
+// explain says what an error of the socket means to the caller.
+func (s *Framed) explain(ctx context.Context, err error) error {
+	switch {
+	case err == nil:
+		return nil
+	case s.state.Load() == framedClosed:
+		return ErrClosed
+	case errors.Is(err, os.ErrDeadlineExceeded):
+		if cause := ctx.Err(); cause != nil {
+			return cause
+		}
+		return context.DeadlineExceeded
+	case errors.Is(err, io.EOF):
+		return fmt.Errorf("runtime closed the socket: %w", io.EOF)
+	}
+	return err
+}
+
+// send writes one frame with one system call.
+func (s *Framed) send(typ frameType, stream uint32, head, payload []byte) error {
+	h := header{body: uint32(len(head) + len(payload)), typ: typ, head: uint16(len(head)), stream: stream}
+	p := writeBuffers.Get().(*[]byte)
+	defer writeBuffers.Put(p)
+	b := append(h.append((*p)[:0]), head...)
+	*p = b[:0]
+	return s.write(b, payload)
+}
+
+// sendInvoke writes the invoke frame. Its head is text, so that a bootstrap
+// splits it without a JSON parser: id, deadline, ARN, trace, client context.
+func (s *Framed) sendInvoke(c *Call) error {
+	if int64(len(c.Payload)) > 1<<31 {
+		return errors.New("payload does not fit a frame")
+	}
+	p := writeBuffers.Get().(*[]byte)
+	defer writeBuffers.Put(p)
+	b := append((*p)[:0], make([]byte, headerSize)...)
+	b = append(b, c.ID...)
+	b = append(b, '\n')
+	if !c.Deadline.IsZero() {
+		b = strconv.AppendInt(b, c.Deadline.UnixMilli(), 10)
+	}
+	b = append(b, '\n')
+	if c.ARN != s.arn {
+		b = append(b, c.ARN...)
+	}
+	b = append(b, '\n')
+	if !strings.Contains(c.TraceID, "\n") {
+		b = append(b, c.TraceID...)
+	}
+	b = append(b, '\n')
+	b = append(b, c.ClientContext...)
+	head := len(b) - headerSize
+	if head > maxHead {
+		return errors.New("client context does not fit a frame")
+	}
+	h := header{body: uint32(head + len(c.Payload)), typ: frameInvoke, head: uint16(head), stream: s.current.stream}
+	h.append(b[:0])
+	*p = b[:0]
+	return s.write(b, c.Payload)
+}
+
+// write sends b and payload: small ones as one buffer, large ones with writev.
+// b is a pooled buffer with room behind it.
+func (s *Framed) write(b, payload []byte) error {
+	if len(b)+len(payload) <= writeSize {
+		_, err := s.conn.Write(append(b, payload...))
+		return err
+	}
+	bufs := net.Buffers{b, payload}
+	_, err := bufs.WriteTo(s.conn)
+	return err
+}
+
+// line hands a log frame on.
+func (s *Framed) line(h header) error {
+	b, err := s.in.all(int64(h.body))
+	if err != nil {
+		return err
+	}
+	var request ebb.InvocationID
+	switch {
+	case h.stream == 0:
+	case h.stream == s.current.stream:
+		request = s.current.id
+	case h.stream == s.prior.stream:
+		request = s.prior.id
+	}
+	s.opt.Log(request, level(b[:h.head]), b[h.head:])
+	return nil
+}
+
+// level is string(b), without an allocation for the usual ones.
+func level(b []byte) string {
+	switch string(b) {
+	case "":
+		return ""
+	case "TRACE":
+		return "TRACE"
+	case "DEBUG":
+		return "DEBUG"
+	case "INFO":
+		return "INFO"
+	case "WARN":
+		return "WARN"
+	case "ERROR":
+		return "ERROR"
+	case "FATAL":
+		return "FATAL"
+	}
+	return string(b)
+}
+
+// document reads the body of an error frame into memory of its own.
+func (s *Framed) document(h header) (errorType string, document []byte, err error) {
+	b, err := s.in.all(int64(h.body))
+	if err != nil {
+		return "", nil, err
+	}
+	return string(b[:h.head]), append([]byte(nil), b[h.head:]...), nil
+}
+
+func unexpected(h header) error {
+	return fmt.Errorf("%w: frame of type %d on stream %d out of turn", ErrProtocol, h.typ, h.stream)
+}

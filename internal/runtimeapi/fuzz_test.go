@@ -1,0 +1,221 @@
+package runtimeapi
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"errors"
+	"io"
+	"net"
+	"net/http"
+	"testing"
+	"time"
+)
+
+// FuzzFramed lets a runtime send anything at all. Whatever it is, Invoke ends in
+// time, answers at most once, and gives the sink no more than the limits allow.
+func FuzzFramed(f *testing.F) {
+	seed := func(fs ...frame) {
+		var b []byte
+		for _, fr := range fs {
+			b = append(b, fr.bytes()...)
+		}
+		f.Add(b)
+	}
+	seed(frame{typ: frameResponse, stream: 1, payload: []byte(`{"a":1}`)})
+	seed(frame{typ: frameLog, stream: 1, head: "INFO", payload: []byte("x")}, frame{typ: frameError, stream: 1, head: "E", payload: []byte("{}")})
+	seed(frame{typ: frameChunk, stream: 1, head: "text/plain", payload: []byte("ab")}, frame{typ: frameEnd, stream: 1})
+	seed(frame{typ: frameChunk, stream: 1}, frame{typ: frameError, flags: flagExit, stream: 1, payload: []byte("{}")})
+	seed(frame{typ: frameResponse, stream: 1, payload: make([]byte, 2000)})
+	f.Add([]byte{0xff, 0xff, 0xff, 0xff, 4, 0, 0, 0, 0, 0, 0, 1})
+	f.Add([]byte{0, 0, 0, 1, 4, 0, 0, 2, 0, 0, 0, 1, 9})
+	f.Fuzz(func(t *testing.T, wire []byte) {
+		ours, theirs := net.Pipe()
+		done := make(chan struct{})
+		go func() {
+			defer close(done)
+			go func() { _, _ = io.Copy(io.Discard, theirs) }()
+			_, _ = theirs.Write(frame{typ: frameReady}.bytes())
+			_, _ = theirs.Write(wire)
+			_ = theirs.Close()
+		}()
+		s := NewFramed(ours, Options{MaxResponse: 1000, MaxStream: 1500})
+		if _, err := s.Ready(t.Context(), Init{}); err != nil {
+			t.Fatal(err)
+		}
+		var sink catch
+		out, err := s.Invoke(context.Background(), &Call{ID: "1", Deadline: time.Now().Add(5 * time.Second)}, &sink)
+		if errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("stuck on %q", wire)
+		}
+		if len(sink.heads) > 1 || out.Answered != (len(sink.heads) == 1) || len(sink.body) > 1500 {
+			t.Errorf("%d heads, %d bytes, %+v", len(sink.heads), len(sink.body), out)
+		}
+		_ = s.Close()
+		<-done
+	})
+}
+
+// FuzzFrameReader: the reader finds the same frames however the bytes arrive.
+func FuzzFrameReader(f *testing.F) {
+	two := append(frame{typ: frameLog, head: "A", payload: []byte("xyz")}.bytes(), frame{typ: frameEnd, stream: 3}.bytes()...)
+	f.Add(two, 1)
+	f.Add(two, 13)
+	f.Add(frame{typ: frameResponse, payload: make([]byte, 70_000)}.bytes(), 4096)
+	f.Fuzz(func(t *testing.T, wire []byte, step int) {
+		if step <= 0 || step > 1<<16 {
+			step = 7
+		}
+		all := func(src io.Reader) (got []byte, ends error) {
+			r := frameReader{src: src}
+			defer r.release()
+			for {
+				h, err := r.next()
+				if err != nil {
+					return got, err
+				}
+				got = h.append(got)
+				left := int64(h.body)
+				for left > 0 {
+					p, err := r.piece(left)
+					if err != nil {
+						return got, err
+					}
+					left -= int64(len(p))
+					got = append(got, p...)
+				}
+			}
+		}
+		a, aErr := all(bytes.NewReader(wire))
+		b, bErr := all(&stepReader{wire, step})
+		// What is handed on of a body that was cut off depends on the pieces; a
+		// whole wire does not.
+		if aErr == io.EOF && bErr == io.EOF && len(a) == len(wire) && !bytes.Equal(a, b) {
+			t.Errorf("whole: %d bytes, stepwise: %d bytes", len(a), len(b))
+		}
+		if !bytes.HasPrefix(wire, a) || !bytes.HasPrefix(wire, b) {
+			t.Error("the reader made bytes up")
+		}
+	})
+}
+
+type stepReader struct {
+	b    []byte
+	step int
+}
+
+func (s *stepReader) Read(p []byte) (int, error) {
+	if len(s.b) == 0 {
+		return 0, io.EOF
+	}
+	n := copy(p, s.b[:min(s.step, len(s.b))])
+	s.b = s.b[n:]
+	return n, nil
+}
+
+// FuzzHTTP lets a runtime send any request after it was handed an invocation.
+// ebb answers in HTTP or closes the connection, and the invocation ends by an
+// answer that was accepted or by its deadline.
+func FuzzHTTP(f *testing.F) {
+	const base = "/2018-06-01/runtime/"
+	f.Add("POST", base+"invocation/a/response", "", "", []byte("x"))
+	f.Add("POST", base+"invocation/a/response", headerResponseMode, "streaming", []byte("x"))
+	f.Add("POST", base+"invocation/a/response", headerResponseMode, "what", []byte("x"))
+	f.Add("POST", base+"invocation/a/error", headerErrorType, "Runtime.X", []byte(`{"errorType":"x"}`))
+	f.Add("POST", base+"invocation//response", "", "", []byte("x"))
+	f.Add("POST", base+"init/error", "", "", []byte("x"))
+	f.Add("GET", base+"invocation/next", "", "", []byte(nil))
+	f.Add("GET", "/2018-06-01/ping", "", "", []byte(nil))
+	f.Add("POST", base+"invocation/a/response", "Transfer-Encoding", "chunked", []byte("3\r\nabc\r\n0\r\n\r\n"))
+	f.Fuzz(func(t *testing.T, method, path, key, value string, body []byte) {
+		l := newPipeListener()
+		s := NewHTTP(l, Options{MaxResponse: 1000})
+		defer s.Close()
+		c := l.dial()
+		defer c.Close()
+		br := bufio.NewReader(c)
+		go func() {
+			_, _ = io.WriteString(c, "GET /2018-06-01/runtime/invocation/next HTTP/1.1\r\nHost: x\r\n\r\n")
+		}()
+		if _, err := s.Ready(t.Context(), Init{}); err != nil {
+			t.Fatal(err)
+		}
+		var sink catch
+		got := make(chan error, 1)
+		var out Outcome
+		go func() {
+			var err error
+			out, err = s.Invoke(context.Background(), &Call{ID: "a", Deadline: time.Now().Add(time.Second)}, &sink)
+			got <- err
+		}()
+		res, err := http.ReadResponse(br, nil)
+		if err != nil || res.Header.Get(headerRequestID) != "a" {
+			t.Fatal(res, err)
+		}
+		_, _ = io.Copy(io.Discard, res.Body)
+		sent := make(chan struct{})
+		go func() {
+			defer close(sent)
+			var b bytes.Buffer
+			b.WriteString(method + " " + path + " HTTP/1.1\r\nHost: x\r\n")
+			if key != "Transfer-Encoding" {
+				b.WriteString("Content-Length: " + jsonInt(int64(len(body))) + "\r\n")
+			}
+			if key != "" {
+				b.WriteString(key + ": " + value + "\r\n")
+			}
+			b.WriteString("\r\n")
+			b.Write(body)
+			_, _ = c.Write(b.Bytes())
+		}()
+		_ = c.SetReadDeadline(time.Now().Add(100 * time.Millisecond))
+		res, err = http.ReadResponse(br, nil)
+		if err == nil && res.StatusCode == http.StatusAccepted {
+			if err := <-got; err != nil || !out.Answered {
+				t.Errorf("accepted, but Invoke: %+v, %v", out, err)
+			}
+		}
+		_ = c.Close()
+		<-sent
+		_ = s.Close()
+		if len(sink.heads) > 1 || len(sink.body) > 1000 {
+			t.Errorf("%d heads, %d bytes", len(sink.heads), len(sink.body))
+		}
+	})
+}
+
+// pipeListener is a listener without a network, so that the fuzzer runs out of
+// nothing.
+type pipeListener struct {
+	conns  chan net.Conn
+	closed chan struct{}
+}
+
+func newPipeListener() *pipeListener {
+	return &pipeListener{conns: make(chan net.Conn, 1), closed: make(chan struct{})}
+}
+
+func (l *pipeListener) dial() net.Conn {
+	ours, theirs := net.Pipe()
+	l.conns <- ours
+	return theirs
+}
+
+func (l *pipeListener) Accept() (net.Conn, error) {
+	select {
+	case c := <-l.conns:
+		return c, nil
+	case <-l.closed:
+		return nil, net.ErrClosed
+	}
+}
+
+func (l *pipeListener) Close() error {
+	select {
+	case <-l.closed:
+	default:
+		close(l.closed)
+	}
+	return nil
+}
+func (l *pipeListener) Addr() net.Addr { return &net.UnixAddr{} }
