@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"errors"
-	"fmt"
 	"maps"
 	"time"
 
@@ -259,7 +258,7 @@ func (f *Functions) put(ctx context.Context, service ebb.ServiceID, zip []byte) 
 // it short: between "committed" and "told" nobody may hold an old version for new.
 func (f *Functions) commit(ctx context.Context, key ebb.FunctionKey, fn func(*store.Tx) error) error {
 	if err := ctx.Err(); err != nil {
-		return fmt.Errorf("function: nothing was changed: %w", err)
+		return ebb.Errorf(ebb.Unavailable, ebb.TypeServiceUnavailable, "nothing was changed: %w", err)
 	}
 	err := f.store.Tx(context.WithoutCancel(ctx), fn)
 	if err == nil || errors.Is(err, store.ErrOutcomeUnknown) {

@@ -34,7 +34,9 @@ func sqliteFault(err error) fault {
 		return faultNone
 	}
 	switch e.Code() & 0xff {
-	case sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_NOMEM, sqlite3.SQLITE_BUSY,
+	case sqlite3.SQLITE_FULL:
+		return faultFull
+	case sqlite3.SQLITE_IOERR, sqlite3.SQLITE_NOMEM, sqlite3.SQLITE_BUSY,
 		sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_PERM,
 		sqlite3.SQLITE_PROTOCOL, sqlite3.SQLITE_INTERRUPT:
 		return faultDisk

@@ -63,13 +63,20 @@ type fault uint8
 const (
 	faultNone   fault = iota // not the engine's: the fn's own error
 	faultCaller              // this statement was wrong or refused; the transaction stands
-	faultDisk                // full disk, I/O, memory, locks: the transaction is lost, later ones may succeed
+	faultFull                // no space: the transaction is lost, the connection is sound
+	faultDisk                // I/O, memory, locks: the transaction is lost, a new connection may do
 	faultBroken              // the file is damaged
 )
 
-// classified wraps an engine's error by what it means to callers.
+// classified wraps an engine's error by what it means to callers. One that is
+// worded already stays.
 func (d *dialect) classified(err error) error {
+	if _, ok := errors.AsType[*ebb.Error](err); ok {
+		return err
+	}
 	switch d.fault(err) {
+	case faultFull:
+		return unavailable(err, "the disk of the database is full")
 	case faultDisk:
 		return unavailable(err, "the database cannot be reached or written")
 	case faultBroken:

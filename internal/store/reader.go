@@ -28,6 +28,9 @@ func newReaders(db *sql.DB, d *dialect, n int) *readers {
 }
 
 func (p *readers) take(ctx context.Context) (*session, error) {
+	if ctx.Err() != nil {
+		return nil, unavailable(context.Cause(ctx), "cancelled before reading the database")
+	}
 	select {
 	case <-p.slots:
 	case <-ctx.Done():
@@ -69,6 +72,9 @@ func (p *readers) run(ctx context.Context, ss *session, fn func(*Tx) error) erro
 		tx.lost = err
 	}
 	p.give(ss, tx.lost == nil)
+	if err != nil && ctx.Err() != nil && errors.Is(err, ctx.Err()) {
+		return unavailable(err, "cancelled while reading the database")
+	}
 	return p.dialect.classified(err)
 }
 

@@ -13,7 +13,7 @@ import (
 type session struct {
 	conn    *sql.Conn
 	dialect *dialect
-	stmts   map[string]*sql.Stmt
+	stmts   map[string]*sql.Stmt // nil once closed
 }
 
 func openSession(ctx context.Context, db *sql.DB, d *dialect) (*session, error) {
@@ -27,6 +27,9 @@ func openSession(ctx context.Context, db *sql.DB, d *dialect) (*session, error) 
 func (s *session) prepare(ctx context.Context, query string) (*sql.Stmt, error) {
 	if st, ok := s.stmts[query]; ok {
 		return st, nil
+	}
+	if s.stmts == nil {
+		return nil, sql.ErrConnDone
 	}
 	st, err := s.conn.PrepareContext(ctx, s.dialect.rebind(query))
 	if err != nil {
@@ -67,16 +70,21 @@ func (s *session) rows(ctx context.Context, query string, args []any, each func(
 	return rows.Err()
 }
 
-// close gives the connection up for good, statements and all.
+// close gives the connection up for good. Its statements go first: once the
+// engine has closed a connection they must not be touched any more.
 func (s *session) close() error {
+	if s.stmts == nil {
+		return nil
+	}
 	errs := make([]error, 0, len(s.stmts)+1)
 	for _, st := range s.stmts {
 		errs = append(errs, st.Close())
 	}
-	// ErrBadConn makes database/sql drop the connection instead of pooling it:
+	s.stmts = nil
+	// ErrBadConn makes database/sql close the connection instead of pooling it:
 	// its transaction state is not known.
-	_ = s.conn.Raw(func(any) error { return driver.ErrBadConn })
-	if err := s.conn.Close(); err != nil && !errors.Is(err, sql.ErrConnDone) {
+	err := s.conn.Raw(func(any) error { return driver.ErrBadConn })
+	if !errors.Is(err, driver.ErrBadConn) {
 		errs = append(errs, err)
 	}
 	return errors.Join(errs...)

@@ -67,8 +67,16 @@ func Open(ctx context.Context, cfg Config) (*Store, error) {
 		requests: s.requests, closing: s.closing, stopped: make(chan struct{}),
 	}
 	go s.writer.run()
+	// One reader is open from the start: while any connection is, SQLite keeps
+	// its shared memory, so that reading goes on when a full disk has the
+	// writer without one.
+	if err := s.Read(ctx, func(tx *Tx) error { return tx.rows("SELECT count(*) FROM function", nil, discard) }); err != nil {
+		return nil, errors.Join(err, s.Close())
+	}
 	return s, nil
 }
+
+func discard(func(...any) error) error { return nil }
 
 // Close refuses new calls, lets those handed over finish, and closes the file.
 // It may be called more than once.

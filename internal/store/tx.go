@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"database/sql"
 	"database/sql/driver"
 	"errors"
 	"fmt"
@@ -35,7 +36,7 @@ func (tx *Tx) note(err error) error {
 	}
 	d := tx.session.dialect
 	switch d.fault(err) {
-	case faultDisk, faultBroken:
+	case faultFull, faultDisk, faultBroken:
 		tx.lost = d.classified(err)
 		return tx.lost
 	case faultCaller:
@@ -43,7 +44,7 @@ func (tx *Tx) note(err error) error {
 			return fmt.Errorf("%w: %w", c, err)
 		}
 	case faultNone:
-		if errors.Is(err, driver.ErrBadConn) {
+		if errors.Is(err, driver.ErrBadConn) || errors.Is(err, sql.ErrConnDone) {
 			tx.lost = unavailable(err, "the database connection is gone")
 			return tx.lost
 		}

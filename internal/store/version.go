@@ -125,11 +125,12 @@ func (tx *Tx) CodeDigests(each func(ebb.Digest)) error {
 // CodeBytes returns what a service's packages take, zipped, each counted once
 // however many versions use it; and whether digest is among them.
 func (tx *Tx) CodeBytes(service ebb.ServiceID, digest ebb.Digest) (bytes int64, among bool, err error) {
+	var n int
 	err = tx.row(`SELECT coalesce(sum(code_size), 0), count(CASE WHEN code_digest = ? THEN 1 END) FROM
 		(SELECT DISTINCT code_digest, code_size FROM version WHERE service = ?) AS used`,
 		[]any{string(digest), string(service)},
-		func(scan func(...any) error) error { return scan(&bytes, &among) })
-	return bytes, among, err
+		func(scan func(...any) error) error { return scan(&bytes, &n) })
+	return bytes, n > 0, err
 }
 
 func (tx *Tx) version(query string, args ...any) (*ebb.Version, error) {

@@ -160,14 +160,20 @@ func (w *writer) end(kept int) {
 	}
 }
 
-// fail answers the whole group with err and drops the connection: after a
-// fault its transaction state, and its idea of the file, are not to be trusted.
+// fail answers the whole group with err. Unless the disk was merely full the
+// connection goes too: its transaction state, and its idea of the file, are not
+// to be trusted. On a full disk it is kept, because a new one may need space to
+// open, and readers go on meanwhile.
 func (w *writer) fail(err error) {
 	w.failed.Add(1)
 	if w.session != nil {
-		// Closing rolls back; its own error adds nothing to err.
-		_ = w.session.close()
-		w.session = nil
+		// Neither's own error adds anything: SQLite may have rolled back already.
+		if w.dialect.fault(err) == faultFull {
+			_, _ = w.session.exec(context.Background(), "ROLLBACK")
+		} else {
+			_ = w.session.close()
+			w.session = nil
+		}
 	}
 	err = w.dialect.classified(err)
 	for i, r := range w.group {

@@ -1,0 +1,52 @@
+package store_test
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"go.uber.org/goleak"
+
+	"github.com/ebb-faas/ebb/internal/store"
+	"github.com/ebb-faas/ebb/internal/store/storetest"
+)
+
+// child is set for the processes that tests start of this very binary, to be
+// killed or starved.
+const child = "EBB_STORE_TEST_CHILD"
+
+func TestMain(m *testing.M) {
+	roles := map[string]func(path string) error{"write": writeUntilKilled, "starve": starve}
+	if role, ok := roles[os.Getenv(child)]; ok {
+		if err := role(os.Args[1]); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
+		os.Exit(0)
+	}
+	goleak.VerifyTestMain(m)
+}
+
+func open(t testing.TB) *store.Store {
+	t.Helper()
+	return openAt(t, filepath.Join(t.TempDir(), "ebb.db"))
+}
+
+func openAt(t testing.TB, path string) *store.Store {
+	t.Helper()
+	s, err := store.Open(t.Context(), store.Config{Path: path})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := s.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return s
+}
+
+func TestSuite(t *testing.T) {
+	storetest.Run(t, func(t *testing.T) *store.Store { return open(t) })
+}
