@@ -18,7 +18,7 @@ SOAK     ?= 200000
 TESTTIME ?= 20m
 
 PKG     := github.com/ebb-faas/ebb
-LDFLAGS := -s -w -X main.version=$(VERSION)
+LDFLAGS := -s -w -X $(PKG)/internal/server.version=$(VERSION)
 INIT    := internal/sandbox/linux/initbin/ebb-init
 VENV    := $(CURDIR)/build/venv
 TOOLS   := $(CURDIR)/build/tools

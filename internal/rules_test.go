@@ -240,22 +240,28 @@ func TestNoSleepInTests(t *testing.T) {
 	}
 }
 
-// TestLeaksAreLookedFor: every package with tests ends them by counting its
-// goroutines.
+// TestLeaksAreLookedFor: a package that starts goroutines, itself or in its
+// tests, ends its tests by counting them.
 func TestLeaksAreLookedFor(t *testing.T) {
-	tested, looks := map[string]bool{}, map[string]bool{}
+	starts, tested, looks := map[string]string{}, map[string]bool{}, map[string]bool{}
 	for _, s := range sources(t) {
-		if !s.test || !s.under("internal") || s.dir() == "internal" || s.dir() == "internal/ebb" {
+		if !s.under("internal", "sdk", "test", "examples") || s.dir() == "internal" {
 			continue
 		}
-		tested[s.dir()] = true
+		tested[s.dir()] = tested[s.dir()] || s.test
 		if s.imported("go.uber.org/goleak") != "" {
 			looks[s.dir()] = true
 		}
+		ast.Inspect(s.file, func(n ast.Node) bool {
+			if g, ok := n.(*ast.GoStmt); ok {
+				starts[s.dir()] = s.at(g)
+			}
+			return true
+		})
 	}
-	for dir := range tested {
-		if !looks[dir] {
-			t.Errorf("%s: no goleak in its TestMain", dir)
+	for dir, where := range starts {
+		if tested[dir] && !looks[dir] {
+			t.Errorf("%s starts goroutines (%s), but its tests do not look for leaks: goleak in TestMain", dir, where)
 		}
 	}
 }
