@@ -17,8 +17,9 @@ type Driver interface {
 	// Create makes a box in which nothing of the user's runs yet. Its listeners
 	// are open when Create returns.
 	Create(ctx context.Context, spec Spec) (Box, error)
-	// Close waits for boxes being torn down in the background and releases what
-	// the driver holds (tmp images, the parent cgroup).
+	// Close destroys the boxes that are left, waits for those being torn down in
+	// the background and releases what the driver holds (tmp images, the parent
+	// cgroup). Create fails from then on.
 	Close() error
 }
 
@@ -32,25 +33,31 @@ type Box interface {
 	// Path translates an absolute path inside the box into the path that the
 	// process sees. They are equal except where there is no mount isolation.
 	Path(inside string) string
-	// Start runs the process. It is called once.
+	// Start runs the process. It is called once. An error means that the box is
+	// broken. A program that cannot be executed is no error here: it closes Done
+	// with Exit.Err set, because the box only learns it after Start.
 	Start(ctx context.Context, p Process) error
 	// Conn is the framed socket, whose other end the process holds as file
-	// descriptor 3. nil if Process.Framed was false.
+	// descriptor 3. nil before Start and if Process.Framed was false. The box
+	// closes it in Destroy.
 	Conn() net.Conn
 	// Output is the read end of the pipe that is the process's standard output
-	// and standard error. It ends when every writer is gone.
+	// and standard error. It ends when every writer is gone. nil before Start.
+	// The caller closes it, so that the last lines can be read after Destroy.
 	Output() *os.File
-	// Done is closed when the process has ended; Exit says how.
+	// Done is closed when the process has ended, or when the box is gone before
+	// it ran one; Exit says how and is zero until then. Children of the process
+	// may outlive it until Destroy.
 	Done() <-chan struct{}
 	Exit() Exit
 	// Usage reads what the box has used so far.
 	Usage() Usage
 	// Stop asks the process to end (SIGTERM), and kills all of the box after
-	// grace.
+	// grace. It returns when the process has ended. Destroy is still due.
 	Stop(grace time.Duration)
-	// Destroy kills everything in the box at once and removes it. It returns
-	// when no process of the box is left; the rest is cleaned off the hot path.
-	// It may be called more than once.
+	// Destroy kills everything in the box at once and removes it, listeners and
+	// Conn included. It returns when no process of the box is left; the rest is
+	// cleaned off the hot path. It may be called more than once.
 	Destroy()
 }
 
@@ -68,7 +75,7 @@ type Mount struct {
 	Writable bool   // read-only unless set
 }
 
-// Limits of a box. Zero means the driver's default, never "no limit".
+// Limits of a box. Zero means the default (see WithDefaults), never "no limit".
 type Limits struct {
 	MemoryMB   int // memory and swap together
 	CPUWeight  int // relative, 1024 = one vCPU's worth; a share under contention, not a cap

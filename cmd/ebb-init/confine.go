@@ -1,0 +1,94 @@
+//go:build linux
+
+package main
+
+import (
+	"syscall"
+	"unsafe"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/ebb-faas/ebb/internal/sandbox/linux/initproto"
+)
+
+// confine takes from this thread what its children must not have. The
+// capabilities in force stay: setting the child's identity needs them, and they
+// leave it with that.
+func confine() *initproto.Failed {
+	// A session keyring of the box's own: ebb's would be open to whoever
+	// inherits it. ENOSYS, EPERM: no keyrings here, so nothing to inherit.
+	_, err := unix.KeyctlJoinSessionKeyring("")
+	if err != nil && err != unix.ENOSYS && err != unix.EPERM {
+		return failed("join a session keyring", "", err)
+	}
+	// /proc/self/cgroup shows / instead of where ebb put the box.
+	if err := unix.Unshare(unix.CLONE_NEWCGROUP); err != nil && err != unix.EINVAL {
+		return failed("unshare", "cgroup namespace", err)
+	}
+	for capability := uintptr(0); ; capability++ {
+		err := unix.Prctl(unix.PR_CAPBSET_DROP, capability, 0, 0, 0)
+		if err == unix.EINVAL { // beyond the kernel's last capability
+			break
+		}
+		if err != nil {
+			return failed("drop capability", decimal(uint64(capability)), err)
+		}
+	}
+	if err := unix.Prctl(unix.PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0); err != nil {
+		return failed("set", "no_new_privs", err)
+	}
+	if err := filterSyscalls(); err != nil {
+		return failed("set", "seccomp filter", err)
+	}
+	return nil
+}
+
+// setRlimits lowers ebb-init's own limits; the child inherits them. A limit that
+// is already lower stays: raising needs a capability ebb may lack.
+func setRlimits(limits []initproto.Rlimit) *initproto.Failed {
+	for _, l := range limits {
+		var now unix.Rlimit
+		if err := unix.Prlimit(0, int(l.Resource), nil, &now); err != nil {
+			return failed("read resource limit", decimal(uint64(l.Resource)), err)
+		}
+		value := min(l.Value, now.Max)
+		if err := unix.Prlimit(0, int(l.Resource), &unix.Rlimit{Cur: value, Max: value}, nil); err != nil {
+			return failed("set resource limit", decimal(uint64(l.Resource)), err)
+		}
+	}
+	return nil
+}
+
+// shedCapabilities leaves all of ebb-init's threads with CAP_KILL only, which
+// forwarding a signal to another uid takes.
+func shedCapabilities() *initproto.Failed {
+	header := unix.CapUserHeader{Version: unix.LINUX_CAPABILITY_VERSION_3}
+	keep := [2]unix.CapUserData{{
+		Effective: 1 << unix.CAP_KILL,
+		Permitted: 1 << unix.CAP_KILL,
+	}}
+	_, _, errno := syscall.AllThreadsSyscall(unix.SYS_CAPSET,
+		uintptr(unsafe.Pointer(&header)), uintptr(unsafe.Pointer(&keep[0])), 0)
+	if errno != 0 {
+		return failed("shed", "capabilities", errno)
+	}
+	return nil
+}
+
+// oomScore is added to the score of the runtime and its children, so that
+// neither ebb-init nor ebb is killed in their stead.
+const oomScore = "500"
+
+// setOOMScore writes this process's adjustment and returns what it was. Failing
+// is no reason not to run: it only decides who dies first.
+func setOOMScore(value string) (before string) {
+	fd, err := unix.Open("/proc/self/oom_score_adj", unix.O_RDWR|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return ""
+	}
+	defer func() { _ = unix.Close(fd) }()
+	var b [16]byte
+	n, _ := unix.Read(fd, b[:])
+	_, _ = unix.Pwrite(fd, []byte(value), 0)
+	return string(b[:max(n, 0)])
+}

@@ -1,0 +1,68 @@
+//go:build linux
+
+package main
+
+import (
+	"syscall"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/ebb-faas/ebb/internal/sandbox/linux/initproto"
+)
+
+// controlFD is where ebb puts the control socket.
+const controlFD = 3
+
+// control is ebb-init's end of the socket to ebb.
+type control struct {
+	fd     int
+	packet [initproto.MaxMessage]byte
+}
+
+// receive returns the next message and the descriptors beside it. The bytes are
+// valid until the next call. When the socket ends the box does: it never
+// returns then.
+func (c *control) receive() (message []byte, fds []int) {
+	var rights [128]byte
+	for {
+		n, rn, _, _, err := unix.Recvmsg(c.fd, c.packet[:], rights[:], unix.MSG_CMSG_CLOEXEC)
+		if err == unix.EINTR {
+			continue
+		}
+		if err != nil || n == 0 {
+			syscall.Exit(0)
+		}
+		return c.packet[:n], unpackRights(rights[:rn])
+	}
+}
+
+func unpackRights(b []byte) []int {
+	messages, err := unix.ParseSocketControlMessage(b)
+	if err != nil || len(messages) == 0 {
+		return nil
+	}
+	fds, err := unix.ParseUnixRights(&messages[0])
+	if err != nil {
+		return nil
+	}
+	return fds
+}
+
+// send passes a message and descriptors on. If ebb is gone receive finds out.
+func (c *control) send(message []byte, fds ...int) {
+	var rights []byte
+	if len(fds) > 0 {
+		rights = unix.UnixRights(fds...)
+	}
+	for unix.Sendmsg(c.fd, message, rights, nil, unix.MSG_NOSIGNAL) == unix.EINTR {
+	}
+}
+
+// failed describes a system call that did not work.
+func failed(stage, path string, err error) *initproto.Failed {
+	f := &initproto.Failed{Stage: stage, Path: path}
+	if errno, ok := err.(syscall.Errno); ok {
+		f.Errno = uint32(errno)
+	}
+	return f
+}

@@ -1,0 +1,76 @@
+//go:build linux
+
+package main
+
+import (
+	"runtime"
+	"syscall"
+
+	"github.com/ebb-faas/ebb/internal/sandbox/linux/initproto"
+)
+
+func main() {
+	// Namespaces, privileges and the seccomp filter belong to a thread: all is
+	// done on this one, and the runtime process is forked from it.
+	runtime.LockOSThread()
+	if syscall.Getpid() != 1 {
+		const line = "ebb-init is started by ebb, as PID 1 of a box\n"
+		_, _ = syscall.Write(2, []byte(line))
+		syscall.Exit(2)
+	}
+	ctl := &control{fd: controlFD}
+	syscall.CloseOnExec(ctl.fd)
+	if failed := live(ctl); failed != nil {
+		ctl.send(failed.Encode())
+		syscall.Exit(1)
+	}
+}
+
+// live is the whole life of a box. It returns only what broke the box.
+func live(ctl *control) *initproto.Failed {
+	var setup initproto.Setup
+	message, fds := ctl.receive()
+	if !setup.Decode(message) || setup.TmpFD != (len(fds) == 1) {
+		return &initproto.Failed{Stage: "read setup message"}
+	}
+	tmp := -1
+	if setup.TmpFD {
+		tmp = fds[0]
+	}
+	if failed := buildRoot(&setup, tmp); failed != nil {
+		return failed
+	}
+	listeners, failed := openNetwork()
+	if failed != nil {
+		return failed
+	}
+	ctl.send([]byte{byte(initproto.KindReady)}, listeners...)
+	for _, fd := range listeners {
+		_ = syscall.Close(fd)
+	}
+	return serve(ctl)
+}
+
+// serve obeys ebb until the control socket ends.
+func serve(ctl *control) *initproto.Failed {
+	child := noChild
+	for {
+		message, fds := ctl.receive()
+		switch initproto.KindOf(message) {
+		case initproto.KindStart:
+			var start initproto.Start
+			if child != noChild || !start.Decode(message) || len(fds) < 1 || start.Framed != (len(fds) == 2) {
+				return &initproto.Failed{Stage: "read start message"}
+			}
+			var failed *initproto.Failed
+			if child, failed = spawn(ctl, &start, fds); failed != nil {
+				ctl.send(failed.Encode())
+			}
+		case initproto.KindSignal:
+			var signal initproto.Signal
+			if signal.Decode(message) {
+				child.signal(int(signal.Number))
+			}
+		}
+	}
+}

@@ -1,0 +1,283 @@
+//go:build linux
+
+package linux
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net"
+	"os"
+	"sync"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/ebb-faas/ebb/internal/sandbox"
+	"github.com/ebb-faas/ebb/internal/sandbox/linux/initproto"
+)
+
+// box implements sandbox.Box. Its fields in the first group are written before
+// Create returns and by Destroy only.
+type box struct {
+	d          *Driver
+	id         string
+	limits     sandbox.Limits
+	uid        int         // 0: none taken
+	init       *os.Process // PID 1 of the box
+	ctl        *net.UnixConn
+	group      *group
+	tmp        *os.File // the mount at /tmp, or nil
+	tmpDir     string   // the directory at /tmp, or ""
+	runtimeAPI net.Listener
+	endpoint   net.Listener
+	watched    bool // a watch goroutine closes done
+
+	mu        sync.Mutex
+	started   bool
+	destroyed bool
+	argv0     string
+	conn      net.Conn
+	output    *os.File
+	exit      sandbox.Exit
+	last      sandbox.Usage // read just before the group went
+
+	done    chan struct{}
+	ended   sync.Once // closes done
+	destroy sync.Once
+}
+
+func (b *box) RuntimeAPI() net.Listener { return b.runtimeAPI }
+func (b *box) Endpoint() net.Listener   { return b.endpoint }
+func (b *box) Path(inside string) string {
+	return inside
+}
+func (b *box) Done() <-chan struct{} { return b.done }
+
+func (b *box) Conn() net.Conn {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.conn
+}
+
+func (b *box) Output() *os.File {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.output
+}
+
+func (b *box) Exit() sandbox.Exit {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.exit
+}
+
+func (b *box) Usage() sandbox.Usage {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.destroyed {
+		return b.last
+	}
+	return b.group.usage()
+}
+
+// errGone is a Start after Destroy; errStarted a second Start.
+var (
+	errGone    = errors.New("the box was destroyed")
+	errStarted = errors.New("a process was started in it already")
+)
+
+// Start sends the process to ebb-init, which answers to watch.
+func (b *box) Start(_ context.Context, p sandbox.Process) error {
+	if err := p.Validate(); err != nil {
+		return err
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	switch {
+	case b.destroyed:
+		return unavailable("box %s: %w", b.id, errGone)
+	case b.started:
+		return unavailable("box %s: %w", b.id, errStarted)
+	}
+	b.started, b.argv0 = true, p.Argv[0]
+	if err := b.start(p); err != nil {
+		return unavailable("box %s: %w", b.id, err)
+	}
+	return nil
+}
+
+func (b *box) start(p sandbox.Process) error {
+	read, write, err := os.Pipe()
+	if err != nil {
+		return err
+	}
+	defer func() { _ = write.Close() }()
+	files := []*os.File{write}
+	var conn *net.UnixConn
+	if p.Framed {
+		var theirs *os.File
+		if conn, theirs, err = socketPair(unix.SOCK_STREAM); err != nil {
+			return errors.Join(err, read.Close())
+		}
+		defer func() { _ = theirs.Close() }()
+		files = append(files, theirs)
+	}
+	message := initproto.Start{
+		Argv: p.Argv, Env: p.Env, Dir: p.Dir,
+		UID: uint32(b.uid), Framed: p.Framed, Rlimits: b.rlimits(),
+	}
+	if err := b.send(message.Encode(), files...); err != nil {
+		if conn != nil {
+			err = errors.Join(err, conn.Close())
+		}
+		return errors.Join(err, read.Close())
+	}
+	b.output = read
+	if conn != nil {
+		b.conn = conn
+	}
+	return nil
+}
+
+func (b *box) rlimits() []initproto.Rlimit {
+	limits := []initproto.Rlimit{
+		{Resource: unix.RLIMIT_CORE, Value: 0},
+		{Resource: unix.RLIMIT_NOFILE, Value: uint64(b.limits.Files)},
+		{Resource: unix.RLIMIT_FSIZE, Value: uint64(b.limits.FileSizeMB) << 20},
+	}
+	if b.d.groups.pids == "" {
+		limits = append(limits, initproto.Rlimit{Resource: unix.RLIMIT_NPROC, Value: uint64(b.limits.PIDs)})
+	}
+	return limits
+}
+
+// watch hears from ebb-init how the process ended. The end of the socket is the
+// end of the box, and of the goroutine.
+func (b *box) watch() {
+	for {
+		message, files, err := b.receive()
+		for _, f := range files {
+			_ = f.Close()
+		}
+		if err != nil {
+			b.finish(b.oomChecked(sandbox.Exit{Code: -1, Signal: unix.SIGKILL.String()}))
+			return
+		}
+		var exit initproto.Exit
+		switch initproto.KindOf(message) {
+		case initproto.KindExit:
+			if exit.Decode(message) {
+				b.finish(b.oomChecked(exitOf(syscall.WaitStatus(exit.WaitStatus))))
+			}
+		case initproto.KindFailed:
+			b.finish(sandbox.Exit{Code: -1, Err: explain(message)})
+		}
+	}
+}
+
+func exitOf(status syscall.WaitStatus) sandbox.Exit {
+	if status.Signaled() {
+		return sandbox.Exit{Code: -1, Signal: status.Signal().String()}
+	}
+	return sandbox.Exit{Code: status.ExitStatus()}
+}
+
+// oomChecked tells running out of memory from other deaths. A process that ended
+// well did so whatever became of its children.
+func (b *box) oomChecked(e sandbox.Exit) sandbox.Exit {
+	e.OOM = e.Code != 0 && b.group.hitMemoryLimit()
+	return e
+}
+
+func (b *box) finish(e sandbox.Exit) {
+	b.ended.Do(func() {
+		b.mu.Lock()
+		b.exit = e
+		b.mu.Unlock()
+		close(b.done)
+	})
+}
+
+// Stop sends SIGTERM to the process, and SIGKILL to PID 1 after grace.
+func (b *box) Stop(grace time.Duration) {
+	b.mu.Lock()
+	started := b.started
+	b.mu.Unlock()
+	term := initproto.Signal{Number: uint32(unix.SIGTERM)}
+	if started && b.send(term.Encode()) == nil {
+		timer := time.NewTimer(grace)
+		defer timer.Stop()
+		select {
+		case <-b.done:
+			return
+		case <-timer.C:
+		}
+	}
+	_ = b.init.Kill()
+	<-b.done
+}
+
+// Destroy kills PID 1. The kernel then kills and reaps all else in the PID
+// namespace before it lets us reap PID 1, so that waiting for it is enough.
+func (b *box) Destroy() {
+	b.destroy.Do(func() {
+		if b.init != nil {
+			_ = b.init.Kill()
+			_, _ = b.init.Wait()
+		}
+		b.mu.Lock()
+		b.destroyed = true
+		if b.group != nil {
+			b.last = b.group.usage()
+		}
+		closers := []io.Closer{b.ctl, b.runtimeAPI, b.endpoint, b.conn}
+		b.mu.Unlock()
+		if b.watched {
+			<-b.done // before the counters of the group go
+		} else {
+			b.finish(sandbox.Exit{Code: -1, Signal: unix.SIGKILL.String()})
+		}
+		closeAll(closers)
+		b.d.forget(b)
+		go b.clean()
+	})
+}
+
+// closeAll closes what is there. Errors mean that the caller closed it before.
+func closeAll(list []io.Closer) {
+	for _, c := range list {
+		switch v := c.(type) {
+		case nil:
+		case *net.UnixConn:
+			if v != nil {
+				_ = v.Close()
+			}
+		default:
+			_ = c.Close()
+		}
+	}
+}
+
+// clean does what nobody needs to wait for: giving up /tmp writes back what is
+// dirty in it, and a group stays busy for a while.
+func (b *box) clean() {
+	defer b.d.cleaning.Done()
+	var errs []error
+	if b.tmp != nil {
+		errs = append(errs, b.tmp.Close())
+	}
+	if b.tmpDir != "" {
+		errs = append(errs, os.RemoveAll(b.tmpDir))
+	}
+	if b.group != nil {
+		errs = append(errs, b.group.remove())
+	}
+	if b.uid != 0 {
+		b.d.uids.release(b.uid)
+	}
+	if err := errors.Join(errs...); err != nil {
+		b.d.log.Warn("box not cleaned up", "box", b.id, "error", err)
+	}
+}

@@ -1,0 +1,331 @@
+//go:build linux
+
+package linux
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strconv"
+	"strings"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/ebb-faas/ebb/internal/sandbox"
+)
+
+// initPIDs is what ebb-init's own threads take of a box's pids limit.
+const initPIDs = 12
+
+// initMemory is what ebb-init takes of a box's memory, in bytes.
+const initMemory = 4 << 20
+
+// cgroups is ebb's place in the machine's cgroup hierarchies: one parent group in
+// each, below the group ebb itself was started in. An empty path means that the
+// host has no such controller.
+type cgroups struct {
+	v2      bool   // controllers are on the unified hierarchy
+	unified string // cgroup.kill, cgroup.freeze and cpu.stat
+	memory  string
+	cpu     string
+	cpuacct string // v1 only, and only where there is no unified hierarchy
+	pids    string
+	swap    bool // swap can be limited
+	swaps   bool // the machine swaps at all
+
+	// What the kernel does and a file system in a test does not: a new cgroup
+	// comes with its files, and they do not keep it from being removed.
+	mkdir, rmdir func(string) error
+}
+
+// parents lists the distinct parent groups.
+func (c *cgroups) parents() []string {
+	var list []string
+	for _, p := range []string{c.memory, c.cpu, c.cpuacct, c.pids, c.unified} {
+		if p != "" && !contains(list, p) {
+			list = append(list, p)
+		}
+	}
+	return list
+}
+
+func contains(list []string, s string) bool {
+	for _, v := range list {
+		if v == s {
+			return true
+		}
+	}
+	return false
+}
+
+// open makes the parent groups. A hierarchy that does not let us is given up;
+// notes say so, and what every controller that is not there means.
+func (c *cgroups) open() (notes []string, err error) {
+	for _, p := range c.parents() {
+		if err := c.mkdir(p); err != nil && !errors.Is(err, fs.ErrExist) {
+			notes = append(notes, fmt.Sprintf("cgroup %s: %v", p, err))
+			c.giveUp(p)
+		}
+	}
+	if c.v2 {
+		err = c.delegate(c.unified)
+	}
+	// The group competes as one with ebb's own threads and its siblings: give
+	// the boxes together the weight of the machine.
+	if cpus := runtime.NumCPU(); err == nil && c.cpu != "" {
+		if c.v2 {
+			err = write(c.cpu, "cpu.weight", strconv.Itoa(min(100*cpus, 10000)))
+		} else {
+			err = write(c.cpu, "cpu.shares", strconv.Itoa(min(1024*cpus, 262144)))
+		}
+	}
+	if c.memory != "" {
+		c.swap = exists(filepath.Join(c.memory, "memory.swap.max")) ||
+			exists(filepath.Join(c.memory, "memory.memsw.limit_in_bytes"))
+	}
+	return append(notes, c.lacks()...), err
+}
+
+func (c *cgroups) giveUp(parent string) {
+	for _, p := range []*string{&c.memory, &c.cpu, &c.cpuacct, &c.pids, &c.unified} {
+		if *p == parent {
+			*p = ""
+		}
+	}
+	c.v2 = c.v2 && c.unified != ""
+}
+
+// lacks says what is not limited.
+func (c *cgroups) lacks() (notes []string) {
+	if c.memory == "" {
+		notes = append(notes, "cgroup memory controller: the memory of a box is not limited, and running out of it is not told apart from a crash")
+	} else if c.swaps && !c.swap {
+		notes = append(notes, "cgroup swap accounting: a box at its memory limit may swap")
+	}
+	if c.cpu == "" {
+		notes = append(notes, "cgroup cpu controller: boxes share the CPU by process, not by memory size")
+	}
+	if c.pids == "" {
+		notes = append(notes, "cgroup pids controller: processes are limited by uid (RLIMIT_NPROC) instead")
+	}
+	return notes
+}
+
+// level names what is in force, for people.
+func (c *cgroups) level() string {
+	switch {
+	case c.v2:
+		return "cgroup v2"
+	case c.memory == "" && c.cpu == "" && c.pids == "":
+		return "no cgroup limits"
+	case c.unified != "":
+		return "cgroup v1 with unified"
+	default:
+		return "cgroup v1"
+	}
+}
+
+// delegate lets the children of a v2 group use the controllers we want of those
+// it has.
+func (c *cgroups) delegate(dir string) error {
+	var want []string
+	for name, on := range map[string]bool{"memory": c.memory != "", "cpu": c.cpu != "", "pids": c.pids != ""} {
+		if on {
+			want = append(want, "+"+name)
+		}
+	}
+	if len(want) == 0 {
+		return nil
+	}
+	return write(dir, "cgroup.subtree_control", strings.Join(want, " "))
+}
+
+// close removes the parent groups. They are empty but for what removal in the
+// background left.
+func (c *cgroups) close() error {
+	var errs []error
+	for _, p := range c.parents() {
+		errs = append(errs, c.remove(p, removeTimeout))
+	}
+	return errors.Join(errs...)
+}
+
+// group is one box's cgroup, in every hierarchy under the same name.
+type group struct {
+	c    *cgroups
+	name string
+	oom  int64 // out-of-memory kills before the box ran anything
+}
+
+// create makes a box's group and sets its limits.
+func (c *cgroups) create(name string, l sandbox.Limits) (*group, error) {
+	g := &group{c: c, name: name}
+	for _, p := range c.parents() {
+		if err := c.mkdir(filepath.Join(p, name)); err != nil {
+			return g, err
+		}
+	}
+	return g, g.limit(l)
+}
+
+func (g *group) limit(l sandbox.Limits) error {
+	memory := strconv.FormatInt(int64(l.MemoryMB)<<20+initMemory, 10)
+	pids := strconv.Itoa(l.PIDs + initPIDs)
+	var settings [][3]string // parent, file, value
+	if g.c.v2 {
+		settings = [][3]string{
+			{g.c.memory, "memory.max", memory},
+			{g.c.cpu, "cpu.weight", strconv.Itoa(weightV2(l.CPUWeight))},
+		}
+		if g.c.swap {
+			settings = append(settings, [3]string{g.c.memory, "memory.swap.max", "0"})
+		}
+	} else {
+		settings = [][3]string{
+			{g.c.memory, "memory.limit_in_bytes", memory},
+			{g.c.cpu, "cpu.shares", strconv.Itoa(max(2, l.CPUWeight))},
+		}
+		if g.c.swap { // memory and swap together; must not be below the memory limit
+			settings = append(settings, [3]string{g.c.memory, "memory.memsw.limit_in_bytes", memory})
+		}
+	}
+	settings = append(settings, [3]string{g.c.pids, "pids.max", pids})
+	for _, s := range settings {
+		if s[0] == "" {
+			continue
+		}
+		if err := write(filepath.Join(s[0], g.name), s[1], s[2]); err != nil {
+			return err
+		}
+	}
+	g.oom = g.oomKills()
+	return nil
+}
+
+// weightV2 converts cpu.shares (2 to 262144, 1024 = one vCPU) to cpu.weight
+// (1 to 10000), as systemd and the container runtimes do.
+func weightV2(shares int) int {
+	return 1 + (min(max(shares, 2), 262144)-2)*9999/262142
+}
+
+// join moves a process into the group.
+func (g *group) join(pid int) error {
+	for _, p := range g.c.parents() {
+		if err := write(filepath.Join(p, g.name), "cgroup.procs", strconv.Itoa(pid)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// kill ends all processes of the group at once, and reports whether it could.
+func (g *group) kill() bool {
+	return g.c.unified != "" && write(filepath.Join(g.c.unified, g.name), "cgroup.kill", "1") == nil
+}
+
+// hitMemoryLimit reports whether a process was killed for the group's memory.
+func (g *group) hitMemoryLimit() bool { return g.oomKills() > g.oom }
+
+func (g *group) oomKills() int64 {
+	if g.c.memory == "" {
+		return 0
+	}
+	file := "memory.oom_control"
+	if g.c.v2 {
+		file = "memory.events"
+	}
+	return keyed(filepath.Join(g.c.memory, g.name, file), "oom_kill")
+}
+
+// usage reads what the group has used.
+func (g *group) usage() sandbox.Usage {
+	var u sandbox.Usage
+	if dir := filepath.Join(g.c.memory, g.name); g.c.memory != "" {
+		if g.c.v2 {
+			u.Memory, u.MemoryPeak = number(dir, "memory.current"), number(dir, "memory.peak")
+		} else {
+			u.Memory, u.MemoryPeak = number(dir, "memory.usage_in_bytes"), number(dir, "memory.max_usage_in_bytes")
+		}
+	}
+	switch {
+	case g.c.unified != "":
+		u.CPU = time.Duration(keyed(filepath.Join(g.c.unified, g.name, "cpu.stat"), "usage_usec")) * time.Microsecond
+	case g.c.cpuacct != "":
+		u.CPU = time.Duration(number(filepath.Join(g.c.cpuacct, g.name), "cpuacct.usage"))
+	}
+	if g.c.pids != "" {
+		u.PIDs = int(number(filepath.Join(g.c.pids, g.name), "pids.current"))
+	}
+	return u
+}
+
+// remove takes the group away in every hierarchy.
+func (g *group) remove() error {
+	var errs []error
+	for _, p := range g.c.parents() {
+		errs = append(errs, g.c.remove(filepath.Join(p, g.name), removeTimeout))
+	}
+	return errors.Join(errs...)
+}
+
+// removeTimeout is how long a group may stay busy after its last process ended.
+const removeTimeout = 10 * time.Second
+
+// remove is rmdir with patience: a group is busy until its last process is
+// reaped and its last page given back.
+func (c *cgroups) remove(dir string, patience time.Duration) error {
+	pause := 500 * time.Microsecond
+	for deadline := time.Now().Add(patience); ; {
+		err := c.rmdir(dir)
+		if err == nil || errors.Is(err, fs.ErrNotExist) {
+			return nil
+		}
+		if !errors.Is(err, unix.EBUSY) || time.Now().After(deadline) {
+			return fmt.Errorf("remove cgroup %s: %w", dir, err)
+		}
+		time.Sleep(pause)
+		pause = min(2*pause, 100*time.Millisecond)
+	}
+}
+
+// write sets a file of a cgroup. It never creates one: a missing file means that
+// the kernel does not have it.
+func write(dir, file, value string) error {
+	fd, err := unix.Open(filepath.Join(dir, file), unix.O_WRONLY|unix.O_CLOEXEC, 0)
+	if err == nil {
+		_, err = unix.Write(fd, []byte(value))
+		_ = unix.Close(fd)
+	}
+	if err != nil {
+		return fmt.Errorf("cgroup: write %q to %s/%s: %w", value, dir, file, err)
+	}
+	return nil
+}
+
+func number(dir, file string) int64 {
+	b, err := os.ReadFile(filepath.Join(dir, file))
+	if err != nil {
+		return 0
+	}
+	n, _ := strconv.ParseInt(strings.TrimSpace(string(b)), 10, 64)
+	return n
+}
+
+// keyed reads the value of a key in a file of "key value" lines.
+func keyed(path, key string) int64 {
+	b, err := os.ReadFile(path)
+	if err != nil {
+		return 0
+	}
+	for line := range strings.Lines(string(b)) {
+		if k, v, ok := strings.Cut(strings.TrimSpace(line), " "); ok && k == key {
+			n, _ := strconv.ParseInt(v, 10, 64)
+			return n
+		}
+	}
+	return 0
+}

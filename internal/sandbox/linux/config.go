@@ -1,0 +1,80 @@
+//go:build linux
+
+package linux
+
+import (
+	"path/filepath"
+	"time"
+
+	"github.com/ebb-faas/ebb/internal/ebb"
+	"github.com/ebb-faas/ebb/internal/sandbox"
+)
+
+// Defaults of Config.
+const (
+	DefaultUIDBase      = 700000
+	DefaultUIDCount     = 65536
+	DefaultTmpPool      = 4
+	DefaultStartTimeout = 10 * time.Second
+)
+
+// Config of the driver. Zero fields mean their defaults.
+type Config struct {
+	// Dir is the data directory, absolute. The driver owns Dir/run.
+	Dir string
+	// UIDBase and UIDCount are the range of user ids that boxes get. Two ebbs on
+	// one machine must have ranges apart.
+	UIDBase, UIDCount int
+	// TmpPool is how many /tmp images of TmpMB are kept ready.
+	TmpPool int
+	TmpMB   int
+	// StartTimeout is how long the making of one box may take.
+	StartTimeout time.Duration
+}
+
+func (c Config) withDefaults() Config {
+	if c.UIDBase == 0 {
+		c.UIDBase = DefaultUIDBase
+	}
+	if c.UIDCount == 0 {
+		c.UIDCount = DefaultUIDCount
+	}
+	if c.TmpPool == 0 {
+		c.TmpPool = DefaultTmpPool
+	}
+	if c.TmpMB == 0 {
+		c.TmpMB = sandbox.DefaultTmpMB
+	}
+	if c.StartTimeout == 0 {
+		c.StartTimeout = DefaultStartTimeout
+	}
+	return c
+}
+
+// Validate checks a Config after defaults. Errors name the field.
+func (c Config) Validate() error {
+	switch {
+	case !filepath.IsAbs(c.Dir):
+		return badConfig("Dir: %q is not absolute", c.Dir)
+	case c.UIDBase < 1000 || c.UIDBase > 1<<31-1:
+		return badConfig("UIDBase: %d is not between 1000 and 2147483647", c.UIDBase)
+	case c.UIDCount < 1 || c.UIDCount > 1<<20 || c.UIDBase+c.UIDCount > 1<<31:
+		return badConfig("UIDCount: %d is not a range of 1 to 1048576 ids below 2^31", c.UIDCount)
+	case c.TmpPool < 0 || c.TmpPool > 256:
+		return badConfig("TmpPool: %d is not between 0 and 256", c.TmpPool)
+	case c.TmpMB < minTmpMB || c.TmpMB > maxTmpMB:
+		return badConfig("TmpMB: %d is not between %d and %d", c.TmpMB, minTmpMB, maxTmpMB)
+	case c.StartTimeout < 0:
+		return badConfig("StartTimeout: %v is negative", c.StartTimeout)
+	}
+	return nil
+}
+
+func badConfig(format string, args ...any) error {
+	return ebb.Errorf(ebb.Invalid, ebb.TypeConfigInvalid, "sandbox."+format, args...)
+}
+
+// unavailable is a box or a driver that could not be made.
+func unavailable(format string, args ...any) error {
+	return ebb.Errorf(ebb.Unavailable, ebb.TypeSandboxUnavailable, format, args...)
+}

@@ -1,0 +1,184 @@
+//go:build linux
+
+package linux
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"sync"
+
+	"github.com/ebb-faas/ebb/internal/sandbox"
+)
+
+// Driver makes boxes out of namespaces. It implements sandbox.Driver.
+type Driver struct {
+	cfg    Config
+	run    string // Config.Dir/run
+	log    *slog.Logger
+	level  sandbox.Level
+	init   *os.File // ebb-init, executable
+	stage  string   // where boxes build their root, each in its own namespace
+	rootfs *rootfs
+	groups *cgroups
+	tmp    *tmpStore // nil: plain directories
+	uids   *uids
+
+	mu       sync.Mutex
+	closed   bool
+	live     map[string]*box // also those being created
+	creating sync.WaitGroup
+	cleaning sync.WaitGroup // counts every box until nothing of it is left
+}
+
+// Open prepares the data directory and the parent cgroups. It starts a goroutine
+// that keeps /tmp images ready until Close. Errors are SandboxUnavailable or
+// ConfigInvalid.
+func Open(ctx context.Context, cfg Config, log *slog.Logger) (*Driver, error) {
+	cfg = cfg.withDefaults()
+	if err := cfg.Validate(); err != nil {
+		return nil, err
+	}
+	if os.Geteuid() != 0 {
+		return nil, unavailable("linux sandbox: ebb does not run as root")
+	}
+	d := &Driver{
+		cfg: cfg, run: filepath.Join(cfg.Dir, "run"), log: log,
+		uids: newUIDs(cfg.UIDBase, cfg.UIDCount), live: make(map[string]*box),
+	}
+	d.stage = filepath.Join(d.run, "root")
+	if err := d.open(ctx); err != nil {
+		return nil, unavailable("linux sandbox: %w", errors.Join(err, d.release()))
+	}
+	return d, nil
+}
+
+func (d *Driver) open(ctx context.Context) error {
+	if err := os.MkdirAll(d.stage, 0o700); err != nil {
+		return err
+	}
+	var err error
+	if d.init, err = initProgram(); err != nil {
+		return err
+	}
+	if d.rootfs, err = openRootfs(filepath.Join(d.run, "etc")); err != nil {
+		return err
+	}
+	h, err := readHierarchies()
+	if err != nil {
+		return err
+	}
+	groups, missing := detectCgroups(h, parentName(d.cfg.Dir))
+	d.groups = groups
+	lacking, err := groups.open()
+	if err != nil {
+		return err
+	}
+	missing = append(missing, lacking...)
+	what := "disk-backed /tmp"
+	if d.tmp, err = openTmp(ctx, filepath.Join(d.run, "tmp"), d.cfg.TmpMB, d.cfg.TmpPool, d.log); err != nil {
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		what = "/tmp without size limit"
+		missing = append(missing, fmt.Sprintf(
+			"loop images (%v): /tmp is a plain directory, and only the size of a single file is limited", err))
+	}
+	d.level = sandbox.Level{
+		Name: "linux",
+		Summary: "own namespaces and user id per instance, no privileges, seccomp deny list, " +
+			groups.level() + ", " + what,
+		Missing: missing,
+	}
+	return nil
+}
+
+// parentName is the name of ebb's group in every hierarchy. Two data directories
+// on one machine have two.
+func parentName(dir string) string {
+	sum := sha256.Sum256([]byte(filepath.Clean(dir)))
+	return "ebb-" + hex.EncodeToString(sum[:4])
+}
+
+// Level tells how strong the isolation in force is.
+func (d *Driver) Level() sandbox.Level { return d.level }
+
+// Create makes a box. A failure is SandboxUnavailable, or InvalidParameterValue
+// for a Spec that is wrong in itself.
+func (d *Driver) Create(ctx context.Context, spec sandbox.Spec) (sandbox.Box, error) {
+	if err := spec.Validate(); err != nil {
+		return nil, err
+	}
+	b := &box{d: d, id: spec.ID, limits: spec.Limits.WithDefaults(), done: make(chan struct{})}
+	d.mu.Lock()
+	switch {
+	case d.closed:
+		d.mu.Unlock()
+		return nil, unavailable("box %s: the driver is closed", spec.ID)
+	case d.live[spec.ID] != nil:
+		d.mu.Unlock()
+		return nil, unavailable("box %s: exists already", spec.ID)
+	}
+	d.live[spec.ID] = b
+	d.creating.Add(1)
+	d.cleaning.Add(1) // taken back by box.clean
+	d.mu.Unlock()
+	defer d.creating.Done()
+	if err := b.create(ctx, spec.Mounts); err != nil {
+		b.Destroy()
+		return nil, unavailable("box %s: %w", spec.ID, err)
+	}
+	return b, nil
+}
+
+// Close destroys what is left, waits for everything being cleaned up and
+// releases the images and the parent cgroups.
+func (d *Driver) Close() error {
+	d.mu.Lock()
+	d.closed = true
+	d.mu.Unlock()
+	d.creating.Wait()
+	d.mu.Lock()
+	left := make([]*box, 0, len(d.live))
+	for _, b := range d.live {
+		left = append(left, b)
+	}
+	d.mu.Unlock()
+	for _, b := range left {
+		b.Destroy()
+	}
+	d.cleaning.Wait()
+	return d.release()
+}
+
+// release gives back what open took, as far as it came. More than once is fine.
+func (d *Driver) release() error {
+	var errs []error
+	if d.tmp != nil {
+		d.tmp.close()
+		d.tmp = nil
+	}
+	if d.groups != nil {
+		errs = append(errs, d.groups.close())
+		d.groups = nil
+	}
+	if d.init != nil {
+		errs = append(errs, d.init.Close())
+		d.init = nil
+	}
+	return errors.Join(errs...)
+}
+
+// forget takes a box whose processes are gone out of the books.
+func (d *Driver) forget(b *box) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.live[b.id] == b {
+		delete(d.live, b.id)
+	}
+}

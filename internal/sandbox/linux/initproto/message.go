@@ -1,0 +1,201 @@
+package initproto
+
+// Kind is the first byte of a message.
+type Kind byte
+
+// The kinds, in the order of a box's life. Behind the name: who sends it and
+// which descriptors come with it.
+const (
+	KindSetup  Kind = 1 // ebb; with Setup.TmpFD one: the mount of /tmp
+	KindReady  Kind = 2 // ebb-init; the listeners of RuntimePort and EndpointPort
+	KindStart  Kind = 3 // ebb; the output pipe, and with Start.Framed the framed socket
+	KindSignal Kind = 4 // ebb
+	KindExit   Kind = 5 // ebb-init
+	KindFailed Kind = 6 // ebb-init
+)
+
+// Ports of the two listeners on the box's 127.0.0.1.
+const (
+	RuntimePort  = 9001
+	EndpointPort = 9002
+)
+
+// MaxMessage is the size of the largest packet in bytes. A socket pair's default
+// buffer carries more than that.
+const MaxMessage = 128 << 10
+
+// Setup is what the box must become before anything runs in it.
+type Setup struct {
+	Root     string  // an empty host directory to build the box's root on
+	Hostname string  //
+	Links    []Link  // symbolic links, made first
+	Files    []File  // small files in the root, made next
+	Mounts   []Mount // binds, in order
+	TmpFD    bool    // /tmp is the detached mount that comes with the message
+	ShmBytes uint64  // size of /dev/shm
+}
+
+// Link is a symbolic link in the box.
+type Link struct{ Path, Target string }
+
+// File is a small file in the box, mode 0644.
+type File struct{ Path, Content string }
+
+// Mount binds a host path into the box.
+type Mount struct {
+	Source   string
+	Target   string
+	Writable bool
+}
+
+// Start is the runtime process.
+type Start struct {
+	Argv    []string
+	Env     []string
+	Dir     string
+	UID     uint32 // also the group; no supplementary groups
+	Framed  bool
+	Rlimits []Rlimit
+}
+
+// Rlimit sets one resource limit, soft and hard alike.
+type Rlimit struct {
+	Resource uint32
+	Value    uint64
+}
+
+// Exit is the wait status of the runtime process, as wait4 gives it.
+type Exit struct{ WaitStatus uint32 }
+
+// Signal is a signal number for the runtime process.
+type Signal struct{ Number uint32 }
+
+// Failed says what did not work: before Ready the whole box, after Start only
+// the start of the process.
+type Failed struct {
+	Stage string // for people: "mount", "execute"
+	Path  string // what it was about, "" if nothing in particular
+	Errno uint32
+}
+
+// KindOf returns the kind of a message, 0 if it is empty.
+func KindOf(message []byte) Kind {
+	if len(message) == 0 {
+		return 0
+	}
+	return Kind(message[0])
+}
+
+// Encode returns the message.
+func (s *Setup) Encode() []byte {
+	w := writer{byte(KindSetup)}
+	w.text(s.Root)
+	w.text(s.Hostname)
+	w.number(uint64(len(s.Links)))
+	for _, l := range s.Links {
+		w.text(l.Path)
+		w.text(l.Target)
+	}
+	w.number(uint64(len(s.Files)))
+	for _, f := range s.Files {
+		w.text(f.Path)
+		w.text(f.Content)
+	}
+	w.number(uint64(len(s.Mounts)))
+	for _, m := range s.Mounts {
+		w.text(m.Source)
+		w.text(m.Target)
+		w.flag(m.Writable)
+	}
+	w.flag(s.TmpFD)
+	w.number(s.ShmBytes)
+	return w
+}
+
+// Decode fills s and reports whether the message is a whole Setup.
+func (s *Setup) Decode(message []byte) bool {
+	r := read(message, KindSetup)
+	s.Root, s.Hostname = r.text(), r.text()
+	for range r.count() {
+		s.Links = append(s.Links, Link{r.text(), r.text()})
+	}
+	for range r.count() {
+		s.Files = append(s.Files, File{r.text(), r.text()})
+	}
+	for range r.count() {
+		s.Mounts = append(s.Mounts, Mount{r.text(), r.text(), r.flag()})
+	}
+	s.TmpFD, s.ShmBytes = r.flag(), r.number()
+	return r.whole()
+}
+
+// Encode returns the message.
+func (s *Start) Encode() []byte {
+	w := writer{byte(KindStart)}
+	w.texts(s.Argv)
+	w.texts(s.Env)
+	w.text(s.Dir)
+	w.number(uint64(s.UID))
+	w.flag(s.Framed)
+	w.number(uint64(len(s.Rlimits)))
+	for _, l := range s.Rlimits {
+		w.number(uint64(l.Resource))
+		w.number(l.Value)
+	}
+	return w
+}
+
+// Decode fills s and reports whether the message is a whole Start.
+func (s *Start) Decode(message []byte) bool {
+	r := read(message, KindStart)
+	s.Argv, s.Env, s.Dir = r.texts(), r.texts(), r.text()
+	s.UID, s.Framed = uint32(r.number()), r.flag()
+	for range r.count() {
+		s.Rlimits = append(s.Rlimits, Rlimit{uint32(r.number()), r.number()})
+	}
+	return r.whole()
+}
+
+// Encode returns the message.
+func (e *Exit) Encode() []byte {
+	w := writer{byte(KindExit)}
+	w.number(uint64(e.WaitStatus))
+	return w
+}
+
+// Decode fills e and reports whether the message is a whole Exit.
+func (e *Exit) Decode(message []byte) bool {
+	r := read(message, KindExit)
+	e.WaitStatus = uint32(r.number())
+	return r.whole()
+}
+
+// Encode returns the message.
+func (s *Signal) Encode() []byte {
+	w := writer{byte(KindSignal)}
+	w.number(uint64(s.Number))
+	return w
+}
+
+// Decode fills s and reports whether the message is a whole Signal.
+func (s *Signal) Decode(message []byte) bool {
+	r := read(message, KindSignal)
+	s.Number = uint32(r.number())
+	return r.whole()
+}
+
+// Encode returns the message.
+func (f *Failed) Encode() []byte {
+	w := writer{byte(KindFailed)}
+	w.text(f.Stage)
+	w.text(f.Path)
+	w.number(uint64(f.Errno))
+	return w
+}
+
+// Decode fills f and reports whether the message is a whole Failed.
+func (f *Failed) Decode(message []byte) bool {
+	r := read(message, KindFailed)
+	f.Stage, f.Path, f.Errno = r.text(), r.text(), uint32(r.number())
+	return r.whole()
+}

@@ -1,0 +1,73 @@
+package initproto
+
+import (
+	"reflect"
+	"testing"
+)
+
+func fullSetup() Setup {
+	return Setup{
+		Root: "/r", Hostname: "h",
+		Links:  []Link{{"/bin", "usr/bin"}},
+		Files:  []File{{"/run/hosts", "127.0.0.1 localhost\n"}, {"/x", ""}},
+		Mounts: []Mount{{"/a", "/b", true}, {"/c", "/d", false}},
+		TmpFD:  true, ShmBytes: 1 << 40,
+	}
+}
+
+func fullStart() Start {
+	return Start{
+		Argv: []string{"/bin/true", ""}, Env: []string{"A=1"}, Dir: "/",
+		UID: 700000, Framed: true, Rlimits: []Rlimit{{7, 1024}, {4, 0}},
+	}
+}
+
+func TestRoundTrip(t *testing.T) {
+	setup, start := fullSetup(), fullStart()
+	exit, signal, failed := Exit{0x8b}, Signal{15}, Failed{"mount", "/x", 2}
+	var setup2 Setup
+	var start2 Start
+	var exit2 Exit
+	var signal2 Signal
+	var failed2 Failed
+	ok := setup2.Decode(setup.Encode()) && start2.Decode(start.Encode()) &&
+		exit2.Decode(exit.Encode()) && signal2.Decode(signal.Encode()) && failed2.Decode(failed.Encode())
+	if !ok {
+		t.Fatal("a message that was encoded whole is refused")
+	}
+	for _, pair := range [][2]any{{setup, setup2}, {start, start2}, {exit, exit2}, {signal, signal2}, {failed, failed2}} {
+		if !reflect.DeepEqual(pair[0], pair[1]) {
+			t.Errorf("sent %+v, got %+v", pair[0], pair[1])
+		}
+	}
+}
+
+func TestEveryTruncationIsRefused(t *testing.T) {
+	setup, start := fullSetup(), fullStart()
+	for _, whole := range [][]byte{setup.Encode(), start.Encode()} {
+		for n := range len(whole) {
+			var s Setup
+			var p Start
+			if s.Decode(whole[:n]) || p.Decode(whole[:n]) {
+				t.Fatalf("%d of %d bytes are accepted", n, len(whole))
+			}
+		}
+		if longer := append(whole[:len(whole):len(whole)], 0); new(Setup).Decode(longer) || new(Start).Decode(longer) {
+			t.Fatal("a byte too many is accepted")
+		}
+	}
+}
+
+func FuzzDecode(f *testing.F) {
+	setup, start := fullSetup(), fullStart()
+	f.Add(setup.Encode())
+	f.Add(start.Encode())
+	f.Add((&Failed{"a", "b", 3}).Encode())
+	f.Fuzz(func(_ *testing.T, b []byte) {
+		new(Setup).Decode(b)
+		new(Start).Decode(b)
+		new(Exit).Decode(b)
+		new(Signal).Decode(b)
+		new(Failed).Decode(b)
+	})
+}

@@ -1,0 +1,223 @@
+//go:build linux
+
+package linux
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"path/filepath"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/ebb-faas/ebb/internal/sandbox"
+	"github.com/ebb-faas/ebb/internal/sandbox/linux/initproto"
+)
+
+// namespaces a box has of its own. The cgroup one follows in ebb-init, once the
+// box is in its groups.
+const namespaces = unix.CLONE_NEWNS | unix.CLONE_NEWPID | unix.CLONE_NEWIPC |
+	unix.CLONE_NEWUTS | unix.CLONE_NEWNET
+
+// create does the work of Driver.Create. What it took before an error is given
+// back by Destroy.
+func (b *box) create(ctx context.Context, mounts []sandbox.Mount) error {
+	if err := b.fork(); err != nil {
+		return fmt.Errorf("start ebb-init: %w", err)
+	}
+	// All this goes on while ebb-init starts.
+	var err error
+	if b.uid, err = b.d.uids.take(); err != nil {
+		return err
+	}
+	if b.group, err = b.d.groups.create(b.id, b.limits); err != nil {
+		return err
+	}
+	if err = b.group.join(b.init.Pid); err != nil {
+		return err
+	}
+	setup, err := b.setup(ctx, mounts)
+	if err != nil {
+		return err
+	}
+	return b.handshake(ctx, setup)
+}
+
+// fork starts ebb-init with our socket as its descriptor 3.
+func (b *box) fork() error {
+	ours, theirs, err := socketPair(unix.SOCK_SEQPACKET)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = theirs.Close() }()
+	b.ctl = ours
+	null, err := os.Open(os.DevNull)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = null.Close() }()
+	b.init, err = os.StartProcess(fmt.Sprintf("/proc/self/fd/%d", b.d.init.Fd()), []string{"ebb-init"}, &os.ProcAttr{
+		Dir:   "/",
+		Env:   []string{}, // nil would hand ours down
+		Files: []*os.File{null, null, os.Stderr, theirs},
+		Sys:   &syscall.SysProcAttr{Cloneflags: namespaces, Setsid: true},
+	})
+	return err
+}
+
+// socketPair returns a connection and a file to hand to a process.
+func socketPair(kind int) (ours *net.UnixConn, theirs *os.File, err error) {
+	fds, err := unix.Socketpair(unix.AF_UNIX, kind|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		return nil, nil, fmt.Errorf("socketpair: %w", err)
+	}
+	theirs = os.NewFile(uintptr(fds[1]), "socket")
+	f := os.NewFile(uintptr(fds[0]), "socket")
+	defer func() { _ = f.Close() }()
+	conn, err := net.FileConn(f)
+	if err != nil {
+		return nil, nil, errors.Join(err, theirs.Close())
+	}
+	return conn.(*net.UnixConn), theirs, nil
+}
+
+// setup says what the box must become, and gets it its /tmp.
+func (b *box) setup(ctx context.Context, mounts []sandbox.Mount) (*initproto.Setup, error) {
+	s := &initproto.Setup{
+		Root:     b.d.stage,
+		Hostname: hostname,
+		Links:    b.d.rootfs.links,
+		Files:    b.d.rootfs.files(b.uid),
+		ShmBytes: uint64(b.limits.ShmMB) << 20,
+	}
+	s.Mounts = append(s.Mounts, b.d.rootfs.mounts...)
+	for _, m := range mounts {
+		s.Mounts = append(s.Mounts, initproto.Mount{Source: m.Source, Target: m.Target, Writable: m.Writable})
+	}
+	if b.d.tmp != nil {
+		var err error
+		if b.tmp, err = b.d.tmp.take(ctx, b.limits.TmpMB); err != nil {
+			return nil, fmt.Errorf("/tmp: %w", err)
+		}
+		s.TmpFD = true
+		return s, nil
+	}
+	dir := b.d.plainTmp(b.id)
+	b.tmpDir = dir
+	if err := errors.Join(os.MkdirAll(dir, 0o700), os.Chown(dir, b.uid, b.uid)); err != nil {
+		return nil, fmt.Errorf("/tmp: %w", err)
+	}
+	s.Mounts = append(s.Mounts, initproto.Mount{Source: dir, Target: "/tmp", Writable: true})
+	return s, nil
+}
+
+// plainTmp is the directory behind a box's /tmp where there are no loop images.
+func (d *Driver) plainTmp(id string) string { return filepath.Join(d.run, "plain", id) }
+
+// handshake sends Setup and waits for the listeners.
+func (b *box) handshake(ctx context.Context, setup *initproto.Setup) error {
+	ctx, cancel := context.WithTimeout(ctx, b.d.cfg.StartTimeout)
+	defer cancel()
+	unhook := context.AfterFunc(ctx, func() { _ = b.ctl.SetReadDeadline(time.Unix(1, 0)) })
+	defer unhook()
+	var fds []*os.File
+	if b.tmp != nil {
+		fds = append(fds, b.tmp)
+	}
+	if err := b.send(setup.Encode(), fds...); err != nil {
+		return err
+	}
+	message, files, err := b.receive()
+	if err != nil {
+		if ctx.Err() != nil {
+			return context.Cause(ctx)
+		}
+		return fmt.Errorf("ebb-init ended while it made the box: %w", err)
+	}
+	defer func() {
+		for _, f := range files {
+			_ = f.Close()
+		}
+	}()
+	if initproto.KindOf(message) != initproto.KindReady || len(files) != 2 {
+		return explain(message)
+	}
+	if b.runtimeAPI, err = net.FileListener(files[0]); err != nil {
+		return err
+	}
+	if b.endpoint, err = net.FileListener(files[1]); err != nil {
+		return err
+	}
+	if !unhook() {
+		return context.Cause(ctx)
+	}
+	go b.watch()
+	b.watched = true
+	return nil
+}
+
+// explain turns a Failed message into an error.
+func explain(message []byte) error {
+	var f initproto.Failed
+	if !f.Decode(message) {
+		return fmt.Errorf("unexpected message %d from ebb-init", initproto.KindOf(message))
+	}
+	what := f.Stage
+	if f.Path != "" {
+		what += " " + f.Path
+	}
+	if f.Errno == 0 {
+		return errors.New(what)
+	}
+	return fmt.Errorf("%s: %w", what, syscall.Errno(f.Errno))
+}
+
+// errMessageSize is an argument list and environment that do not fit.
+var errMessageSize = fmt.Errorf("arguments and environment are larger than %d bytes", initproto.MaxMessage)
+
+// send passes a message and descriptors to ebb-init. The files stay ours.
+func (b *box) send(message []byte, files ...*os.File) error {
+	if len(message) > initproto.MaxMessage {
+		return errMessageSize
+	}
+	var rights []byte
+	if len(files) > 0 {
+		fds := make([]int, len(files))
+		for i, f := range files {
+			fds[i] = int(f.Fd())
+		}
+		rights = unix.UnixRights(fds...)
+	}
+	_, _, err := b.ctl.WriteMsgUnix(message, rights, nil)
+	return err
+}
+
+// receive returns the next message of ebb-init, and the descriptors beside it.
+func (b *box) receive() ([]byte, []*os.File, error) {
+	message, rights := make([]byte, 4096), make([]byte, 64)
+	n, rn, _, _, err := b.ctl.ReadMsgUnix(message, rights)
+	if err != nil {
+		return nil, nil, err
+	}
+	var files []*os.File
+	if rn > 0 {
+		parsed, err := unix.ParseSocketControlMessage(rights[:rn])
+		if err != nil {
+			return nil, nil, err
+		}
+		for i := range parsed {
+			fds, err := unix.ParseUnixRights(&parsed[i])
+			if err != nil {
+				return nil, nil, err
+			}
+			for _, fd := range fds {
+				files = append(files, os.NewFile(uintptr(fd), "passed"))
+			}
+		}
+	}
+	return message[:n], files, nil
+}
