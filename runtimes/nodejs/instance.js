@@ -1,0 +1,239 @@
+// One function's life in this process: init once, then invocations one by one.
+'use strict';
+
+const { TYPE, FLAG_EXIT } = require('./channel.js');
+const { Context } = require('./context.js');
+const errors = require('./errors.js');
+const { captureOutput } = require('./output.js');
+
+class Instance {
+  constructor(channel) {
+    this.channel = channel;
+    this.handler = null;
+    this.streaming = false;
+    this.arn = '';
+    this.maxResponse = Infinity;
+    this.traceID = '';
+    this.stream = 0; // of the invocation in flight, or the last one: late lines are its
+    this.requestID = '';
+    this.current = null; // the Invocation in flight
+    this.starting = false;
+    this.output = null;
+  }
+
+  init(init) {
+    this.starting = true;
+    this.arn = init.arn;
+    this.maxResponse = init.maxResponse || Infinity;
+    Object.assign(process.env, init.env);
+    Context.describe(process.env);
+    this.output = captureOutput(this);
+    require('./streaming.js').install();
+    try {
+      if (process.cwd() !== init.taskRoot) {
+        process.chdir(init.taskRoot);
+      }
+    } catch {
+      // The handler's files will be missed with a better message.
+    }
+    require('./load.js').load(init.taskRoot, init.handler).then(
+      (handler) => {
+        this.handler = handler;
+        this.streaming = require('./streaming.js').isStreaming(handler);
+        this.starting = false;
+        this.output.flush();
+        this.channel.send(TYPE.READY, 0, 0, '', JSON.stringify({ runtime: `nodejs/${process.version}` }));
+      },
+      (err) => this.initFailed(err, 1),
+    );
+  }
+
+  initFailed(err, code) {
+    const doc = errors.document(err);
+    this.logError('Init Error ', err);
+    this.end(0, doc, code);
+  }
+
+  // invoke runs one invocation. head is text: id, deadline, ARN, trace, client
+  // context, a line each, the last with whatever it has.
+  invoke(stream, head, buf, headStart, payload, end) {
+    const a = head.indexOf('\n');
+    const b = head.indexOf('\n', a + 1);
+    const c = head.indexOf('\n', b + 1);
+    const d = head.indexOf('\n', c + 1);
+    this.stream = stream;
+    this.requestID = head.slice(0, a);
+    if (c + 1 !== d || this.traceID !== '') {
+      this.setTrace(head.slice(c + 1, d));
+    }
+    const call = new Invocation(this, stream);
+    this.current = call;
+    this.channel.unref(); // from now on the loop is empty when the function's own work is done
+    let result;
+    try {
+      const context = new Context(call, this.requestID, +head.slice(a + 1, b), b + 1 === c ? this.arn : head.slice(b + 1, c));
+      if (d + 1 < head.length) {
+        context.clientContext = JSON.parse(buf.utf8Slice(headStart + d + 1, payload));
+      }
+      const event = payload === end ? undefined : JSON.parse(buf.utf8Slice(payload, end));
+      if (this.streaming) {
+        result = require('./streaming.js').run(this.handler, event, context, call);
+      } else {
+        result = this.handler(event, context, context.callback);
+      }
+    } catch (err) {
+      call.fail(err);
+      return;
+    }
+    if (result !== null && typeof result === 'object' && typeof result.then === 'function') {
+      result.then(call.succeed, call.fail);
+    }
+  }
+
+  setTrace(traceID) {
+    if (traceID === this.traceID) {
+      return;
+    }
+    this.traceID = traceID;
+    if (traceID === '') {
+      delete process.env._X_AMZN_TRACE_ID;
+    } else {
+      process.env._X_AMZN_TRACE_ID = traceID;
+    }
+  }
+
+  // loopIsEmpty: nothing can happen any more that would answer the invocation.
+  loopIsEmpty() {
+    if (this.current !== null) {
+      this.current.finish();
+    }
+  }
+
+  // settle ends the invocation in flight.
+  settle() {
+    this.current = null;
+    this.channel.ref();
+    this.output.flush();
+  }
+
+  log(level, text) {
+    if (typeof text === 'string') {
+      this.channel.send(TYPE.LOG, 0, this.stream, level, text);
+    } else {
+      this.channel.sendBytes(TYPE.LOG, 0, this.stream, level, text);
+    }
+  }
+
+  flush() {
+    if (this.output !== null) {
+      this.output.flush();
+    }
+  }
+
+  logError(what, err) {
+    if (this.output !== null) {
+      this.output.line('ERROR', `${what}\t${JSON.stringify(errors.forLog(err))}`);
+    }
+  }
+
+  rejection(reason, promise) {
+    this.crash(new errors.UnhandledPromiseRejection(reason, promise), 128);
+  }
+
+  // crash ends the process because of an error that nobody caught. Whoever waits
+  // for an answer is told.
+  crash(err, code) {
+    const rejected = err instanceof errors.UnhandledPromiseRejection;
+    this.logError(rejected ? 'Unhandled Promise Rejection ' : 'Uncaught Exception ', err);
+    if (this.current !== null) {
+      const stream = this.current.stream;
+      this.current = null;
+      this.end(stream, errors.document(err), code);
+    } else if (this.starting) {
+      this.end(0, errors.document(err), code);
+    } else {
+      this.channel.drained(() => process.exit(code));
+    }
+  }
+
+  // end sends an error document and then ends the process.
+  end(stream, doc, code) {
+    this.flush();
+    this.channel.ref();
+    this.channel.send(TYPE.ERROR, FLAG_EXIT, stream, doc.errorType, JSON.stringify(doc));
+    this.channel.drained(() => process.exit(code));
+  }
+}
+
+// Invocation is one request and its one answer.
+class Invocation {
+  constructor(instance, stream) {
+    this.instance = instance;
+    this.stream = stream;
+    this.context = null;
+    this.waiting = false; // answered by callback, kept until the event loop is empty
+    this.value = undefined;
+    this.succeed = (value) => this.respond(value);
+    this.fail = (err) => this.respondError(err);
+  }
+
+  get open() {
+    return this.instance.current === this;
+  }
+
+  // callback is the old style of answering: by default the answer leaves when
+  // the event loop is empty.
+  callback(err, value) {
+    if (!this.open || this.waiting) {
+      return;
+    }
+    if (err !== undefined && err !== null) {
+      this.respondError(err);
+    } else if (this.context.callbackWaitsForEmptyEventLoop) {
+      this.waiting = true;
+      this.value = value;
+    } else {
+      this.respond(value);
+    }
+  }
+
+  // finish answers because nothing else will.
+  finish() {
+    this.respond(this.waiting ? this.value : null);
+  }
+
+  respond(value) {
+    if (!this.open) {
+      return;
+    }
+    let text;
+    try {
+      text = JSON.stringify(value === undefined ? null : value);
+    } catch {
+      this.respondError(new Error('Unable to stringify response body'));
+      return;
+    }
+    this.instance.settle();
+    const { channel, maxResponse } = this.instance;
+    if (!channel.send(TYPE.RESPONSE, 0, this.stream, '', text === undefined ? 'null' : text, maxResponse)) {
+      const doc = errors.tooLarge(maxResponse);
+      channel.send(TYPE.ERROR, 0, this.stream, doc.errorType, JSON.stringify(doc));
+    }
+  }
+
+  respondError(err) {
+    if (!this.open) {
+      return;
+    }
+    this.instance.logError('Invoke Error ', err);
+    this.instance.settle();
+    const { channel, maxResponse } = this.instance;
+    let doc = errors.document(err);
+    if (!channel.send(TYPE.ERROR, 0, this.stream, doc.errorType, JSON.stringify(doc), maxResponse)) {
+      doc = errors.tooLarge(maxResponse);
+      channel.send(TYPE.ERROR, 0, this.stream, doc.errorType, JSON.stringify(doc));
+    }
+  }
+}
+
+module.exports = { Instance };

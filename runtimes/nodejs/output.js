@@ -1,0 +1,115 @@
+// What the function prints: console methods and the two output streams, sent as
+// log frames of the request that is running.
+'use strict';
+
+const util = require('util');
+
+const MAX_LINE = 256 * 1024;
+const LEVELS = { log: 'INFO', info: 'INFO', debug: 'DEBUG', warn: 'WARN', error: 'ERROR', trace: 'TRACE', fatal: 'FATAL' };
+
+// captureOutput takes over console, process.stdout and process.stderr. sink has
+// log(level, text) and requestID.
+function captureOutput(sink) {
+  const line = (level, text) => {
+    const id = sink.requestID === '' ? 'undefined' : sink.requestID;
+    const entry = `${new Date().toISOString()}\t${id}\t${level}\t${text}`;
+    for (let at = 0; at === 0 || at < entry.length; at += MAX_LINE) {
+      sink.log(level, at === 0 && entry.length <= MAX_LINE ? entry : entry.slice(at, at + MAX_LINE));
+    }
+  };
+  for (const [method, level] of Object.entries(LEVELS)) {
+    console[method] = (...args) => line(level, util.format(...args));
+  }
+  const streams = ['stdout', 'stderr'].map((name) => captureStream(name, sink));
+  return {
+    line,
+    flush() {
+      for (const s of streams) {
+        s.flush();
+      }
+    },
+  };
+}
+
+// captureStream replaces the write method of process.stdout or process.stderr
+// when somebody asks for the stream: making it costs time that most functions
+// need not spend.
+function captureStream(name, sink) {
+  const original = Object.getOwnPropertyDescriptor(process, name);
+  let stream = null;
+  const lines = new Lines((text) => sink.log('', text));
+  Object.defineProperty(process, name, {
+    configurable: true,
+    enumerable: original.enumerable,
+    get() {
+      if (stream === null) {
+        stream = original.get.call(process);
+        stream.write = (chunk, encoding, callback) => {
+          if (typeof encoding === 'function') {
+            callback = encoding;
+            encoding = undefined;
+          }
+          lines.write(typeof chunk === 'string' ? Buffer.from(chunk, encoding) : chunk);
+          if (typeof callback === 'function') {
+            process.nextTick(callback);
+          }
+          return true;
+        };
+      }
+      return stream;
+    },
+  });
+  return lines;
+}
+
+// Lines cuts a byte stream into lines, and keeps the one that has no end yet.
+class Lines {
+  constructor(emit) {
+    this.emit = emit;
+    this.partial = [];
+    this.size = 0;
+  }
+
+  write(chunk) {
+    let bytes = Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength);
+    for (;;) {
+      const end = bytes.indexOf(10);
+      if (end < 0) {
+        break;
+      }
+      this.add(bytes.subarray(0, end));
+      this.cut();
+      bytes = bytes.subarray(end + 1);
+    }
+    if (bytes.length > 0) {
+      this.add(Buffer.from(bytes)); // the caller may reuse its buffer
+    }
+  }
+
+  add(bytes) {
+    while (this.size + bytes.length > MAX_LINE) {
+      const room = MAX_LINE - this.size;
+      this.partial.push(bytes.subarray(0, room));
+      this.size = MAX_LINE;
+      this.cut();
+      bytes = bytes.subarray(room);
+    }
+    this.partial.push(bytes);
+    this.size += bytes.length;
+  }
+
+  cut() {
+    const bytes = this.partial.length === 1 ? this.partial[0] : Buffer.concat(this.partial);
+    this.partial = [];
+    this.size = 0;
+    this.emit(bytes);
+  }
+
+  flush() {
+    if (this.size > 0) {
+      this.cut();
+    }
+  }
+}
+
+module.exports = { captureOutput, Lines, MAX_LINE };
