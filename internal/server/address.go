@@ -17,12 +17,13 @@ const addressFile = "server.json"
 type Address struct {
 	API     string `json:"api"`     // http://HOST:PORT of the management API
 	Gateway string `json:"gateway"` // http://HOST:PORT of the data plane
+	Region  string `json:"region"`
 	PID     int    `json:"pid"`
 }
 
 // announce writes server.json and prints the ready line.
 func (n *node) announce(stdout io.Writer, api, gateway net.Addr) error {
-	a := Address{API: "http://" + api.String(), Gateway: "http://" + gateway.String(), PID: os.Getpid()}
+	a := Address{API: "http://" + api.String(), Gateway: "http://" + gateway.String(), Region: n.cfg.Region, PID: os.Getpid()}
 	text, err := json.Marshal(a)
 	if err != nil {
 		return err

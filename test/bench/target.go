@@ -1,0 +1,147 @@
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"net/http"
+	"net/url"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	v4 "github.com/aws/aws-sdk-go-v2/aws/signer/v4"
+
+	"github.com/ebb-faas/ebb/test/platform"
+)
+
+// target is one server that a group of measurements loads.
+type target struct {
+	name    string
+	pid     int                     // root of the process tree whose CPU counts
+	request func() (request, error) // made anew for every round: signatures age
+}
+
+// payload is the body that every target echoes: 100 bytes of text.
+var payload = []byte(strings.Repeat("0123456789", 10))
+
+// post is a plain POST of the payload.
+func post(rawURL string) func() (request, error) {
+	return func() (request, error) {
+		u, err := url.Parse(rawURL)
+		if err != nil {
+			return request{}, err
+		}
+		head := fmt.Sprintf("POST %s HTTP/1.1\r\nHost: %s\r\nContent-Type: text/plain\r\nContent-Length: %d\r\n\r\n",
+			u.RequestURI(), u.Host, len(payload))
+		return request{address: u.Host, bytes: append([]byte(head), payload...), want: payload}, nil
+	}
+}
+
+// invokeAPI is an Invoke through the Lambda API, signed like an SDK's.
+func invokeAPI(p *platform.Platform, function string) func() (request, error) {
+	return func() (request, error) {
+		body := fmt.Appendf(nil, `{"body":%q}`, payload)
+		r, err := http.NewRequest(http.MethodPost, p.API+"/2015-03-31/functions/"+function+"/invocations", bytes.NewReader(body))
+		if err != nil {
+			return request{}, err
+		}
+		c := p.Client.Config()
+		sum := sha256.Sum256(body)
+		err = v4.NewSigner().SignHTTP(context.Background(),
+			aws.Credentials{AccessKeyID: c.AccessKeyID, SecretAccessKey: c.SecretAccessKey},
+			r, hex.EncodeToString(sum[:]), "lambda", c.Region, time.Now())
+		if err != nil {
+			return request{}, err
+		}
+		var b bytes.Buffer
+		if err := r.Write(&b); err != nil {
+			return request{}, err
+		}
+		return request{address: r.URL.Host, bytes: b.Bytes(), want: payload}, nil
+	}
+}
+
+// helper is another process of this run: a plain server or the front.
+type helper struct {
+	cmd     *exec.Cmd
+	address string
+}
+
+// startHelper runs a program that prints its address as its first line.
+func startHelper(name string, args ...string) (*helper, error) {
+	cmd := exec.Command(name, args...)
+	cmd.Stderr = os.Stderr
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		return nil, err
+	}
+	if err := cmd.Start(); err != nil {
+		return nil, err
+	}
+	line, err := bufio.NewReader(out).ReadString('\n')
+	h := &helper{cmd: cmd, address: strings.TrimSpace(line)}
+	if err != nil {
+		h.stop()
+		return nil, fmt.Errorf("%s: %w", name, err)
+	}
+	return h, nil
+}
+
+func (h *helper) stop() {
+	_ = h.cmd.Process.Kill()
+	_ = h.cmd.Wait()
+}
+
+func (h *helper) target(name string) target {
+	return target{name: name, pid: h.cmd.Process.Pid, request: post("http://" + h.address + "/")}
+}
+
+// The functions measured, all of them the same echo.
+const (
+	nodeEcho = `exports.handler = async (event) => ({ statusCode: 200, body: event.body });
+`
+	pythonEcho = `def handler(event, context):
+    return {"statusCode": 200, "body": event["body"]}
+`
+	plainNode = `const http = require('http');
+const server = http.createServer((req, res) => {
+  let body = '';
+  req.setEncoding('utf8');
+  req.on('data', (piece) => { body += piece; });
+  req.on('end', () => { res.writeHead(200, { 'content-type': 'text/plain' }); res.end(body); });
+});
+server.keepAliveTimeout = 600000;
+server.listen(0, '127.0.0.1', () => console.log('127.0.0.1:' + server.address().port));
+`
+)
+
+// functions builds the packages of the echo functions.
+func functions(dir string, memory int32) ([]platform.Function, error) {
+	bootstrap := filepath.Join(dir, "bootstrap")
+	build := exec.Command("go", "build", "-trimpath", "-ldflags", "-s -w", "-o", bootstrap, "./test/bench/echo")
+	build.Dir, build.Stderr = platform.Root(), os.Stderr
+	build.Env = append(os.Environ(), "CGO_ENABLED=0")
+	if err := build.Run(); err != nil {
+		return nil, fmt.Errorf("building the Go echo: %w", err)
+	}
+	binary, err := os.ReadFile(bootstrap)
+	if err != nil {
+		return nil, err
+	}
+	fs := []platform.Function{
+		{Name: "node", Runtime: "nodejs", Handler: "index.handler", Files: map[string]string{"index.js": nodeEcho}},
+		{Name: "python", Runtime: "python3", Handler: "app.handler", Files: map[string]string{"app.py": pythonEcho}},
+		{Name: "go", Runtime: "provided", Handler: "bootstrap", Files: map[string]string{"bootstrap": string(binary)}},
+	}
+	for i := range fs {
+		fs[i].MemoryMB, fs[i].TimeoutS = memory, 30
+	}
+	return fs, nil
+}

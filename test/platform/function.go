@@ -1,0 +1,153 @@
+package platform
+
+import (
+	"archive/zip"
+	"bytes"
+	"context"
+	"fmt"
+	"os"
+	"slices"
+	"strings"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/lambda"
+	"github.com/aws/aws-sdk-go-v2/service/lambda/types"
+)
+
+// Role is a role that every test may use.
+const Role = "arn:aws:iam::000000000000:role/test"
+
+// Function is a function to create.
+type Function struct {
+	Name     string
+	Runtime  string
+	Handler  string
+	Files    map[string]string // name in the package → content; bootstrap is made executable
+	Env      map[string]string
+	MemoryMB int32 // 0 = 128
+	TimeoutS int32 // 0 = 3
+}
+
+// Zip packs files; the same files make the same bytes.
+func Zip(files map[string]string) ([]byte, error) {
+	names := make([]string, 0, len(files))
+	for name := range files {
+		names = append(names, name)
+	}
+	slices.Sort(names)
+	var buf bytes.Buffer
+	w := zip.NewWriter(&buf)
+	for _, name := range names {
+		h := &zip.FileHeader{Name: name, Method: zip.Deflate}
+		h.SetMode(0o644)
+		if name == "bootstrap" {
+			h.SetMode(0o755)
+		}
+		f, err := w.CreateHeader(h)
+		if err != nil {
+			return nil, err
+		}
+		if _, err := f.Write([]byte(files[name])); err != nil {
+			return nil, err
+		}
+	}
+	if err := w.Close(); err != nil {
+		return nil, err
+	}
+	return buf.Bytes(), nil
+}
+
+// Create creates f.
+func (p *Platform) Create(ctx context.Context, f Function) error {
+	code, err := Zip(f.Files)
+	if err != nil {
+		return err
+	}
+	in := &lambda.CreateFunctionInput{
+		FunctionName: aws.String(f.Name), Runtime: types.Runtime(f.Runtime), Handler: aws.String(f.Handler),
+		Role: aws.String(Role), Code: &types.FunctionCode{ZipFile: code},
+	}
+	if f.MemoryMB > 0 {
+		in.MemorySize = aws.Int32(f.MemoryMB)
+	}
+	if f.TimeoutS > 0 {
+		in.Timeout = aws.Int32(f.TimeoutS)
+	}
+	if len(f.Env) > 0 {
+		in.Environment = &types.Environment{Variables: f.Env}
+	}
+	_, err = p.Lambda().CreateFunction(ctx, in)
+	return err
+}
+
+// URL gives a function an open function URL and returns it.
+func (p *Platform) URL(ctx context.Context, name string) (string, error) {
+	out, err := p.Lambda().CreateFunctionUrlConfig(ctx, &lambda.CreateFunctionUrlConfigInput{
+		FunctionName: aws.String(name), AuthType: types.FunctionUrlAuthTypeNone})
+	if err != nil {
+		return "", err
+	}
+	return aws.ToString(out.FunctionUrl), nil
+}
+
+// Invoke runs a function and returns its answer, and the function error if any.
+func (p *Platform) Invoke(ctx context.Context, name, payload string) (answer, functionError string, err error) {
+	out, err := p.Lambda().Invoke(ctx, &lambda.InvokeInput{FunctionName: aws.String(name), Payload: []byte(payload)})
+	if err != nil {
+		return "", "", err
+	}
+	return string(out.Payload), aws.ToString(out.FunctionError), nil
+}
+
+// Footprint is what a platform holds of the machine.
+type Footprint struct {
+	Processes int // ebb and all below it
+	Files     int // open file descriptors of ebb itself
+	Mounts    int // of the machine, below the data directory
+	Loops     int // loop devices whose files lie below the data directory
+	Cgroups   int // directories of the machine's cgroup trees that carry this data directory's mark
+}
+
+// Footprint reads what p holds now.
+func (p *Platform) Footprint() (Footprint, error) {
+	var f Footprint
+	tree, err := ProcessTree(p.PID())
+	if err != nil {
+		return f, err
+	}
+	f.Processes = len(tree)
+	fds, err := os.ReadDir(fmt.Sprintf("/proc/%d/fd", p.PID()))
+	if err != nil {
+		return f, err
+	}
+	f.Files = len(fds)
+	rest, err := Leftovers(p.Data)
+	f.Mounts, f.Loops, f.Cgroups = rest.Mounts, rest.Loops, rest.Cgroups
+	return f, err
+}
+
+// Leftovers reads what the machine holds for a data directory, whether or not
+// an ebb runs on it.
+func Leftovers(data string) (Footprint, error) {
+	var f Footprint
+	mounts, err := os.ReadFile("/proc/self/mountinfo")
+	if err != nil {
+		return f, err
+	}
+	for line := range strings.Lines(string(mounts)) {
+		if strings.Contains(line, " "+data+"/") {
+			f.Mounts++
+		}
+	}
+	loops, err := os.ReadDir("/sys/block")
+	if err != nil {
+		return f, err
+	}
+	for _, l := range loops {
+		backing, err := os.ReadFile("/sys/block/" + l.Name() + "/loop/backing_file")
+		if err == nil && strings.HasPrefix(string(backing), data+"/") {
+			f.Loops++
+		}
+	}
+	return f, nil
+}
