@@ -236,7 +236,9 @@ func (a *API) fail(w http.ResponseWriter, r *http.Request, err error) {
 func (a *API) refuse(w http.ResponseWriter, r *http.Request, err error) {
 	if ebb.KindOf(err) == ebb.TooLarge {
 		err = a.tooLarge(r)
-		if rc := http.NewResponseController(w); rc.SetReadDeadline(time.Now().Add(30*time.Second)) == nil {
+		// Whoever asked first whether to send it is still waiting.
+		waiting := r.Header.Get("Expect") != ""
+		if rc := http.NewResponseController(w); !waiting && rc.SetReadDeadline(time.Now().Add(30*time.Second)) == nil {
 			_, _ = io.CopyN(io.Discard, r.Body, drainLimit)
 		}
 	}
