@@ -1,6 +1,18 @@
 package runtimes
 
-import "context"
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"os"
+	"path"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+)
 
 // Protocols of a runtime process.
 const (
@@ -8,16 +20,19 @@ const (
 	HTTP   = "http"   // the Lambda Runtime API
 )
 
+// bootstrapDir is where a box finds the bootstrap of its runtime.
+const bootstrapDir = "/var/runtime"
+
 // Runtime is one way to run functions on this host.
 type Runtime struct {
 	ID       string   // as it was looked up, for example python3.11
 	Family   string   // for example python
 	Version  string   // full version of the interpreter, "" without one
 	Protocol string   // Framed or HTTP
-	Argv     []string // command, as paths of the box
+	Argv     []string // command; arguments that begin with / are paths of the box
 	Env      []string // KEY=VALUE that the runtime needs from its start on
 	Mounts   []Mount  // what the command needs besides what every box has
-	StartEnv []string // names of variables that count only if set at process start
+	StartEnv []string // names of variables that count only if set at process start; "*" = all
 }
 
 // Mount makes a file or directory of the host visible in the box, read-only.
@@ -32,9 +47,47 @@ type Catalog struct {
 	ids      []string
 }
 
+// family is an entry of catalog.json.
+type family struct {
+	Name      string   `json:"name"`
+	Protocol  string   `json:"protocol"`
+	ID        string   `json:"id"`        // of one version, with {major} and {minor}
+	Default   string   `json:"default"`   // id of the host's own choice
+	IDs       []string `json:"ids"`       // of a family without interpreters
+	Oldest    string   `json:"oldest"`    // version, MAJOR.MINOR
+	Commands  []string `json:"commands"`  // file name patterns, looked for in PATH
+	Places    []string `json:"places"`    // path patterns; ~ is the home directory, $NAME a variable
+	Variables []string `json:"variables"` // of the environment that version managers read
+	Redirects []string `json:"redirects"` // files that change what a command in PATH runs
+	Probe     []string `json:"probe"`     // arguments; prints a probed as JSON
+	Bootstrap string   `json:"bootstrap"` // folder of the bootstrap
+	Argv      []string `json:"argv"`      // with {interpreter}
+	Env       []string `json:"env"`       // with {bin}, the interpreter's folder
+	StartEnv  []string `json:"startEnv"`
+}
+
 // Load probes the host for interpreters and writes the bootstraps under dir,
 // where it also keeps what it learnt, so that later starts need not probe again.
-func Load(ctx context.Context, dir string) (*Catalog, error) { return &Catalog{}, nil }
+// An interpreter that does not work is left out.
+func Load(ctx context.Context, dir string) (*Catalog, error) {
+	families, err := readFamilies()
+	if err != nil {
+		return nil, err
+	}
+	dir, err = filepath.Abs(dir)
+	if err != nil {
+		return nil, err
+	}
+	bootstraps, err := writeBootstraps(filepath.Join(dir, "bootstrap"))
+	if err != nil {
+		return nil, fmt.Errorf("writing the runtimes' bootstraps: %w", err)
+	}
+	found := newSearch(os.Getenv, homeDir(), filepath.Join(dir, "probed.json")).run(ctx, families)
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	return build(families, found, bootstraps), nil
+}
 
 // Lookup returns the runtime with that identifier or alias.
 func (c *Catalog) Lookup(id string) (*Runtime, bool) {
@@ -43,4 +96,121 @@ func (c *Catalog) Lookup(id string) (*Runtime, bool) {
 }
 
 // IDs lists the identifiers and aliases that Lookup knows, sorted.
-func (c *Catalog) IDs() []string { return c.ids }
+func (c *Catalog) IDs() []string { return slices.Clone(c.ids) }
+
+func readFamilies() ([]family, error) {
+	text, err := files.ReadFile("catalog.json")
+	if err != nil {
+		return nil, err
+	}
+	var c struct{ Families []family }
+	if err := json.Unmarshal(text, &c); err != nil {
+		return nil, fmt.Errorf("catalog.json: %w", err)
+	}
+	return c.Families, nil
+}
+
+// build turns what was found into runtimes. found holds the interpreters of each
+// family in order of preference.
+func build(families []family, found map[string][]probed, bootstraps string) *Catalog {
+	c := &Catalog{runtimes: make(map[string]*Runtime)}
+	for _, f := range families {
+		for _, id := range f.IDs {
+			c.runtimes[id] = f.runtime(id, probed{}, bootstraps)
+		}
+		for _, p := range found[f.Name] {
+			if !p.usable(f.Oldest) {
+				continue
+			}
+			for _, id := range []string{f.idOf(p.Version), f.Default} {
+				if c.runtimes[id] == nil { // the first found is preferred
+					c.runtimes[id] = f.runtime(id, p, bootstraps)
+				}
+			}
+		}
+	}
+	c.ids = slices.SortedFunc(maps.Keys(c.runtimes), compareIDs)
+	return c
+}
+
+// idOf is the identifier of a version, for example python3.11.
+func (f *family) idOf(version string) string {
+	major, minor := majorMinor(version)
+	return strings.NewReplacer("{major}", strconv.Itoa(major), "{minor}", strconv.Itoa(minor)).Replace(f.ID)
+}
+
+func (f *family) runtime(id string, p probed, bootstraps string) *Runtime {
+	r := &Runtime{ID: id, Family: f.Name, Version: p.Version, Protocol: f.Protocol, StartEnv: f.StartEnv}
+	fill := strings.NewReplacer("{interpreter}", p.Executable, "{bin}", path.Dir(p.Executable))
+	for _, a := range f.Argv {
+		r.Argv = append(r.Argv, fill.Replace(a))
+	}
+	for _, e := range f.Env {
+		r.Env = append(r.Env, fill.Replace(e))
+	}
+	if f.Bootstrap != "" {
+		r.Mounts = append(r.Mounts, Mount{Source: filepath.Join(bootstraps, f.Bootstrap), Target: bootstrapDir})
+	}
+	for _, m := range p.Mounts {
+		if !provided(m) {
+			r.Mounts = append(r.Mounts, Mount{Source: m, Target: m})
+		}
+	}
+	return r
+}
+
+// provided reports whether every box has path already.
+func provided(path string) bool {
+	for _, dir := range []string{"/usr", "/lib", "/lib64", "/bin", "/sbin"} {
+		if path == dir || strings.HasPrefix(path, dir+"/") {
+			return true
+		}
+	}
+	return false
+}
+
+func majorMinor(version string) (major, minor int) {
+	p := strings.SplitN(version, ".", 3)
+	major, _ = strconv.Atoi(p[0]) // what is no number is 0, which is older than anything
+	if len(p) > 1 {
+		minor, _ = strconv.Atoi(p[1])
+	}
+	return major, minor
+}
+
+// compareVersions orders dotted numbers.
+func compareVersions(a, b string) int {
+	as, bs := strings.Split(a, "."), strings.Split(b, ".")
+	for i := range max(len(as), len(bs)) {
+		x, y := 0, 0
+		if i < len(as) {
+			x, _ = strconv.Atoi(as[i])
+		}
+		if i < len(bs) {
+			y, _ = strconv.Atoi(bs[i])
+		}
+		if c := cmp.Compare(x, y); c != 0 {
+			return c
+		}
+	}
+	return 0
+}
+
+// compareIDs sorts python3.9 before python3.11.
+func compareIDs(a, b string) int {
+	an, bn := strings.IndexAny(a, "0123456789"), strings.IndexAny(b, "0123456789")
+	if an > 0 && bn > 0 && a[:an] == b[:bn] {
+		if c := compareVersions(strings.TrimSuffix(a[an:], ".x"), strings.TrimSuffix(b[bn:], ".x")); c != 0 {
+			return c
+		}
+	}
+	return cmp.Compare(a, b)
+}
+
+func homeDir() string {
+	home, err := os.UserHomeDir()
+	if err != nil {
+		return "" // without a home there is nothing in it
+	}
+	return home
+}

@@ -1,0 +1,8 @@
+package runtimes
+
+import "embed"
+
+// files is what the catalog starts: the bootstraps as they lie in the boxes.
+//
+//go:embed catalog.json nodejs/*.js python/*.py
+var files embed.FS
