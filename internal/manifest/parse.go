@@ -204,7 +204,10 @@ func (r *reader) url(dst **URL) setter {
 		case *ast.BoolNode:
 			u.Enabled = v.Value
 		case *ast.StringNode:
-			r.oneOf(&u.Auth, ebb.URLAuthNone, ebb.URLAuthIAM)(key, n)
+			u.Auth = v.Value
+			if u.Auth != ebb.URLAuthNone && u.Auth != ebb.URLAuthIAM {
+				r.fail(n, key, "must be true, false, NONE, AWS_IAM, or a mapping with auth, mode, cors")
+			}
 		default:
 			r.fields(key, n, map[string]setter{
 				"auth": r.oneOf(&u.Auth, ebb.URLAuthNone, ebb.URLAuthIAM),

@@ -193,7 +193,11 @@ func (r *reader) text(dst *string, limit int) setter {
 		switch v.(type) {
 		case *ast.StringNode, *ast.LiteralNode:
 		default:
-			r.fail(n, key, "must be text, but is %s; put it in quotes", what(v))
+			hint := ""
+			if _, ok := scalar(v); ok {
+				hint = "; put it in quotes"
+			}
+			r.fail(n, key, "must be text, but is %s%s", what(v), hint)
 			return
 		}
 		s, _ := scalar(v)
@@ -317,6 +321,8 @@ func (r *reader) quantity(dst *int, low, high int, unit, form string, parse func
 		switch {
 		case !ok || err != nil:
 			r.fail(n, key, "must be %s", form)
+		case (v < low || v > high) && low == high:
+			r.fail(n, key, "must be %d", low)
 		case v < low || v > high:
 			r.fail(n, key, "must be between %d and %d%s", low, high, unit)
 		default:
