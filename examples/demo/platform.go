@@ -39,8 +39,9 @@ func start(ctx context.Context, s settings, data string) (*platform, error) {
 		return nil, err
 	}
 	defer func() { _ = messages.Close() }() // the process has its own descriptor
-	// Not CommandContext: an interrupted demo still stops the platform cleanly.
-	p.cmd = exec.Command(s.ebb, "serve", "--data", data, "--listen", "127.0.0.1:0", "--gateway", "127.0.0.1:0")
+	// An interrupted demo still stops the platform cleanly: stop does, not ctx.
+	p.cmd = exec.CommandContext(context.WithoutCancel(ctx), s.ebb, "serve", "--data", data,
+		"--listen", "127.0.0.1:0", "--gateway", "127.0.0.1:0")
 	p.cmd.Stderr = messages
 	// Ctrl-C goes to the demo alone, which then stops the platform.
 	p.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
@@ -103,8 +104,7 @@ func (p *platform) stop() error {
 		return nil
 	case <-time.After(stopTimeout):
 		_ = p.cmd.Process.Kill() // it ends what Wait waits for, or has ended
-		<-p.ended
-		return p.explain(errors.New("ebb serve did not stop in time and was killed"))
+		return p.explain(errors.Join(errors.New("ebb serve did not stop in time and was killed"), <-p.ended))
 	}
 }
 

@@ -2,6 +2,7 @@ package main
 
 import (
 	"encoding/json"
+	"net/http"
 	"strings"
 	"testing"
 )
@@ -21,7 +22,7 @@ func TestHandle(t *testing.T) {
 			t.Fatal(err)
 		}
 		if r, ok := got.(response); ok {
-			if r.StatusCode != 200 || !strings.Contains(r.Body, want) {
+			if r.StatusCode != http.StatusOK || !strings.Contains(r.Body, want) {
 				t.Errorf("%s: %+v, want %q in its body", in, r, want)
 			}
 		} else if got.(answer).Message != want {

@@ -60,6 +60,7 @@ for line in sys.stdin:
 `
 
 func newWorker(t *testing.T) *worker {
+	t.Helper()
 	cmd := exec.Command(python(t), "-B", "-c", workerCode)
 	in, err := cmd.StdinPipe()
 	if err != nil {

@@ -35,13 +35,13 @@ func split(r io.Reader, size int, yield func(chunk) error) error {
 		if errors.Is(err, bufio.ErrBufferFull) {
 			continue // a very long line: its rest comes with the next reads
 		}
-		if err != nil && !errors.Is(err, io.EOF) {
+		end := errors.Is(err, io.EOF)
+		if err != nil && !end {
 			return err
 		}
 		if len(line) > 0 {
 			count++
 		}
-		end := err != nil
 		if count == size || end && len(c.lines) > 0 {
 			if err := yield(c); err != nil {
 				return err
