@@ -61,6 +61,8 @@ const (
 	TypeDataDirectoryInUse    = "DataDirectoryInUse"
 	TypeDatabaseNewer         = "DatabaseNewer"
 	TypeDatabaseBroken        = "DatabaseBroken"
+	TypeBackupBroken          = "BackupBroken"
+	TypeBackupBroken          = "BackupBroken"
 	TypeConfigInvalid         = "ConfigInvalid"
 	TypeManifestInvalid       = "ManifestInvalid"
 )
