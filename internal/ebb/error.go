@@ -62,7 +62,6 @@ const (
 	TypeDatabaseNewer         = "DatabaseNewer"
 	TypeDatabaseBroken        = "DatabaseBroken"
 	TypeBackupBroken          = "BackupBroken"
-	TypeBackupBroken          = "BackupBroken"
 	TypeConfigInvalid         = "ConfigInvalid"
 	TypeManifestInvalid       = "ManifestInvalid"
 )
