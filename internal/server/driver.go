@@ -23,7 +23,7 @@ func openDriver(ctx context.Context, cfg Config, log *slog.Logger) (sandbox.Driv
 		}
 		log.Warn("FUNCTIONS RUN WITHOUT ISOLATION: sandbox/linux is not available; for development only", "reason", err)
 	}
-	d, err := process.Open(ctx, process.Config{Dir: cfg.Data + "/run"}, log)
+	d, err := process.Open(ctx, process.Config{Dir: cfg.Data}, log)
 	if err != nil {
 		return nil, err
 	}
