@@ -72,9 +72,10 @@ var floors = map[string]int{
 const boxProtocol = "internal/sandbox/linux/initproto"
 
 // cmdMayImport is what the command line stands on besides the dictionary: it
-// speaks to a platform through the SDK like everybody else.
+// speaks to a platform through the SDK like everybody else. "ebb doctor" must
+// answer without a platform, so it looks at sandbox and runtimes itself.
 var cmdMayImport = []string{
-	"internal/server", "internal/manifest", "internal/asl", "internal/sandbox", "internal/ebb", "sdk/go",
+	"internal/server", "internal/manifest", "internal/asl", "internal/sandbox", "internal/ebb", "runtimes", "sdk/go",
 }
 
 // listed is what the tests need of "go list -json".
