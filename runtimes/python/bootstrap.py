@@ -1,0 +1,11 @@
+"""What a Python function's process runs: it speaks the framed protocol
+(docs/runtime-api.md) on file descriptor 3 and calls the handler.
+
+The process starts generic. Everything about the function comes in the init
+frame, so that a process can wait, already started, for whichever version needs
+one. Works with Python 3.6 and later, standard library only.
+"""
+from ebb_runtime.instance import main
+
+if __name__ == "__main__":
+    main(3)

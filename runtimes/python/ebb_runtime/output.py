@@ -1,0 +1,188 @@
+"""What the function prints and logs, sent as log frames of the request that is
+running. Whole lines; a line that has no end leaves with the invocation."""
+import io
+import logging
+import os
+import sys
+import threading
+import time
+
+from . import channel as frames
+
+MAX_LINE = 256 * 1024
+
+_LEVELS = {"WARNING": b"WARN", "CRITICAL": b"FATAL", "NOTSET": b""}
+
+
+class Output(object):
+    """Where lines go: to the platform as frames, or once detached (in a forked
+    child, or when the process ends) to standard output, which the platform reads
+    too."""
+
+    def __init__(self, channel):
+        self.channel = channel
+        self.stream = 0  # of the invocation in flight, or the last one
+        self.request_id = None
+        self.detached = False
+        self.writers = []
+
+    def install(self):
+        for fd, name in ((1, "stdout"), (2, "stderr")):
+            writer = Writer(self, fd)
+            self.writers.append(writer)
+            setattr(sys, name, writer)
+        root = logging.getLogger()
+        for old in root.handlers[:]:
+            root.removeHandler(old)
+        root.addHandler(Handler(self))
+        _at_fork(self._fork)
+
+    def line(self, level, text):
+        """Sends one entry. text is bytes and may hold line ends."""
+        if self.detached:
+            os.write(1, text + b"\n")
+        elif len(text) <= MAX_LINE:
+            self.channel.send(frames.LOG, self.stream, level, text)
+        else:
+            for at in range(0, len(text), MAX_LINE):
+                self.channel.send(frames.LOG, self.stream, level, text[at:at + MAX_LINE])
+
+    def flush(self):
+        for writer in self.writers:
+            writer.finish()
+
+    def _fork(self):
+        self.detached = True
+        self.channel.forked()
+        for writer in self.writers:
+            writer.forked()
+
+
+def _at_fork(child):
+    if hasattr(os, "register_at_fork"):
+        os.register_at_fork(after_in_child=child)
+        return
+    fork = os.fork  # Python 3.6
+
+    def fork_and_tell():
+        pid = fork()
+        if pid == 0:
+            child()
+        return pid
+
+    os.fork = fork_and_tell
+
+
+class Writer(io.TextIOBase):
+    """sys.stdout or sys.stderr."""
+
+    def __init__(self, output, fd):
+        self._output = output
+        self._fd = fd
+        self._partials = {}  # by thread: a line is one thread's, whatever the others print
+        self.buffer = BytesWriter(self)
+
+    encoding = "utf-8"
+    errors = "backslashreplace"
+    line_buffering = True
+    mode = "w"
+
+    @property
+    def name(self):
+        return "<stdout>" if self._fd == 1 else "<stderr>"
+
+    def write(self, text):
+        if not isinstance(text, str):
+            raise TypeError("write() argument must be str, not " + type(text).__name__)
+        self.write_bytes(text.encode("utf-8", "backslashreplace"))
+        return len(text)
+
+    def write_bytes(self, data):
+        partials = self._partials
+        thread = threading.get_ident()
+        if thread in partials:
+            data = partials.pop(thread) + data
+        if b"\n" in data:
+            lines = data.split(b"\n")
+            data = lines.pop()
+            for line in lines:
+                self._output.line(b"", line)
+        while len(data) > MAX_LINE:
+            self._output.line(b"", data[:MAX_LINE])
+            data = data[MAX_LINE:]
+        if data:
+            partials[thread] = data
+
+    def finish(self):
+        """Sends what has no line end yet."""
+        for thread in list(self._partials):
+            line = self._partials.pop(thread, b"")
+            if line:
+                self._output.line(b"", line)
+
+    def flush(self):
+        if self._output.detached:  # nobody finishes the line of a child
+            text = self._partials.pop(threading.get_ident(), b"")
+            if text:
+                os.write(self._fd, text)
+
+    def forked(self):
+        self._partials.clear()
+
+    def writable(self):
+        return True
+
+    def fileno(self):
+        return self._fd
+
+    def isatty(self):
+        return False
+
+    def reconfigure(self, **_):
+        """Of io.TextIOWrapper; there is nothing to configure."""
+
+
+class BytesWriter(io.RawIOBase):
+    """sys.stdout.buffer."""
+
+    def __init__(self, text):
+        self._text = text
+
+    def write(self, data):
+        data = bytes(data)
+        self._text.write_bytes(data)
+        return len(data)
+
+    def flush(self):
+        self._text.flush()
+
+    def writable(self):
+        return True
+
+    def fileno(self):
+        return self._text.fileno()
+
+    def isatty(self):
+        return False
+
+
+class Handler(logging.Handler):
+    """The root logger's handler: one record is one entry, in Lambda's format."""
+
+    def __init__(self, output):
+        logging.Handler.__init__(self)
+        self._output = output
+        formatter = logging.Formatter(
+            "[%(levelname)s]\t%(asctime)s.%(msecs)03dZ\t%(aws_request_id)s\t%(message)s", "%Y-%m-%dT%H:%M:%S")
+        formatter.converter = time.gmtime
+        self.setFormatter(formatter)
+
+    def emit(self, record):
+        try:
+            record.aws_request_id = self._output.request_id or ""
+            level = _LEVELS.get(record.levelname)
+            if level is None:
+                level = record.levelname.encode("utf-8")[:64]
+            self._output.line(level, self.format(record).encode("utf-8", "backslashreplace"))
+        except Exception:  # pylint: disable=broad-except
+            self.handleError(record)
