@@ -66,6 +66,9 @@ func (c *Client) prove(ctx context.Context, req *http.Request) error {
 	return signer.SignHTTP(ctx, aws.Credentials(keys), req, hash, signedService, c.cfg.Region, time.Now())
 }
 
+// maxAnswer bounds a JSON answer, in bytes.
+const maxAnswer = 64 << 20
+
 // get reads a JSON answer into a value.
 func (c *Client) get(ctx context.Context, path string, into any) error {
 	resp, err := c.send(ctx, http.MethodGet, path, nil)
@@ -73,9 +76,12 @@ func (c *Client) get(ctx context.Context, path string, into any) error {
 		return err
 	}
 	defer func() { _ = resp.Body.Close() }()
-	if err := json.NewDecoder(resp.Body).Decode(into); err != nil {
-		return c.unreachable(ctx, fmt.Errorf("answer of %s: %w", path, err))
+	text, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer))
+	if err != nil {
+		return c.unreachable(ctx, err)
 	}
-	_, _ = io.Copy(io.Discard, io.LimitReader(resp.Body, 4<<10)) // so that the connection can be used again
+	if err := json.Unmarshal(text, into); err != nil {
+		return fmt.Errorf("client: the answer of %s is not what was expected: %w", path, err)
+	}
 	return nil
 }
