@@ -1,0 +1,304 @@
+package gateway
+
+import (
+	"encoding/base64"
+	"net/http"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"github.com/ebb-faas/ebb/internal/auth"
+)
+
+// request is an HTTP request with what is known of it besides.
+type request struct {
+	*http.Request
+	route     *route
+	path      string // after the id, as it came
+	body      []byte
+	id        string // of the invocation
+	trace     string
+	at        time.Time
+	principal auth.Principal // of AWS_IAM URLs
+}
+
+// appendEvent appends r as an event of payload format 2.0. It is written by
+// hand because it is on the way of every request.
+func appendEvent(b []byte, r *request) []byte {
+	b = slices.Grow(b, 2048+len(r.body)*4/3)
+	b = append(b, `{"version":"2.0","routeKey":"$default","rawPath":`...)
+	b = appendString(b, r.path)
+	b = append(b, `,"rawQueryString":`...)
+	b = appendString(b, r.URL.RawQuery)
+	b = appendCookies(b, r.Header["Cookie"])
+	b = appendHeaders(b, r)
+	b = appendQuery(b, r.URL.RawQuery)
+	b = appendContext(b, r)
+	return appendBody(b, r)
+}
+
+func appendCookies(b []byte, headers []string) []byte {
+	sep := `,"cookies":[`
+	for _, h := range headers {
+		for c := range strings.SplitSeq(h, ";") {
+			if c = strings.TrimSpace(c); c == "" {
+				continue
+			}
+			b = append(b, sep...)
+			b = appendString(b, c)
+			sep = ","
+		}
+	}
+	if sep == "," {
+		b = append(b, ']')
+	}
+	return b
+}
+
+// appendHeaders appends the headers that are the function's business, in lower
+// case, values of one name joined by commas.
+func appendHeaders(b []byte, r *request) []byte {
+	iam := r.principal.Kind != auth.Anonymous
+	named := r.Header["Connection"]
+	ip, port, proto := remoteIP(r.RemoteAddr), "80", "http"
+	if r.TLS != nil {
+		port, proto = "443", "https"
+	}
+	if p := hostPort(r.Host); p != "" {
+		port = p
+	}
+	b = append(b, `,"headers":{"host":`...)
+	b = appendString(b, r.Host)
+	b = append(b, `,"x-amzn-trace-id":`...)
+	b = appendString(b, r.trace)
+	b = append(b, `,"x-forwarded-for":`...)
+	b = append(b, '"')
+	for _, v := range r.Header["X-Forwarded-For"] {
+		b = append(appendEscaped(b, v), ", "...)
+	}
+	b = append(appendEscaped(b, ip), `","x-forwarded-port":"`...)
+	b = append(append(b, port...), `","x-forwarded-proto":"`...)
+	b = append(append(b, proto...), '"')
+	for name, values := range r.Header {
+		if !forwarded(name, iam) || len(named) > 0 && namedByConnection(named, name) {
+			continue
+		}
+		b = append(b, ',', '"')
+		b = append(appendLower(b, name), '"', ':', '"')
+		for i, v := range values {
+			if i > 0 {
+				b = append(b, ',')
+			}
+			b = appendEscaped(b, v)
+		}
+		b = append(b, '"')
+	}
+	return append(b, '}')
+}
+
+// forwarded reports whether a request header (canonical name) goes to the
+// function as it is. Those that speak of the connection do not, nor those that
+// the gateway writes itself, nor what proved the caller to the gateway.
+func forwarded(name string, iam bool) bool {
+	switch name {
+	case "Host", "X-Amzn-Trace-Id", "X-Forwarded-For", "X-Forwarded-Port", "X-Forwarded-Proto":
+		return false
+	case "Authorization", "X-Amz-Security-Token":
+		return !iam
+	}
+	return !hopByHop(name)
+}
+
+// hopByHop reports whether a header (canonical name) is between two neighbours
+// only.
+func hopByHop(name string) bool {
+	switch name {
+	case "Connection", "Keep-Alive", "Proxy-Authenticate", "Proxy-Authorization", "Proxy-Connection",
+		"Te", "Trailer", "Transfer-Encoding", "Upgrade":
+		return true
+	}
+	return false
+}
+
+// namedByConnection reports whether a Connection header makes name hop-by-hop.
+func namedByConnection(values []string, name string) bool {
+	for _, v := range values {
+		for n := range strings.SplitSeq(v, ",") {
+			if strings.EqualFold(strings.TrimSpace(n), name) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// appendLower appends a header name in lower case, inside quotes: net/http lets
+// only token characters through, none of which needs escaping.
+func appendLower(b []byte, name string) []byte {
+	for _, c := range []byte(name) {
+		if c >= 'A' && c <= 'Z' {
+			c += 'a' - 'A'
+		}
+		b = append(b, c)
+	}
+	return b
+}
+
+type parameter struct{ key, value string }
+
+// appendQuery appends the query decoded, values of one key joined by commas.
+func appendQuery(b []byte, raw string) []byte {
+	if raw == "" {
+		return b
+	}
+	var few [16]parameter
+	ps := few[:0]
+	for part := range strings.SplitSeq(raw, "&") {
+		if part == "" {
+			continue
+		}
+		key, value, _ := strings.Cut(part, "=")
+		ps = append(ps, parameter{unescape(key), unescape(value)})
+	}
+	if len(ps) == 0 {
+		return b
+	}
+	// Sorted, equal keys are neighbours, however many a caller sends.
+	slices.SortStableFunc(ps, func(a, b parameter) int { return strings.Compare(a.key, b.key) })
+	b = append(b, `,"queryStringParameters":{`...)
+	for i, p := range ps {
+		if i > 0 && ps[i-1].key == p.key {
+			b = append(b, ',')
+		} else {
+			if i > 0 {
+				b = append(b, '"', ',')
+			}
+			b = append(appendString(b, p.key), ':', '"')
+		}
+		b = appendEscaped(b, p.value)
+	}
+	return append(b, '"', '}')
+}
+
+// unescape decodes a part of a query; one that is not well-formed stays as it is.
+func unescape(s string) string {
+	if strings.IndexByte(s, '%') < 0 && strings.IndexByte(s, '+') < 0 {
+		return s
+	}
+	if u, err := url.QueryUnescape(s); err == nil {
+		return u
+	}
+	return s
+}
+
+func appendContext(b []byte, r *request) []byte {
+	b = append(b, `,"requestContext":{"accountId":"`...)
+	if r.principal.Kind == auth.Anonymous {
+		b = append(b, `anonymous`...)
+	} else {
+		b = append(b, r.principal.Service...)
+	}
+	b = append(append(b, `","apiId":"`...), r.route.ID...)
+	b = append(b, '"')
+	if r.principal.Kind != auth.Anonymous {
+		b = appendIAM(b, &r.principal)
+	}
+	b = append(b, `,"domainName":`...)
+	b = appendString(b, hostName(r.Host))
+	b = append(append(b, `,"domainPrefix":"`...), r.route.ID...)
+	b = append(b, `","http":{"method":`...)
+	b = appendString(b, r.Method)
+	b = append(b, `,"path":`...)
+	b = appendString(b, r.path)
+	b = append(b, `,"protocol":`...)
+	b = appendString(b, r.Proto)
+	b = append(b, `,"sourceIp":`...)
+	b = appendString(b, remoteIP(r.RemoteAddr))
+	b = append(b, `,"userAgent":`...)
+	b = appendString(b, r.UserAgent())
+	b = append(append(b, `},"requestId":"`...), r.id...)
+	b = append(b, `","routeKey":"$default","stage":"$default","time":"`...)
+	b = r.at.UTC().AppendFormat(b, "02/Jan/2006:15:04:05 -0700")
+	b = append(b, `","timeEpoch":`...)
+	b = strconv.AppendInt(b, r.at.UnixMilli(), 10)
+	return append(b, '}')
+}
+
+func appendIAM(b []byte, p *auth.Principal) []byte {
+	b = append(b, `,"authorizer":{"iam":{"accessKey":`...)
+	b = appendString(b, p.AccessKey)
+	b = append(append(b, `,"accountId":"`...), p.Service...)
+	b = append(append(b, `","callerId":"`...), p.Service...)
+	b = append(b, `","cognitoIdentity":null,"principalOrgId":null,"userArn":`...)
+	b = appendString(b, p.ARN)
+	b = append(append(b, `,"userId":"`...), p.Service...)
+	return append(b, `"}}`...)
+}
+
+func appendBody(b []byte, r *request) []byte {
+	switch {
+	case len(r.body) == 0:
+		return append(b, `,"isBase64Encoded":false}`...)
+	case isText(r.Header) && utf8.Valid(r.body):
+		b = append(b, `,"body":`...)
+		b = appendString(b, r.body)
+		return append(b, `,"isBase64Encoded":false}`...)
+	}
+	b = append(b, `,"body":"`...)
+	b = base64.StdEncoding.AppendEncode(b, r.body)
+	return append(b, `","isBase64Encoded":true}`...)
+}
+
+// isText reports whether a body with these headers is text to Lambda.
+func isText(h http.Header) bool {
+	if len(h["Content-Encoding"]) > 0 {
+		return false
+	}
+	kind := h.Get("Content-Type")
+	if i := strings.IndexByte(kind, ';'); i >= 0 {
+		kind = kind[:i]
+	}
+	kind = strings.TrimSpace(kind)
+	if len(kind) > 5 && strings.EqualFold(kind[:5], "text/") {
+		return true
+	}
+	for _, t := range [...]string{"application/json", "application/xml", "application/javascript"} {
+		if strings.EqualFold(kind, t) {
+			return true
+		}
+	}
+	return false
+}
+
+// remoteIP is the address part of host:port.
+func remoteIP(addr string) string {
+	i := strings.LastIndexByte(addr, ':')
+	if i < 0 {
+		return addr
+	}
+	return strings.Trim(addr[:i], "[]")
+}
+
+// hostName is a Host header without its port.
+func hostName(host string) string {
+	if p := hostPort(host); p != "" {
+		return host[:len(host)-len(p)-1]
+	}
+	return host
+}
+
+// hostPort is the port of a Host header, "" without one.
+func hostPort(host string) string {
+	i := strings.LastIndexByte(host, ':')
+	if i < 0 || strings.IndexByte(host[i:], ']') >= 0 {
+		return ""
+	}
+	port := host[i+1:]
+	if _, err := strconv.ParseUint(port, 10, 16); err != nil {
+		return ""
+	}
+	return port
+}
