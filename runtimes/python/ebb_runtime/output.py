@@ -100,8 +100,8 @@ class Writer(io.TextIOBase):
     def write_bytes(self, data):
         partials = self._partials
         thread = threading.get_ident()
-        if thread in partials:
-            data = partials.pop(thread) + data
+        # A signal handler may print between any two of these lines.
+        data = partials.pop(thread, b"") + data
         if b"\n" in data:
             lines = data.split(b"\n")
             data = lines.pop()
@@ -111,7 +111,7 @@ class Writer(io.TextIOBase):
             self._output.line(b"", data[:MAX_LINE])
             data = data[MAX_LINE:]
         if data:
-            partials[thread] = data
+            partials[thread] = partials.pop(thread, b"") + data
 
     def finish(self):
         """Sends what has no line end yet."""
