@@ -1,0 +1,235 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/ebb-faas/ebb/internal/ebb"
+	"github.com/ebb-faas/ebb/internal/manifest"
+)
+
+// deployOptions are the flags of deploy.
+type deployOptions struct {
+	only    []string
+	publish bool
+	dryRun  bool
+}
+
+// deployVerb makes the platform's functions what manifests say.
+func (a *app) deployVerb() *cobra.Command {
+	var opt deployOptions
+	var schema bool
+	cmd := &cobra.Command{
+		Use:   "deploy [FOLDER|FILE]...",
+		Short: "Create or update the functions of an ebb.yaml",
+		Long: "Deploy reads ebb.yaml (of this folder, or of those named), builds and packs each function's\n" +
+			"code, and creates or updates what differs on the platform. Files named in " + ignoreFile + " (which\n" +
+			"reads like .gitignore) stay out of the package. What is left out of ebb.yaml goes back to\n" +
+			"its default, except url, which is then left as it is.",
+		Example: "  ebb deploy\n" +
+			"  ebb deploy services/hello --only hello --publish\n" +
+			"  ebb deploy --dry-run -o json\n" +
+			"  ebb deploy --schema > ebb.schema.json",
+		RunE: func(cmd *cobra.Command, given []string) error {
+			if schema {
+				_, err := a.out.Write(manifest.Schema())
+				return err
+			}
+			if len(given) == 0 {
+				given = []string{"."}
+			}
+			return a.deploy(cmd.Context(), given, opt)
+		},
+	}
+	cmd.Flags().StringSliceVar(&opt.only, "only", nil, "deploy only the functions of these `NAMES`, separated by commas")
+	cmd.Flags().BoolVar(&opt.publish, "publish", false, "publish a version of each function afterwards")
+	cmd.Flags().BoolVar(&opt.dryRun, "dry-run", false, "build, pack and compare, but change nothing")
+	cmd.Flags().BoolVar(&schema, "schema", false, "print the JSON Schema of ebb.yaml and end")
+	return cmd
+}
+
+// deployed is the result for one function.
+type deployed struct {
+	Function   string   `json:"function"`
+	Action     string   `json:"action"`  // created, updated or unchanged
+	Changed    []string `json:"changed"` // what differed, by its key in ebb.yaml
+	ARN        string   `json:"arn"`     // "" if a dry run would create it
+	Version    string   `json:"version"` // published, "" if none was asked for
+	CodeSHA256 string   `json:"codeSha256"`
+	CodeSize   int      `json:"codeSize"` // bytes
+	URL        string   `json:"url"`      // "" = none
+	DryRun     bool     `json:"dryRun"`
+}
+
+// Values of deployed.Action.
+const (
+	actionCreated   = "created"
+	actionUpdated   = "updated"
+	actionUnchanged = "unchanged"
+)
+
+// deploy works through the manifests one function at a time. What was done
+// before an error is reported too.
+func (a *app) deploy(ctx context.Context, paths []string, opt deployOptions) error {
+	manifests, err := loadManifests(paths, opt.only)
+	if err != nil {
+		return err
+	}
+	c, err := a.connect()
+	if err != nil {
+		return err
+	}
+	defer c.Close()
+	results := []deployed{}
+	d := &deployment{
+		lambda: c.Lambda(), service: ebb.DefaultService, opt: opt,
+		show: newProgress(a.errs), built: map[string]bool{},
+	}
+	err = func() error {
+		for _, m := range manifests {
+			for i := range m.Functions {
+				f := &m.Functions[i]
+				if len(opt.only) > 0 && !slices.Contains(opt.only, f.Name) {
+					continue
+				}
+				r, err := d.function(ctx, m, f)
+				if err != nil {
+					return &named{f.Name, err}
+				}
+				results = append(results, *r)
+			}
+		}
+		return nil
+	}()
+	d.show.wait()
+	if perr := a.printDeployed(results, err != nil); perr != nil && err == nil {
+		err = perr
+	}
+	return err
+}
+
+// loadManifests reads all manifests before anything is done, and checks that no
+// two speak of the same function.
+func loadManifests(paths, only []string) ([]*manifest.Manifest, error) {
+	var all []*manifest.Manifest
+	seen := map[string]string{}
+	for _, path := range paths {
+		m, err := manifest.Load(path)
+		if err != nil {
+			return nil, err
+		}
+		for _, f := range m.Functions {
+			at := fmt.Sprintf("%s:%d:%d", m.Path, f.Position.Line, f.Position.Column)
+			if first, ok := seen[f.Name]; ok {
+				return nil, usagef("%s: functions.%s: is in %s already", at, f.Name, first)
+			}
+			seen[f.Name] = at
+		}
+		all = append(all, m)
+	}
+	for _, name := range only {
+		if _, ok := seen[name]; !ok {
+			return nil, usagef("--only: there is no function %q in %s", name, strings.Join(paths, ", "))
+		}
+	}
+	return all, nil
+}
+
+// printDeployed writes the results. After a failure nothing is written where
+// nothing was done, except as JSON, which is always a whole document.
+func (a *app) printDeployed(results []deployed, failed bool) error {
+	if failed && len(results) == 0 && a.output != outJSON {
+		return nil
+	}
+	var rows [][]string
+	for _, r := range results {
+		rows = append(rows, []string{r.Function, r.text(), bytesText(int64(r.CodeSize)), r.Version, r.URL})
+	}
+	head := []string{"FUNCTION", "RESULT", "PACKAGE", "VERSION", "URL"}
+	if !slices.ContainsFunc(results, func(r deployed) bool { return r.Version != "" }) {
+		head = slices.Delete(head, 3, 4)
+		for i := range rows {
+			rows[i] = slices.Delete(rows[i], 3, 4)
+		}
+	}
+	return a.print(results, head, rows)
+}
+
+// text is the action for people.
+func (r *deployed) text() string {
+	text := r.Action
+	if r.DryRun && r.Action != actionUnchanged {
+		text = "to be " + text
+	}
+	if r.Action == actionUpdated {
+		text += " (" + strings.Join(r.Changed, ", ") + ")"
+	}
+	return text
+}
+
+// build runs a function's build command, once for functions that share it.
+func (d *deployment) build(ctx context.Context, m *manifest.Manifest, f *manifest.Function) error {
+	if f.Build == "" || d.built[m.Dir+"\x00"+f.Build] {
+		return nil
+	}
+	d.built[m.Dir+"\x00"+f.Build] = true
+	d.show.line("%s: building: %s", f.Name, f.Build)
+	shell := []string{"sh", "-c"}
+	if runtime.GOOS == "windows" {
+		shell = []string{"cmd", "/C"}
+	}
+	cmd := exec.CommandContext(ctx, shell[0], shell[1], f.Build)
+	cmd.Dir = m.Dir
+	cmd.Env = append(os.Environ(), "EBB_FUNCTION="+f.Name, "EBB_ARCHITECTURE="+f.Architecture)
+	cmd.WaitDelay = 5 * time.Second
+	output, err := cmd.CombinedOutput()
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
+	if err != nil {
+		_, _ = d.show.output().Write(output)
+		return usagef("build: %w, in %s: %s", err, m.Dir, f.Build)
+	}
+	return nil
+}
+
+// pack builds and packs a function's code.
+func (d *deployment) pack(ctx context.Context, m *manifest.Manifest, f *manifest.Function) (*codePackage, error) {
+	if err := d.build(ctx, m, f); err != nil {
+		return nil, err
+	}
+	code := f.Code
+	if !filepath.IsAbs(code) {
+		code = filepath.Join(m.Dir, code)
+	}
+	var s *step
+	p, err := packCode(code,
+		func(total int64) { s = d.show.step(f.Name+": packing", total) },
+		func(n int64) { s.add(n) })
+	if s != nil {
+		s.end()
+	}
+	if err == nil {
+		d.show.line("%s: packed %s%s", f.Name, filesText(p.files), bytesText(int64(len(p.zip))))
+	}
+	return p, err
+}
+
+func filesText(n int) string {
+	switch n {
+	case 0:
+		return ""
+	case 1:
+		return "1 file, "
+	}
+	return fmt.Sprintf("%d files, ", n)
+}

@@ -1,0 +1,248 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/lambda"
+	"github.com/aws/aws-sdk-go-v2/service/lambda/types"
+
+	"github.com/ebb-faas/ebb/internal/ebb"
+	"github.com/ebb-faas/ebb/internal/manifest"
+)
+
+// deployment carries functions of manifests to the platform.
+type deployment struct {
+	lambda  *lambda.Client
+	service ebb.ServiceID
+	opt     deployOptions
+	show    *progress
+	built   map[string]bool // build commands that ran, by folder and command
+}
+
+// settleTime bounds how long deploy waits for a platform that changes functions
+// in the background.
+const settleTime = 5 * time.Minute
+
+// function creates or updates one function.
+func (d *deployment) function(ctx context.Context, m *manifest.Manifest, f *manifest.Function) (*deployed, error) {
+	p, err := d.pack(ctx, m, f)
+	if err != nil {
+		return nil, err
+	}
+	r := &deployed{
+		Function: f.Name, Action: actionUnchanged, Changed: []string{},
+		CodeSHA256: p.sha256, CodeSize: len(p.zip), DryRun: d.opt.dryRun,
+	}
+	live, err := d.lambda.GetFunction(ctx, &lambda.GetFunctionInput{FunctionName: &f.Name})
+	switch _, missing := errors.AsType[*types.ResourceNotFoundException](err); {
+	case missing:
+		r.Action = actionCreated
+		err = d.create(ctx, f, p, r)
+	case err == nil:
+		r.ARN = aws.ToString(live.Configuration.FunctionArn)
+		err = d.update(ctx, f, p, live, r)
+	}
+	if err != nil {
+		return nil, err
+	}
+	if err := d.url(ctx, f, r); err != nil {
+		return nil, err
+	}
+	if len(r.Changed) > 0 && r.Action == actionUnchanged {
+		r.Action = actionUpdated
+	}
+	if d.opt.publish && !d.opt.dryRun {
+		out, err := d.lambda.PublishVersion(ctx, &lambda.PublishVersionInput{FunctionName: &f.Name, CodeSha256: &p.sha256})
+		if err != nil {
+			return nil, err
+		}
+		r.Version = aws.ToString(out.Version)
+	}
+	d.show.line("%s: %s", f.Name, r.text())
+	return r, nil
+}
+
+// upload runs a request that carries a package, showing how far it has come.
+func (d *deployment) upload(ctx context.Context, f *manifest.Function, p *codePackage, send func(context.Context) error) error {
+	s := d.show.step(f.Name+": uploading", int64(len(p.zip)+2)/3*4) // as base64
+	defer s.end()
+	return send(watchUpload(ctx, s.add))
+}
+
+// create makes a function that is not there yet.
+func (d *deployment) create(ctx context.Context, f *manifest.Function, p *codePackage, r *deployed) error {
+	if d.opt.dryRun {
+		return nil
+	}
+	in := &lambda.CreateFunctionInput{
+		FunctionName: &f.Name, Runtime: types.Runtime(f.Runtime), Role: aws.String(f.RoleARN(d.service)),
+		Code: &types.FunctionCode{ZipFile: p.zip}, Description: &f.Description,
+		MemorySize: aws.Int32(int32(f.MemoryMB)), Timeout: aws.Int32(int32(f.TimeoutS)),
+		EphemeralStorage: &types.EphemeralStorage{Size: aws.Int32(int32(f.TmpMB))},
+		LoggingConfig:    &types.LoggingConfig{LogFormat: types.LogFormat(f.LogFormat)},
+		Environment:      &types.Environment{Variables: f.Env}, Tags: f.Tags,
+	}
+	if f.Handler != "" {
+		in.Handler = &f.Handler
+	}
+	if f.Architecture != "" {
+		in.Architectures = []types.Architecture{types.Architecture(f.Architecture)}
+	}
+	return d.upload(ctx, f, p, func(ctx context.Context) error {
+		out, err := d.lambda.CreateFunction(ctx, in)
+		if err != nil {
+			return err
+		}
+		r.ARN = aws.ToString(out.FunctionArn)
+		return d.settle(ctx, f.Name, out.State == types.StatePending, false)
+	})
+}
+
+// update changes what differs: code, then settings, then tags. Each step is
+// tied to the revision before it, so that two deploys at once do not mix.
+func (d *deployment) update(ctx context.Context, f *manifest.Function, p *codePackage, live *lambda.GetFunctionOutput, r *deployed) error {
+	have := live.Configuration
+	code := aws.ToString(have.CodeSha256) != p.sha256
+	moved := f.Architecture != "" && !slices.Contains(have.Architectures, types.Architecture(f.Architecture))
+	if code {
+		r.Changed = append(r.Changed, "code")
+	}
+	if moved {
+		r.Changed = append(r.Changed, "architecture")
+	}
+	settings := differences(f, have, f.RoleARN(d.service))
+	r.Changed = append(r.Changed, settings...)
+	if !maps.Equal(f.Tags, live.Tags) {
+		r.Changed = append(r.Changed, "tags")
+	}
+	if d.opt.dryRun {
+		return nil
+	}
+	revision := have.RevisionId
+	if code || moved {
+		in := &lambda.UpdateFunctionCodeInput{FunctionName: &f.Name, ZipFile: p.zip, RevisionId: revision}
+		if moved {
+			in.Architectures = []types.Architecture{types.Architecture(f.Architecture)}
+		}
+		err := d.upload(ctx, f, p, func(ctx context.Context) error {
+			out, err := d.lambda.UpdateFunctionCode(ctx, in)
+			if err != nil {
+				return err
+			}
+			revision = out.RevisionId
+			return d.settle(ctx, f.Name, false, out.LastUpdateStatus == types.LastUpdateStatusInProgress)
+		})
+		if err != nil {
+			return err
+		}
+	}
+	if len(settings) > 0 {
+		if err := d.configure(ctx, f, revision); err != nil {
+			return err
+		}
+	}
+	return d.tag(ctx, f, have.FunctionArn, live.Tags)
+}
+
+// configure sets all settings as the manifest has them.
+func (d *deployment) configure(ctx context.Context, f *manifest.Function, revision *string) error {
+	in := &lambda.UpdateFunctionConfigurationInput{
+		FunctionName: &f.Name, RevisionId: revision, Runtime: types.Runtime(f.Runtime),
+		Role: aws.String(f.RoleARN(d.service)), Description: &f.Description,
+		MemorySize: aws.Int32(int32(f.MemoryMB)), Timeout: aws.Int32(int32(f.TimeoutS)),
+		EphemeralStorage: &types.EphemeralStorage{Size: aws.Int32(int32(f.TmpMB))},
+		LoggingConfig:    &types.LoggingConfig{LogFormat: types.LogFormat(f.LogFormat)},
+		Environment:      &types.Environment{Variables: f.Env},
+	}
+	if f.Env == nil {
+		in.Environment.Variables = map[string]string{} // nil would mean: leave them
+	}
+	if f.Handler != "" {
+		in.Handler = &f.Handler
+	}
+	out, err := d.lambda.UpdateFunctionConfiguration(ctx, in)
+	if err != nil {
+		return err
+	}
+	return d.settle(ctx, f.Name, false, out.LastUpdateStatus == types.LastUpdateStatusInProgress)
+}
+
+// settle waits where the platform answers before it is done.
+func (d *deployment) settle(ctx context.Context, name string, pending, updating bool) error {
+	in := &lambda.GetFunctionInput{FunctionName: &name}
+	if pending {
+		return lambda.NewFunctionActiveV2Waiter(d.lambda).Wait(ctx, in, settleTime)
+	}
+	if updating {
+		return lambda.NewFunctionUpdatedV2Waiter(d.lambda).Wait(ctx, in, settleTime)
+	}
+	return nil
+}
+
+// tag sets and removes tags.
+func (d *deployment) tag(ctx context.Context, f *manifest.Function, arn *string, have map[string]string) error {
+	set, gone := map[string]string{}, []string{}
+	for k, v := range f.Tags {
+		if old, ok := have[k]; !ok || old != v {
+			set[k] = v
+		}
+	}
+	for k := range have {
+		if _, ok := f.Tags[k]; !ok {
+			gone = append(gone, k)
+		}
+	}
+	if len(gone) > 0 {
+		slices.Sort(gone)
+		if _, err := d.lambda.UntagResource(ctx, &lambda.UntagResourceInput{Resource: arn, TagKeys: gone}); err != nil {
+			return err
+		}
+	}
+	if len(set) > 0 {
+		if _, err := d.lambda.TagResource(ctx, &lambda.TagResourceInput{Resource: arn, Tags: set}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// differences names the settings in which the manifest and the platform differ.
+func differences(f *manifest.Function, have *types.FunctionConfiguration, role string) []string {
+	var env map[string]string
+	if have.Environment != nil {
+		env = have.Environment.Variables
+	}
+	tmp := int32(manifest.DefaultTmpMB)
+	if have.EphemeralStorage != nil {
+		tmp = aws.ToInt32(have.EphemeralStorage.Size)
+	}
+	format := types.LogFormat(manifest.LogText)
+	if have.LoggingConfig != nil && have.LoggingConfig.LogFormat != "" {
+		format = have.LoggingConfig.LogFormat
+	}
+	var names []string
+	for _, d := range []struct {
+		key     string
+		differs bool
+	}{
+		{"runtime", string(have.Runtime) != f.Runtime},
+		{"handler", f.Handler != "" && aws.ToString(have.Handler) != f.Handler},
+		{"role", aws.ToString(have.Role) != role},
+		{"description", aws.ToString(have.Description) != f.Description},
+		{"memory", aws.ToInt32(have.MemorySize) != int32(f.MemoryMB)},
+		{"timeout", aws.ToInt32(have.Timeout) != int32(f.TimeoutS)},
+		{"tmp", tmp != int32(f.TmpMB)},
+		{"logFormat", string(format) != f.LogFormat},
+		{"env", !maps.Equal(env, f.Env)},
+	} {
+		if d.differs {
+			names = append(names, d.key)
+		}
+	}
+	return names
+}
