@@ -226,6 +226,9 @@ func (a *API) serve(op *awswire.Operation, h handler, w http.ResponseWriter, r *
 // fail answers with err and logs what is the platform's fault, once.
 func (a *API) fail(w http.ResponseWriter, r *http.Request, err error) {
 	status := a.model.WriteError(w, err)
+	if r.Context().Err() != nil {
+		return // the caller has gone, which is nobody's fault
+	}
 	if status >= http.StatusInternalServerError && ebb.KindOf(err) != ebb.Unimplemented {
 		a.log.Error("request failed", "method", r.Method, "path", r.URL.Path,
 			"request", requestID(w), "status", status, "error", err)

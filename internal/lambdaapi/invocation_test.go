@@ -236,6 +236,10 @@ func TestInvokeCallerLeaves(t *testing.T) {
 		t.Errorf("got %v", err)
 	}
 	<-ended
+	p.stop()
+	if log := p.logged.String(); log != "" {
+		t.Errorf("logged as the platform's fault: %s", log)
+	}
 }
 
 // The endpoint inside a box: its own keys, its own role.
@@ -244,7 +248,7 @@ func TestEndpointInABox(t *testing.T) {
 	p.create("f")
 	p.runs(answerWith(ebb.Head{}, `"hi"`, ebb.Result{Version: "$LATEST"}))
 	box := auth.NewBox(testRole, ebb.DefaultService)
-	url, hc := serve(t, p.api.Endpoint(box))
+	url, hc, _ := serve(t, p.api.Endpoint(box))
 	c := client(url, hc, box.Credentials(), box.Credentials().Token)
 	out, err := c.Invoke(t.Context(), &lambda.InvokeInput{FunctionName: new("f")})
 	must(t, err)

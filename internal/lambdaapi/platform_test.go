@@ -11,6 +11,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -29,7 +30,23 @@ import (
 	"github.com/ebb-faas/ebb/runtimes"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+// TestMain looks for the host's runtimes once: that takes longer than a test.
+func TestMain(m *testing.M) {
+	dir, err := os.MkdirTemp("", "lambdaapi")
+	if err != nil {
+		panic(err)
+	}
+	if host, err = runtimes.Load(context.Background(), dir); err != nil {
+		panic(err)
+	}
+	goleak.VerifyTestMain(m, goleak.Cleanup(func(code int) {
+		_ = os.RemoveAll(dir)
+		os.Exit(code)
+	}))
+}
+
+// host is written by TestMain only.
+var host *runtimes.Catalog
 
 const testRole = "arn:aws:iam::000000000000:role/test"
 
@@ -44,6 +61,7 @@ type platform struct {
 	http      *http.Client
 	runtime   string // one that this host has
 	logged    *logBuffer
+	stop      func() // returns when no request is being served any more
 
 	mu  sync.Mutex
 	run func(ctx context.Context, inv *ebb.Invocation, sink ebb.Sink) (ebb.Result, error)
@@ -90,33 +108,32 @@ func newPlatform(t *testing.T) *platform {
 	packages, err := artifact.Open(artifact.Config{Dir: filepath.Join(dir, "packages")})
 	must(t, err)
 	t.Cleanup(func() { must(t, packages.Close()) })
-	catalog, err := runtimes.Load(t.Context(), filepath.Join(dir, "runtimes"))
-	must(t, err)
-	if len(catalog.IDs()) == 0 {
+	if len(host.IDs()) == 0 {
 		t.Fatal("this host has no runtime")
 	}
-	p := &platform{t: t, runtime: catalog.IDs()[0], logged: new(logBuffer)}
-	p.functions = function.New(function.Config{}, db, packages, catalog)
+	p := &platform{t: t, runtime: host.IDs()[0], logged: new(logBuffer)}
+	p.functions = function.New(function.Config{}, db, packages, host)
 	p.keys, err = auth.LoadOrCreateRoot(dir)
 	must(t, err)
 	p.api = New(Config{
 		GatewayURL: func(id string) string { return "http://127.0.0.1:9081/url/" + id + "/" },
 		Package:    packages.Zip,
 	}, p.functions, p, auth.New(auth.Config{}, p.keys), slog.New(slog.NewTextHandler(p.logged, nil)))
-	p.url, p.http = serve(t, p.api)
+	p.url, p.http, p.stop = serve(t, p.api)
 	return p
 }
 
 // serve runs h until the test ends.
-func serve(t *testing.T, h http.Handler) (string, *http.Client) {
+func serve(t *testing.T, h http.Handler) (url string, hc *http.Client, stop func()) {
 	t.Helper()
 	srv := httptest.NewServer(h)
 	transport := &http.Transport{}
-	t.Cleanup(func() {
+	stop = func() {
 		transport.CloseIdleConnections()
 		srv.Close()
-	})
-	return srv.URL, &http.Client{Transport: transport}
+	}
+	t.Cleanup(stop)
+	return srv.URL, &http.Client{Transport: transport}, stop
 }
 
 // client is the SDK with these keys. It tries everything once, so that a test
