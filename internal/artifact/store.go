@@ -38,11 +38,11 @@ const (
 // Config says where packages live and how large they may be. Zero values mean
 // the defaults above.
 type Config struct {
-	Dir         string // created if missing
-	MaxZipped   int64  // bytes of one zip
-	MaxUnpacked int64  // bytes of all files of one package
-	MaxFiles    int    // files, links and directories of one package
-	MaxStored   int64  // bytes of all zips together; 0 = no limit
+	Dir         string `yaml:"-"`           // created if missing
+	MaxZipped   int64  `yaml:"maxZipped"`   // bytes of one zip
+	MaxUnpacked int64  `yaml:"maxUnpacked"` // bytes of all files of one package
+	MaxFiles    int    `yaml:"maxFiles"`    // files, links and directories of one package
+	MaxStored   int64  `yaml:"maxStored"`   // bytes of all zips together; 0 = no limit
 }
 
 // Validate reports the first field that makes no sense.

@@ -10,16 +10,16 @@ import (
 // Config holds what is the same for all functions of a platform.
 // The zero value of every field means its default.
 type Config struct {
-	Region       string // stands in ARNs; default us-east-1
-	Architecture string // of the host, as the Lambda API spells it; default from the binary
+	Region       string `yaml:"-"` // stands in ARNs; default us-east-1
+	Architecture string `yaml:"-"` // of the host, as the Lambda API spells it; default from the binary
 	// MaxTimeoutS is the longest timeout a function may ask for, in seconds.
 	// Default 900, at most 86400.
-	MaxTimeoutS int
+	MaxTimeoutS int `yaml:"maxTimeoutS"`
 	// CodeStorageMB is how much the packages of one service may take together,
 	// zipped, each counted once. Default 76800 (75 GB).
-	CodeStorageMB int64
+	CodeStorageMB int64 `yaml:"codeStorageMB"`
 	// Now is the wall clock. Default time.Now.
-	Now func() time.Time
+	Now func() time.Time `yaml:"-"`
 }
 
 // Limits of a function's settings, as the Lambda API has them.

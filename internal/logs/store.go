@@ -21,16 +21,16 @@ import (
 // Config says where logs live, how long and how much of them. Zero values mean
 // the defaults in brackets.
 type Config struct {
-	Dir                 string        // created if missing
-	Retention           time.Duration // lines older than this are gone [14 days]
-	MaxBytes            int64         // on disk, all functions together [10 GiB]
-	MaxFunctionBytes    int64         // on disk, one function [1 GiB]
-	SegmentBytes        int64         // a segment is sealed at this size, before compression [8 MiB]
-	SegmentAge          time.Duration // or at this age [1 day, at most an eighth of Retention]
-	FlushInterval       time.Duration // how long a line may stay in memory only [100 ms]
-	MaxBuffered         int64         // bytes in memory, all functions together [32 MiB]
-	MaxFunctionBuffered int           // bytes in memory, one function [4 MiB]
-	MaxLine             int           // bytes of one line, the rest is cut [256 KiB]
+	Dir                 string        `yaml:"-"`                   // created if missing
+	Retention           time.Duration `yaml:"retention"`           // lines older than this are gone [14 days]
+	MaxBytes            int64         `yaml:"maxBytes"`            // on disk, all functions together [10 GiB]
+	MaxFunctionBytes    int64         `yaml:"maxFunctionBytes"`    // on disk, one function [1 GiB]
+	SegmentBytes        int64         `yaml:"segmentBytes"`        // a segment is sealed at this size, before compression [8 MiB]
+	SegmentAge          time.Duration `yaml:"segmentAge"`          // or at this age [1 day, at most an eighth of Retention]
+	FlushInterval       time.Duration `yaml:"flushInterval"`       // how long a line may stay in memory only [100 ms]
+	MaxBuffered         int64         `yaml:"maxBuffered"`         // bytes in memory, all functions together [32 MiB]
+	MaxFunctionBuffered int           `yaml:"maxFunctionBuffered"` // bytes in memory, one function [4 MiB]
+	MaxLine             int           `yaml:"maxLine"`             // bytes of one line, the rest is cut [256 KiB]
 }
 
 func (c Config) withDefaults() Config {
