@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -109,6 +110,11 @@ func (n *node) assemble() {
 		Region:     cfg.Region,
 		GatewayURL: func(id string) string { return n.gatewayURL + "/url/" + id + "/" },
 		Package:    n.packages.Zip,
+		Limits: lambdaapi.Limits{
+			Unzipped:    cfg.Packages.MaxUnpacked,
+			Zipped:      cfg.Packages.MaxZipped,
+			Concurrency: cfg.Pool.MaxInstances,
+		},
 	}, n.functions, n.invoker, n.auth, n.log)
 	n.gateway = gateway.New(cfg.HTTP, n.functions, n.invoker, n.auth, n.log)
 	n.functions.OnChange(n.changed)
@@ -143,12 +149,17 @@ func (n *node) changed(key ebb.FunctionKey) {
 	n.pool.Retain(key, revisions)
 }
 
-// management is the handler of the API listener: /v1 here, the rest is AWS's.
+// management is the handler of the API listener: /v1 is ebb's own, the rest is
+// AWS's. A ServeMux here would answer odd paths before their owner sees them.
 func (n *node) management() http.Handler {
-	mux := http.NewServeMux()
-	mux.Handle("/v1/", api.New(n.apiConfig()))
-	mux.Handle("/", n.lambda)
-	return mux
+	v1 := api.New(n.apiConfig())
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if strings.HasPrefix(r.URL.Path, "/v1/") {
+			v1.ServeHTTP(w, r)
+			return
+		}
+		n.lambda.ServeHTTP(w, r)
+	})
 }
 
 // dataPlane is the handler of the gateway listener.
