@@ -16,8 +16,9 @@ import (
 // leave it with that.
 func confine() *initproto.Failed {
 	// A session keyring of the box's own: ebb's would be open to whoever
-	// inherits it. ENOSYS, EPERM: no keyrings here, so nothing to inherit.
-	_, err := unix.KeyctlJoinSessionKeyring("")
+	// inherits it. No name: an anonymous one. ENOSYS, EPERM: no keyrings here, so
+	// nothing to inherit.
+	_, err := unix.KeyctlInt(unix.KEYCTL_JOIN_SESSION_KEYRING, 0, 0, 0, 0)
 	if err != nil && err != unix.ENOSYS && err != unix.EPERM {
 		return failed("join a session keyring", "", err)
 	}
