@@ -35,4 +35,4 @@ channel.onEnd = () => process.exit(1); // the platform is gone
 process.on('uncaughtException', (err) => instance.crash(err, 129));
 process.on('unhandledRejection', (reason, promise) => instance.rejection(reason, promise));
 process.on('beforeExit', () => instance.loopIsEmpty());
-process.on('exit', () => instance.flush()); // a line without an end is a line too
+process.on('exit', () => instance.exiting());

@@ -69,6 +69,7 @@ class Instance {
     const call = new Invocation(this, stream);
     this.current = call;
     this.channel.unref(); // from now on the loop is empty when the function's own work is done
+    const { handler } = this; // not called as a method: this object is none of its business
     let result;
     try {
       const context = new Context(call, this.requestID, +head.slice(a + 1, b), b + 1 === c ? this.arn : head.slice(b + 1, c));
@@ -77,9 +78,9 @@ class Instance {
       }
       const event = payload === end ? undefined : JSON.parse(buf.utf8Slice(payload, end));
       if (this.streaming) {
-        result = require('./streaming.js').run(this.handler, event, context, call);
+        result = require('./streaming.js').run(handler, event, context, call);
       } else {
-        result = this.handler(event, context, context.callback);
+        result = handler(event, context, context.callback);
       }
     } catch (err) {
       call.fail(err);
@@ -127,6 +128,13 @@ class Instance {
   flush() {
     if (this.output !== null) {
       this.output.flush();
+    }
+  }
+
+  // exiting: the process ends. A line without an end is a line too.
+  exiting() {
+    if (this.output !== null) {
+      this.output.end();
     }
   }
 

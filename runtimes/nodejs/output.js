@@ -28,6 +28,13 @@ function captureOutput(sink) {
         s.flush();
       }
     },
+    // end is flush for the last time: what comes now does not wait for its end.
+    end() {
+      for (const s of streams) {
+        s.flush();
+        s.ending = true;
+      }
+    },
   };
 }
 
@@ -68,6 +75,7 @@ class Lines {
     this.emit = emit;
     this.partial = [];
     this.size = 0;
+    this.ending = false;
   }
 
   write(chunk) {
@@ -83,6 +91,9 @@ class Lines {
     }
     if (bytes.length > 0) {
       this.add(Buffer.from(bytes)); // the caller may reuse its buffer
+    }
+    if (this.ending) {
+      this.flush();
     }
   }
 

@@ -100,9 +100,9 @@ class Platform {
     return this.until();
   }
 
-  invoke(event, { id = `req-${this.stream + 1}`, deadline = Date.now() + 60_000, arn = '', trace = '', client = '' } = {}) {
+  invoke(event, { id = `req-${this.stream + 1}`, deadline = Date.now() + 60_000, arn = '', trace = '', client = '', raw } = {}) {
     this.stream++;
-    this.send(TYPE.INVOKE, this.stream, [id, deadline, arn, trace, client].join('\n'), typeof event === 'string' ? event : JSON.stringify(event));
+    this.send(TYPE.INVOKE, this.stream, [id, deadline, arn, trace, client].join('\n'), raw === undefined ? JSON.stringify(event) : raw);
     return this.until();
   }
 
