@@ -1,0 +1,133 @@
+package api
+
+import (
+	"bytes"
+	"context"
+	"os"
+	"runtime"
+	"runtime/metrics"
+	"strconv"
+	"time"
+)
+
+// Health is the answer of GET /v1/health.
+type Health struct {
+	Status string `json:"status" enum:"ok,stopping" doc:"stopping: requests in flight are finished, new ones should go elsewhere"`
+}
+
+// Node is the answer of GET /v1/node.
+type Node struct {
+	Version   string    `json:"version" doc:"of ebb"`
+	Region    string    `json:"region"`
+	Platform  string    `json:"platform" example:"linux/amd64"`
+	Began     time.Time `json:"began"`
+	Uptime    float64   `json:"uptime" doc:"seconds"`
+	Sandbox   Sandbox   `json:"sandbox"`
+	Runtimes  []string  `json:"runtimes" nullable:"false" doc:"identifiers that functions may name"`
+	Limits    Limits    `json:"limits"`
+	Memory    Memory    `json:"memory"`
+	Instances Counts    `json:"instances"`
+}
+
+// Sandbox is how strong the isolation of functions is.
+type Sandbox struct {
+	Name    string   `json:"name" example:"linux"`
+	Summary string   `json:"summary" doc:"one line for people"`
+	Missing []string `json:"missing" nullable:"false" doc:"what the host lacks, each with what follows from it"`
+}
+
+// Limits of the node; sizes in bytes. 0 = not limited, or not told.
+type Limits struct {
+	Instances            int   `json:"instances" doc:"of the node"`
+	InstancesPerFunction int   `json:"instancesPerFunction"`
+	QueuePerFunction     int   `json:"queuePerFunction" doc:"requests that may wait for an instance"`
+	RequestBytes         int64 `json:"requestBytes" doc:"body of an invocation"`
+	ResponseBytes        int64 `json:"responseBytes" doc:"answer of a function"`
+	ZippedBytes          int64 `json:"zippedBytes" doc:"a deployment package"`
+	UnzippedBytes        int64 `json:"unzippedBytes"`
+	TimeoutSeconds       int   `json:"timeoutSeconds" doc:"the longest timeout a function may ask for"`
+}
+
+// Memory is what ebb itself takes, without the instances; bytes.
+type Memory struct {
+	RSS        int64  `json:"rss" doc:"resident; 0 where the host does not tell"`
+	Heap       uint64 `json:"heap" doc:"live objects of the Go heap"`
+	Goroutines int    `json:"goroutines"`
+}
+
+// Counts is how many instances and requests the node holds.
+type Counts struct {
+	Total   int `json:"total"`
+	Idle    int `json:"idle"`
+	Waiting int `json:"waiting" doc:"requests without an instance"`
+}
+
+type (
+	healthOutput struct {
+		Status int
+		Body   Health
+	}
+	nodeOutput struct{ Body Node }
+)
+
+// health answers 503 from the moment Stop was called.
+func (a *API) health(context.Context, *struct{}) (*healthOutput, error) {
+	select {
+	case <-a.stopped:
+		return &healthOutput{503, Health{"stopping"}}, nil
+	default:
+		return &healthOutput{200, Health{"ok"}}, nil
+	}
+}
+
+func (a *API) node(context.Context, *struct{}) (*nodeOutput, error) {
+	c := &a.cfg
+	return &nodeOutput{Node{
+		Version:   c.Version,
+		Region:    c.Region,
+		Platform:  runtime.GOOS + "/" + runtime.GOARCH,
+		Began:     c.Began.UTC(),
+		Uptime:    c.Now().Sub(c.Began).Seconds(),
+		Sandbox:   Sandbox{c.Sandbox.Name, c.Sandbox.Summary, list(c.Sandbox.Missing)},
+		Runtimes:  list(c.Runtimes),
+		Limits:    c.Limits,
+		Memory:    memory(),
+		Instances: a.counts(),
+	}}, nil
+}
+
+func (a *API) counts() Counts {
+	n := a.cfg.Counts()
+	return Counts{Total: n.Instances, Idle: n.Idle, Waiting: n.Waiting}
+}
+
+func memory() Memory {
+	s := []metrics.Sample{{Name: "/memory/classes/heap/objects:bytes"}}
+	metrics.Read(s)
+	return Memory{RSS: resident(), Heap: s[0].Value.Uint64(), Goroutines: runtime.NumGoroutine()}
+}
+
+// resident reads the second field of /proc/self/statm: pages.
+func resident() int64 {
+	text, err := os.ReadFile("/proc/self/statm")
+	if err != nil {
+		return 0 // not Linux
+	}
+	f := bytes.Fields(text)
+	if len(f) < 2 {
+		return 0
+	}
+	pages, err := strconv.ParseInt(string(f[1]), 10, 64)
+	if err != nil {
+		return 0
+	}
+	return pages * int64(os.Getpagesize())
+}
+
+// list is s as JSON wants it: never null.
+func list[T any](s []T) []T {
+	if s == nil {
+		return []T{}
+	}
+	return s
+}
