@@ -4,6 +4,7 @@ import (
 	"archive/zip"
 	"bytes"
 	"context"
+	"flag"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -36,7 +37,17 @@ var catalog = sync.OnceValues(func() (*runtimes.Catalog, error) {
 	return runtimes.Load(context.Background(), dir)
 })
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) {
+	// Every step of the model is a synced commit: fewer sequences than rapid's
+	// 100 unless somebody asks for more.
+	flag.Parse()
+	if f := flag.Lookup("rapid.checks"); f.Value.String() == f.DefValue {
+		if err := f.Value.Set("25"); err != nil {
+			panic(err)
+		}
+	}
+	goleak.VerifyTestMain(m)
+}
 
 // fixture is a Functions with everything real below it.
 type fixture struct {

@@ -57,21 +57,19 @@ func (p *readers) take(ctx context.Context) (*session, error) {
 	return ss, nil
 }
 
-func (p *readers) run(ctx context.Context, ss *session, fn func(*Tx) error) error {
+func (p *readers) run(ctx context.Context, ss *session, fn func(*Tx) error) (err error) {
+	healthy := false
+	defer func() { p.give(ss, healthy) }() // also when fn ends the goroutine
 	tx := &Tx{ctx: ctx, session: ss}
-	// Ending must not be cut short by the caller's leaving.
+	// Beginning and ending must not be cut short by the caller's leaving.
 	clean := context.WithoutCancel(ctx)
-	_, err := ss.exec(clean, "BEGIN")
-	if err == nil {
-		err = call(fn, tx)
-		// A reader has nothing to commit; ROLLBACK also ends after an error.
-		if _, end := ss.exec(clean, "ROLLBACK"); end != nil {
-			tx.lost = errors.Join(tx.lost, end)
-		}
-	} else {
-		tx.lost = err
+	if _, err = ss.exec(clean, "BEGIN"); err != nil {
+		return p.dialect.classified(err)
 	}
-	p.give(ss, tx.lost == nil)
+	err = call(fn, tx)
+	// A reader has nothing to commit; ROLLBACK also ends after an error.
+	_, end := ss.exec(clean, "ROLLBACK")
+	healthy = tx.lost == nil && end == nil
 	if err != nil && ctx.Err() != nil && errors.Is(err, ctx.Err()) {
 		return unavailable(err, "cancelled while reading the database")
 	}

@@ -95,9 +95,9 @@ func (s *Store) Close() error {
 // callers share one commit; each has its own savepoint, so an error or panic of
 // one undoes that one alone and is returned to its caller alone.
 //
-// fn does SQL and nothing else: it may run again, must not block, and must not
-// end its goroutine (t.Fatal). It sees what fns before it in the same group
-// wrote. Its statements are not cut short by ctx.
+// fn does SQL and nothing else: it may run again and must not block. It sees
+// what fns before it in the same group wrote. Its statements are not cut short
+// by ctx. A fn that ends its goroutine (t.Fatal) costs its whole group.
 //
 // When ctx ends before fn began, nothing was done. When it ends later, Tx
 // returns at once with ErrOutcomeUnknown in the chain: fn may still be running

@@ -8,7 +8,10 @@ import (
 	"fmt"
 )
 
-var errEnded = errors.New("store: Tx used after its fn returned")
+var (
+	errEnded  = errors.New("store: Tx used after its fn returned")
+	errGoexit = errors.New("store: a fn ended its goroutine")
+)
 
 // Tx is what a fn given to Store.Tx or Store.Read works with. Its methods, in
 // the noun files, are all the SQL there is. It is valid until the fn returns

@@ -28,12 +28,22 @@ type writer struct {
 }
 
 func (w *writer) run() {
-	defer close(w.stopped)
+	closed := false
+	defer func() {
+		if closed {
+			close(w.stopped)
+			return
+		}
+		// A fn ended the goroutine (t.Fatal does): that must not end writing.
+		w.fail(errGoexit)
+		go w.run()
+	}()
 	for {
 		select {
 		case r := <-w.requests:
 			w.serve(r)
 		case <-w.closing:
+			closed = true
 			return
 		}
 	}

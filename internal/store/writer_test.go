@@ -2,9 +2,11 @@ package store_test
 
 import (
 	"context"
+	"database/sql"
 	"errors"
 	"fmt"
 	"path/filepath"
+	"runtime"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -23,9 +25,8 @@ func together(t *testing.T, s *store.Store, fns ...func(*store.Tx) error) []erro
 	errs := make([]error, len(fns))
 	var wg sync.WaitGroup
 	wg.Go(func() {
-		if err := s.Tx(t.Context(), func(*store.Tx) error { <-release; return nil }); err != nil && ebb.KindOf(err) != ebb.Unavailable {
-			t.Errorf("the first of the group: %v", err)
-		}
+		// It shares the group's fate, which is the test's to judge.
+		_ = s.Tx(t.Context(), func(*store.Tx) error { <-release; return nil })
 	})
 	synctest.Wait()
 	for i, fn := range fns {
@@ -210,6 +211,71 @@ func TestCancelledWhileWaiting(t *testing.T) {
 		wg.Wait()
 		if there(t, s, "gone") {
 			t.Fatal("ran although its caller had been told that it did not")
+		}
+	})
+}
+
+// asked tells whenever somebody asks for its Done: Tx does before it hands a fn
+// over, and again after.
+type asked struct {
+	context.Context
+	times chan struct{}
+}
+
+func (a asked) Done() <-chan struct{} {
+	a.times <- struct{}{}
+	return a.Context.Done()
+}
+
+// The writer has taken the request but waits for a lock that somebody else
+// holds on the file: the caller can still withdraw.
+func TestCancelledBeforeItBegan(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "ebb.db")
+	s := openAt(t, path)
+	other, err := sql.Open("sqlite", "file:"+path+"?_txlock=immediate")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer other.Close()
+	lock, err := other.Begin()
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	times := make(chan struct{}, 8)
+	outcome := make(chan error)
+	go func() { outcome <- s.Tx(asked{ctx, times}, insert("gone")) }()
+	<-times
+	<-times
+	cancel()
+	if err := <-outcome; !errors.Is(err, context.Canceled) || errors.Is(err, store.ErrOutcomeUnknown) {
+		t.Errorf("got %v", err)
+	}
+	if err := lock.Rollback(); err != nil {
+		t.Fatal(err)
+	}
+	storetest.Must(t, s, insert("kept"))
+	if there(t, s, "gone") || !there(t, s, "kept") {
+		t.Fatal("wrong functions are there")
+	}
+}
+
+// A fn that ends its goroutine, as t.Fatal does, ends neither writing nor reading.
+func TestGoexit(t *testing.T) {
+	inBubble(t, func(t *testing.T, s *store.Store) {
+		errs := together(t, s,
+			func(tx *store.Tx) error { _ = storetest.Insert(tx, "gone"); runtime.Goexit(); return nil },
+			insert("after"))
+		if errs[0] == nil || errs[1] != nil || there(t, s, "gone") || !there(t, s, "after") {
+			t.Fatalf("got %v", errs)
+		}
+		for range 20 { // more than there are connections
+			ended := make(chan struct{})
+			go func() {
+				defer close(ended)
+				_ = s.Read(t.Context(), func(*store.Tx) error { runtime.Goexit(); return nil })
+			}()
+			<-ended
 		}
 	})
 }
