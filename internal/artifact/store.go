@@ -84,6 +84,9 @@ type Store struct {
 	locks map[ebb.Digest]*digestLock
 }
 
+// Limits returns the configuration in force, defaults filled in.
+func (s *Store) Limits() Config { return s.cfg }
+
 // Open prepares cfg.Dir and removes what a crash left half-written.
 func Open(cfg Config) (*Store, error) {
 	if err := cfg.Validate(); err != nil {

@@ -94,6 +94,9 @@ func New(cfg Config, deps Deps) *Pool {
 	return p
 }
 
+// Limits returns the configuration in force, defaults filled in.
+func (p *Pool) Limits() Config { return p.cfg }
+
 // Acquire lends an instance of v: an idle one, or the first that becomes free
 // or ready before ctx or patience ends. The error is a Failure if the function
 // could not be initialised; a throttle if patience or the queue's room ended.

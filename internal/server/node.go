@@ -10,7 +10,6 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/ebb-faas/ebb/internal/api"
@@ -35,7 +34,6 @@ type node struct {
 	log        *slog.Logger
 	began      time.Time
 	gatewayURL string       // set before serving
-	ending     atomic.Bool  // health says so from the first moment of a stop
 	keep       sync.RWMutex // read-held while packages must not be collected
 
 	auth      *auth.Auth
@@ -48,6 +46,7 @@ type node struct {
 	pool      *pool.Pool
 	invoker   *invoke.Invoker
 	lambda    *lambdaapi.API
+	v1        *api.API
 	gateway   *gateway.Gateway
 }
 
@@ -111,13 +110,43 @@ func (n *node) assemble() {
 		GatewayURL: func(id string) string { return n.gatewayURL + "/url/" + id + "/" },
 		Package:    n.packages.Zip,
 		Limits: lambdaapi.Limits{
-			Unzipped:    cfg.Packages.MaxUnpacked,
-			Zipped:      cfg.Packages.MaxZipped,
-			Concurrency: cfg.Pool.MaxInstances,
+			Unzipped:    n.packages.Limits().MaxUnpacked,
+			Zipped:      n.packages.Limits().MaxZipped,
+			Concurrency: n.pool.Limits().MaxInstances,
 		},
 	}, n.functions, n.invoker, n.auth, n.log)
 	n.gateway = gateway.New(cfg.HTTP, n.functions, n.invoker, n.auth, n.log)
+	n.v1 = api.New(n.apiConfig())
 	n.functions.OnChange(n.changed)
+}
+
+// apiConfig is what /v1 tells of this node.
+func (n *node) apiConfig() api.Config {
+	running, stored := n.pool.Limits(), n.packages.Limits()
+	return api.Config{
+		Version:  Version(),
+		Region:   n.cfg.Region,
+		Began:    n.began,
+		Sandbox:  n.driver.Level(),
+		Runtimes: n.runtimes.IDs(),
+		Limits: api.Limits{
+			Instances:            running.MaxInstances,
+			InstancesPerFunction: running.MaxPerFunction,
+			QueuePerFunction:     running.MaxQueue,
+			RequestBytes:         lambdaapi.DefaultMaxPayload,
+			ResponseBytes:        running.MaxResponse,
+			ZippedBytes:          stored.MaxZipped,
+			UnzippedBytes:        stored.MaxUnpacked,
+			TimeoutSeconds:       n.functions.Limits().MaxTimeoutS,
+		},
+		Instances: n.pool.Snapshot,
+		Counts:    n.pool.Counts,
+		Backup:    n.backup,
+		Auth:      n.auth,
+		Functions: n.functions,
+		Logs:      n.logs,
+		Log:       n.log,
+	}
 }
 
 // endpoint is a function's way back to ebb: the Lambda API for its role.
@@ -152,10 +181,9 @@ func (n *node) changed(key ebb.FunctionKey) {
 // management is the handler of the API listener: /v1 is ebb's own, the rest is
 // AWS's. A ServeMux here would answer odd paths before their owner sees them.
 func (n *node) management() http.Handler {
-	v1 := api.New(n.apiConfig())
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if strings.HasPrefix(r.URL.Path, "/v1/") {
-			v1.ServeHTTP(w, r)
+			n.v1.ServeHTTP(w, r)
 			return
 		}
 		n.lambda.ServeHTTP(w, r)
@@ -164,9 +192,6 @@ func (n *node) management() http.Handler {
 
 // dataPlane is the handler of the gateway listener.
 func (n *node) dataPlane() http.Handler { return n.gateway }
-
-// stopping makes health say so, before anything has stopped.
-func (n *node) stopping() { n.ending.Store(true) }
 
 // path is a place in the data directory.
 func (n *node) path(elem ...string) string {

@@ -111,7 +111,7 @@ func (n *node) serve(ctx context.Context, stdout io.Writer) error {
 func (n *node) shutdown(servers []*http.Server) {
 	ctx, cancel := context.WithTimeout(context.Background(), n.cfg.DrainTimeout)
 	defer cancel()
-	n.stopping()
+	n.v1.Stop() // health says so, and streams of logs end
 	var all errgroup.Group
 	for _, s := range servers {
 		all.Go(func() error {

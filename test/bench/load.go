@@ -55,7 +55,7 @@ func load(r request, conns int, d time.Duration) (sample, error) {
 	return s, <-errs
 }
 
-// drive sends r over one connection, again and again, until end.
+// drive sends r over one connection, again and again until end, at least once.
 func drive(r request, end time.Time) ([]time.Duration, error) {
 	c, err := net.Dial("tcp", r.address)
 	if err != nil {
@@ -65,7 +65,7 @@ func drive(r request, end time.Time) ([]time.Duration, error) {
 	in := bufio.NewReaderSize(c, 16<<10)
 	body := make([]byte, 0, 4<<10)
 	var lat []time.Duration
-	for now := time.Now(); now.Before(end); {
+	for now := time.Now(); len(lat) == 0 || now.Before(end); {
 		if _, err := c.Write(r.bytes); err != nil {
 			return lat, err
 		}

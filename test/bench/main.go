@@ -13,6 +13,8 @@ import (
 	"strings"
 	"time"
 
+	"golang.org/x/term"
+
 	"github.com/ebb-faas/ebb/runtimes"
 	"github.com/ebb-faas/ebb/test/platform"
 )
@@ -162,7 +164,7 @@ func (b *bench) group(name string, targets []target, conns int) error {
 	samples := make([]sample, len(targets))
 	for round := -1; round < b.rounds; round++ { // round -1 warms up
 		for i, t := range targets {
-			fmt.Fprintf(os.Stderr, "\r%-28s round %d/%d  %-28s", name, max(round+1, 0), b.rounds, t.name)
+			progress("%-28s round %d/%d  %s", name, max(round+1, 0), b.rounds, t.name)
 			r, err := t.request()
 			if err != nil {
 				return err
@@ -184,7 +186,7 @@ func (b *bench) group(name string, targets []target, conns int) error {
 			}
 		}
 	}
-	fmt.Fprint(os.Stderr, "\r\033[K")
+	progress("")
 	rows := make([]warmRow, len(targets))
 	for i, t := range targets {
 		rows[i] = newWarmRow(t.name, &samples[i])
@@ -254,7 +256,7 @@ func (b *bench) cold(ctx context.Context) error {
 		row := coldRow{Name: f.Name}
 		var cold, raw []time.Duration
 		for i := range coldRuns {
-			fmt.Fprintf(os.Stderr, "\rcold start of %-8s %d/%d", f.Name, i+1, coldRuns)
+			progress("cold start of %s %d/%d", f.Name, i+1, coldRuns)
 			begin := time.Now()
 			_ = exec.CommandContext(ctx, bare[f.Name][0], bare[f.Name][1:]...).Run() // its end is all we want
 			raw = append(raw, time.Since(begin))
@@ -277,19 +279,23 @@ func (b *bench) cold(ctx context.Context) error {
 		row.BareP50, row.BareP99 = millis(quantile(raw, 0.5)), millis(quantile(raw, 0.99))
 		b.report.Cold = append(b.report.Cold, row)
 	}
-	fmt.Fprint(os.Stderr, "\r\033[K")
+	progress("")
 	b.report.printCold()
 	return nil
 }
 
+// progress shows where a run is, on one line of a terminal; "" clears it.
+func progress(format string, args ...any) {
+	if term.IsTerminal(int(os.Stderr.Fd())) {
+		fmt.Fprintf(os.Stderr, "\r\033[K"+format, args...)
+	}
+}
+
 // once sends one request and times it.
 func once(r request) (time.Duration, error) {
-	lat, err := drive(r, time.Now().Add(time.Nanosecond))
+	lat, err := drive(r, time.Time{})
 	if err != nil {
 		return 0, err
-	}
-	if len(lat) == 0 {
-		return 0, errors.New("no request was sent")
 	}
 	return lat[0], nil
 }
