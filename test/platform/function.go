@@ -4,10 +4,7 @@ import (
 	"archive/zip"
 	"bytes"
 	"context"
-	"fmt"
-	"os"
 	"slices"
-	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/lambda"
@@ -26,6 +23,7 @@ type Function struct {
 	Env      map[string]string
 	MemoryMB int32 // 0 = 128
 	TimeoutS int32 // 0 = 3
+	TmpMB    int32 // 0 = 512
 }
 
 // Zip packs files; the same files make the same bytes.
@@ -73,6 +71,9 @@ func (p *Platform) Create(ctx context.Context, f Function) error {
 	if f.TimeoutS > 0 {
 		in.Timeout = aws.Int32(f.TimeoutS)
 	}
+	if f.TmpMB > 0 {
+		in.EphemeralStorage = &types.EphemeralStorage{Size: aws.Int32(f.TmpMB)}
+	}
 	if len(f.Env) > 0 {
 		in.Environment = &types.Environment{Variables: f.Env}
 	}
@@ -97,57 +98,4 @@ func (p *Platform) Invoke(ctx context.Context, name, payload string) (answer, fu
 		return "", "", err
 	}
 	return string(out.Payload), aws.ToString(out.FunctionError), nil
-}
-
-// Footprint is what a platform holds of the machine.
-type Footprint struct {
-	Processes int // ebb and all below it
-	Files     int // open file descriptors of ebb itself
-	Mounts    int // of the machine, below the data directory
-	Loops     int // loop devices whose files lie below the data directory
-	Cgroups   int // directories of the machine's cgroup trees that carry this data directory's mark
-}
-
-// Footprint reads what p holds now.
-func (p *Platform) Footprint() (Footprint, error) {
-	var f Footprint
-	tree, err := ProcessTree(p.PID())
-	if err != nil {
-		return f, err
-	}
-	f.Processes = len(tree)
-	fds, err := os.ReadDir(fmt.Sprintf("/proc/%d/fd", p.PID()))
-	if err != nil {
-		return f, err
-	}
-	f.Files = len(fds)
-	rest, err := Leftovers(p.Data)
-	f.Mounts, f.Loops, f.Cgroups = rest.Mounts, rest.Loops, rest.Cgroups
-	return f, err
-}
-
-// Leftovers reads what the machine holds for a data directory, whether or not
-// an ebb runs on it.
-func Leftovers(data string) (Footprint, error) {
-	var f Footprint
-	mounts, err := os.ReadFile("/proc/self/mountinfo")
-	if err != nil {
-		return f, err
-	}
-	for line := range strings.Lines(string(mounts)) {
-		if strings.Contains(line, " "+data+"/") {
-			f.Mounts++
-		}
-	}
-	loops, err := os.ReadDir("/sys/block")
-	if err != nil {
-		return f, err
-	}
-	for _, l := range loops {
-		backing, err := os.ReadFile("/sys/block/" + l.Name() + "/loop/backing_file")
-		if err == nil && strings.HasPrefix(string(backing), data+"/") {
-			f.Loops++
-		}
-	}
-	return f, nil
 }

@@ -2,7 +2,6 @@ package platform
 
 import (
 	"bufio"
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -67,6 +66,9 @@ func Binary() (string, error) {
 func Start(ctx context.Context, cfg Config) (*Platform, error) {
 	bin, err := Binary()
 	if err != nil {
+		return nil, err
+	}
+	if cfg.Data, err = filepath.Abs(cfg.Data); err != nil {
 		return nil, err
 	}
 	args := append([]string{"serve", "--data", cfg.Data, "--listen", "127.0.0.1:0", "--gateway", "127.0.0.1:0"}, cfg.Args...)
@@ -169,45 +171,6 @@ func (p *Platform) Done() <-chan struct{} { return p.done }
 
 // Log is the end of what ebb wrote to its standard error.
 func (p *Platform) Log() string { return p.log.String() }
-
-// CLI runs a verb of the ebb command line against this platform.
-func (p *Platform) CLI(ctx context.Context, args ...string) (stdout, stderr string, code int, err error) {
-	bin, err := Binary()
-	if err != nil {
-		return "", "", 0, err
-	}
-	return run(exec.CommandContext(ctx, bin, args...), p.Env())
-}
-
-// AWS runs the AWS command line against this platform. EBB_AWS names it.
-func (p *Platform) AWS(ctx context.Context, args ...string) (stdout, stderr string, code int, err error) {
-	return run(exec.CommandContext(ctx, fromEnv("EBB_AWS", "aws"), args...),
-		append(p.Env(), "AWS_PAGER=", "AWS_CONFIG_FILE=/dev/null", "AWS_SHARED_CREDENTIALS_FILE=/dev/null"))
-}
-
-// Python runs a Python program that has boto3. EBB_PYTHON names the interpreter.
-func (p *Platform) Python(ctx context.Context, args ...string) (stdout, stderr string, code int, err error) {
-	return run(exec.CommandContext(ctx, fromEnv("EBB_PYTHON", "python3"), args...), p.Env())
-}
-
-func fromEnv(name, otherwise string) string {
-	if v := os.Getenv(name); v != "" {
-		return v
-	}
-	return otherwise
-}
-
-// run separates a program that failed (code) from one that did not run (err).
-func run(cmd *exec.Cmd, env []string) (stdout, stderr string, code int, err error) {
-	var out, errs bytes.Buffer
-	cmd.Env = append(os.Environ(), env...)
-	cmd.Stdout, cmd.Stderr = &out, &errs
-	err = cmd.Run()
-	if exit, ok := errors.AsType[*exec.ExitError](err); ok {
-		code, err = exit.ExitCode(), nil
-	}
-	return out.String(), errs.String(), code, err
-}
 
 // tailBuffer keeps the end of what is written to it.
 type tailBuffer struct {

@@ -17,6 +17,22 @@ const ticks = 100
 type Process struct {
 	PID, Parent int
 	CPU         time.Duration // user and system, its own and that of children it has waited for
+	Began       uint64        // clock tick of its start: with PID, it names one process for good
+}
+
+// Alive reports whether this very process still exists and is not a zombie.
+func (p Process) Alive() bool {
+	now, err := readProcess(p.PID)
+	return err == nil && now.Began == p.Began && Alive(p.PID)
+}
+
+// Command is the command line of a process, "" if it is gone.
+func (p Process) Command() string {
+	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", p.PID))
+	if err != nil {
+		return ""
+	}
+	return string(bytes.TrimRight(bytes.ReplaceAll(text, []byte{0}, []byte{' '}), " "))
 }
 
 // ProcessTree returns the process root and everything below it.
@@ -64,11 +80,12 @@ func readProcess(pid int) (Process, error) {
 	}
 	// The command name may hold anything; the fields after its last ) do not.
 	f := bytes.Fields(stat[bytes.LastIndexByte(stat, ')')+1:])
-	if len(f) < 15 {
+	if len(f) < 20 {
 		return Process{}, errors.New("short stat")
 	}
 	p := Process{PID: pid}
 	p.Parent, _ = strconv.Atoi(string(f[1]))
+	p.Began, _ = strconv.ParseUint(string(f[19]), 10, 64)
 	for _, i := range []int{11, 12, 13, 14} { // utime stime cutime cstime
 		n, _ := strconv.ParseInt(string(f[i]), 10, 64)
 		p.CPU += time.Duration(n) * time.Second / ticks
