@@ -1,5 +1,11 @@
 package store
 
+import (
+	"maps"
+	"slices"
+	"strings"
+)
+
 // Exec lets tests do to the writer's connection what a machine does to a disk.
 func (tx *Tx) Exec(query string, args ...any) error {
 	_, err := tx.exec(query, args...)
@@ -18,3 +24,22 @@ func (s *Store) DropConnection() error { return s.writer.session.close() }
 
 // LatestMigration is the schema version this binary knows.
 func LatestMigration() (int64, error) { return latestMigration(sqliteDialect()) }
+
+// Plan says how the engine would run a query.
+func (tx *Tx) Plan(query string) (steps []string, err error) {
+	args := make([]any, strings.Count(query, "?"))
+	for i := range args {
+		args[i] = 1
+	}
+	err = tx.rows("EXPLAIN QUERY PLAN "+query, args, func(scan func(...any) error) error {
+		var id, parent, unused int
+		var step string
+		err := scan(&id, &parent, &unused, &step)
+		steps = append(steps, step)
+		return err
+	})
+	return steps, err
+}
+
+// Prepared lists the queries that ran on this connection so far.
+func (tx *Tx) Prepared() []string { return slices.Collect(maps.Keys(tx.session.stmts)) }

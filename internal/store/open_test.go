@@ -128,9 +128,16 @@ func TestOpenRefusesAndOverwritesNothing(t *testing.T) {
 			execFile(t, path, "INSERT INTO goose_db_version (version_id, is_applied) VALUES (999999, 1)")
 		}, ebb.TypeDatabaseNewer},
 	}
+	good, err := os.ReadFile(filled(t))
+	if err != nil {
+		t.Fatal(err)
+	}
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {
-			path := filled(t)
+			path := filepath.Join(t.TempDir(), "ebb.db")
+			if err := os.WriteFile(path, good, 0o600); err != nil {
+				t.Fatal(err)
+			}
 			c.spoil(t, path)
 			before := files(t, path)
 			s, err := store.Open(t.Context(), store.Config{Path: path})

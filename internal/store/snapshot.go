@@ -10,7 +10,8 @@ import (
 
 // Snapshot writes a consistent copy of what is committed to path, which must
 // not exist, while readers and the writer go on. The copy is durable when
-// Snapshot returns nil; on error nothing is left at path. Open takes it as it is.
+// Snapshot returns nil; on error nothing is left at path. Open takes it as it is,
+// as long as no PATH-wal or PATH-shm of another database lies beside it.
 func (s *Store) Snapshot(ctx context.Context, path string) error {
 	select {
 	case <-s.closing:

@@ -1,0 +1,52 @@
+package store_test
+
+import (
+	"errors"
+	"strings"
+	"testing"
+
+	"github.com/ebb-faas/ebb/internal/store"
+	"github.com/ebb-faas/ebb/internal/store/storetest"
+)
+
+// Look-ups and lists must not grow slower with what else is in the table.
+func TestQueriesUseIndexes(t *testing.T) {
+	s := open(t)
+	key := storetest.Key("f")
+	storetest.Read(t, s, func(tx *store.Tx) error {
+		for _, call := range []func() error{
+			func() error { _, err := tx.Function(key); return err },
+			func() error { _, err := tx.Version(key, 0); return err },
+			func() error { _, err := tx.LastVersion(key); return err },
+			func() error { _, err := tx.Versions(key, 0, 1); return err },
+			func() error { _, err := tx.LatestVersions(key.Service, "", 1); return err },
+			func() error { _, err := tx.AllVersions(key.Service, "", 0, 1); return err },
+			func() error { _, err := tx.FunctionURL(key, ""); return err },
+			func() error { _, err := tx.FunctionURLByID(""); return err },
+			func() error { _, err := tx.FunctionURLs(key, true, "", 1); return err },
+		} {
+			if err := call(); err != nil && !errors.Is(err, store.ErrNotFound) {
+				return err
+			}
+		}
+		checked := 0
+		for _, q := range tx.Prepared() {
+			if !strings.HasPrefix(q, "SELECT") || !strings.Contains(q, "?") {
+				continue
+			}
+			plan, err := tx.Plan(q)
+			if err != nil {
+				return err
+			}
+			checked++
+			text := strings.Join(plan, "; ")
+			if !strings.Contains(text, "SEARCH") || strings.Contains(text, "SCAN") || strings.Contains(text, "TEMP B-TREE") {
+				t.Errorf("%s\n%s", q, text)
+			}
+		}
+		if checked != 9 {
+			t.Errorf("checked %d queries, want 9", checked)
+		}
+		return nil
+	})
+}
