@@ -43,6 +43,43 @@ func BenchmarkAppendParallel(b *testing.B) {
 	})
 }
 
+// BenchmarkFlushFunctions writes one line of each of many functions: fewer and
+// more than files are kept open.
+func BenchmarkFlushFunctions(b *testing.B) {
+	for _, n := range []int{100, 1000} {
+		b.Run(fmt.Sprint(n), func(b *testing.B) {
+			s := open(b, Config{})
+			streams := make([]*Stream, n)
+			e := benchLine(1)
+			for i := range streams {
+				streams[i] = s.Stream(ebb.FunctionKey{Service: ebb.DefaultService, Name: fmt.Sprintf("f%d", i)})
+				streams[i].Append(e)
+			}
+			s.flushDirty() // makes the folders, which is dearer
+			for b.Loop() {
+				for _, st := range streams {
+					st.Append(e)
+				}
+				s.flushDirty()
+			}
+			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N*n), "ns/function")
+		})
+	}
+}
+
+// BenchmarkOpen opens the logs of a thousand functions.
+func BenchmarkOpen(b *testing.B) {
+	s := open(b, Config{})
+	for i := range 1000 {
+		s.Stream(ebb.FunctionKey{Service: ebb.DefaultService, Name: fmt.Sprintf("f%d", i)}).Append(benchLine(i))
+	}
+	s.flushDirty()
+	b.ReportAllocs()
+	for b.Loop() {
+		open(b, s.cfg)
+	}
+}
+
 // BenchmarkWrite measures lines that reach the disk: appended, flushed, sealed.
 func BenchmarkWrite(b *testing.B) {
 	s := open(b, Config{})

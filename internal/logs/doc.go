@@ -22,8 +22,8 @@
 //     of segments under its mutex, which is never held during I/O.
 //  4. A sealed segment is complete: it was synced and renamed before the file it
 //     replaces was removed.
-//  5. No file is kept open between writes, so the number of functions is not
-//     bounded by file descriptors.
+//  5. At most Config.MaxOpenFiles files are kept open between writes, so the
+//     number of functions is not bounded by file descriptors.
 //
 // A crash of the process loses at most the last flush interval; a frame cut by
 // it is removed when the stream is next used. A crash of the machine may lose

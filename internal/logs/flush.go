@@ -28,6 +28,7 @@ func (s *Store) Run(ctx context.Context) error {
 	if left := s.flushDirty(); len(left) > 0 {
 		s.log.Warn("log lines are lost: they could not be written before the end", "functions", len(left))
 	}
+	s.files.forgetAll()
 	return err
 }
 
@@ -166,13 +167,23 @@ func (s *Stream) writeBatch(b *batch) error {
 		}
 	}
 	putHeader(b.b, codecPlain, len(b.b)-frameHeader, b.extent)
-	if err := s.writeFile(g, b.b); err != nil {
+	if err := s.store.files.write(g.path, b.b, g.size, s.store.write); err != nil {
 		if fresh {
-			err = errors.Join(err, os.Remove(g.path))
+			_ = os.Remove(g.path) // it may not even be there
 		}
 		return err
 	}
 	s.store.disk.Add(int64(len(b.b)))
+	if s.written(g, b, fresh) {
+		s.store.files.forget(g.path)
+		signal(s.store.sealReady)
+	}
+	return nil
+}
+
+// written moves a batch from memory to the index of the segment it is in now,
+// and reports whether that is full.
+func (s *Stream) written(g *segment, b *batch, fresh bool) (full bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if fresh {
@@ -184,24 +195,10 @@ func (s *Stream) writeBatch(b *batch) error {
 	g.end = b.first + int64(b.count)
 	s.flushing = nil
 	s.forget(b)
-	if g.size >= s.store.cfg.SegmentBytes {
+	if full = g.size >= s.store.cfg.SegmentBytes; full {
 		s.active = nil
-		signal(s.store.sealReady)
 	}
-	return nil
-}
-
-func (s *Stream) writeFile(g *segment, b []byte) error {
-	f, err := os.OpenFile(g.path, os.O_CREATE|os.O_WRONLY, 0o600)
-	if err != nil {
-		return err
-	}
-	if err := s.store.write(f, b, g.size); err != nil {
-		// Part of it may be there. If it cannot be cut off it is written over.
-		_ = f.Truncate(g.size)
-		return errors.Join(err, f.Close())
-	}
-	return f.Close()
+	return full
 }
 
 func writeAt(f *os.File, b []byte, off int64) error {

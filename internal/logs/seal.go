@@ -56,10 +56,11 @@ func (s *Stream) rotate(before time.Time) error {
 	if err := s.load(); err != nil {
 		return err
 	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.active != nil && s.active.started.Before(before) {
+	if g := s.active; g != nil && g.started.Before(before) {
+		s.mu.Lock()
 		s.active = nil
+		s.mu.Unlock()
+		s.store.files.forget(g.path)
 	}
 	return nil
 }
@@ -154,7 +155,9 @@ func (s *Stream) compress(g *segment, tmp string) (_ *segment, err error) {
 		} else if err != nil {
 			return nil, err
 		}
-		if err := w.add(plain); err != nil {
+		if err := w.add(plain); errors.Is(err, errDamaged) {
+			s.store.tell(g.path, err)
+		} else if err != nil {
 			return nil, err
 		}
 	}
@@ -177,6 +180,8 @@ type sealer struct {
 	off   int64
 }
 
+// add takes a block's records; errDamaged means that it took those before the
+// one that makes no sense.
 func (w *sealer) add(records []byte) error {
 	for len(records) > 0 {
 		r, n, ok := parseRecord(records)

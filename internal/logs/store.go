@@ -21,13 +21,14 @@ import (
 // Config says where logs live, how long and how much of them. Zero values mean
 // the defaults in brackets.
 type Config struct {
-	Dir                 string        `yaml:"-"`                   // created if missing
-	Retention           time.Duration `yaml:"retention"`           // lines older than this are gone [14 days]
-	MaxBytes            int64         `yaml:"maxBytes"`            // on disk, all functions together [10 GiB]
-	MaxFunctionBytes    int64         `yaml:"maxFunctionBytes"`    // on disk, one function [1 GiB]
-	SegmentBytes        int64         `yaml:"segmentBytes"`        // a segment is sealed at this size, before compression [8 MiB]
-	SegmentAge          time.Duration `yaml:"segmentAge"`          // or at this age [1 day, at most an eighth of Retention]
-	FlushInterval       time.Duration `yaml:"flushInterval"`       // how long a line may stay in memory only [100 ms]
+	Dir                 string        `yaml:"-"`                // created if missing
+	Retention           time.Duration `yaml:"retention"`        // lines older than this are gone [14 days]
+	MaxBytes            int64         `yaml:"maxBytes"`         // on disk, all functions together [10 GiB]
+	MaxFunctionBytes    int64         `yaml:"maxFunctionBytes"` // on disk, one function [1 GiB]
+	SegmentBytes        int64         `yaml:"segmentBytes"`     // a segment is sealed at this size, before compression [8 MiB]
+	SegmentAge          time.Duration `yaml:"segmentAge"`       // or at this age [1 day, at most an eighth of Retention]
+	FlushInterval       time.Duration `yaml:"flushInterval"`    // how long a line may stay in memory only [100 ms]
+	MaxOpenFiles        int           // files kept open between writes [128]
 	MaxBuffered         int64         `yaml:"maxBuffered"`         // bytes in memory, all functions together [32 MiB]
 	MaxFunctionBuffered int           `yaml:"maxFunctionBuffered"` // bytes in memory, one function [4 MiB]
 	MaxLine             int           `yaml:"maxLine"`             // bytes of one line, the rest is cut [256 KiB]
@@ -44,6 +45,7 @@ func (c Config) withDefaults() Config {
 	def(&c.SegmentAge, 24*time.Hour)
 	c.SegmentAge = min(c.SegmentAge, c.Retention/8)
 	def(&c.FlushInterval, 100*time.Millisecond)
+	def(&c.MaxOpenFiles, 128)
 	def(&c.MaxBuffered, 32<<20)
 	def(&c.MaxFunctionBuffered, 4<<20)
 	def(&c.MaxLine, 256<<10)
@@ -67,6 +69,7 @@ func (c Config) Validate() error {
 	}{
 		{"Retention", int64(c.Retention)}, {"MaxBytes", c.MaxBytes}, {"MaxFunctionBytes", c.MaxFunctionBytes},
 		{"SegmentBytes", c.SegmentBytes}, {"SegmentAge", int64(c.SegmentAge)}, {"FlushInterval", int64(c.FlushInterval)},
+		{"MaxOpenFiles", int64(c.MaxOpenFiles)},
 		{"MaxBuffered", c.MaxBuffered}, {"MaxFunctionBuffered", int64(c.MaxFunctionBuffered)}, {"MaxLine", int64(c.MaxLine)},
 	} {
 		if f.v < 0 {
@@ -85,6 +88,8 @@ type Store struct {
 	log *slog.Logger
 	enc *zstd.Encoder
 	dec *zstd.Decoder
+	// files are the active segments that are open.
+	files *handles
 	// write is how frames reach the disk; tests make it fail.
 	write func(f *os.File, b []byte, off int64) error
 
@@ -126,7 +131,8 @@ func Open(cfg Config, log *slog.Logger) (*Store, error) {
 		return nil, fmt.Errorf("logs: %w", err)
 	}
 	s := &Store{
-		cfg: cfg, log: log, enc: enc, dec: dec, write: writeAt,
+		cfg: cfg, log: log, enc: enc, dec: dec,
+		files: newHandles(cfg.MaxOpenFiles), write: writeAt,
 		drained: make(chan struct{}),
 		kick:    make(chan struct{}, 1), urgent: make(chan struct{}, 1), sealReady: make(chan struct{}, 1),
 	}
@@ -269,6 +275,7 @@ func (s *Store) Delete(key ebb.FunctionKey) error {
 func (s *Store) removeFile(g *segment) error {
 	s.disk.Add(-g.size)
 	s.told.Delete(g.path)
+	s.files.forget(g.path)
 	if err := os.Remove(g.path); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}

@@ -179,6 +179,9 @@ func TestRunDrainsAtTheEnd(t *testing.T) {
 	if err := s.Run(t.Context()); err == nil {
 		t.Error("Run ran twice")
 	}
+	if len(s.files.byPath) != 0 {
+		t.Error("files are still open")
+	}
 	again := open(t, s.cfg)
 	if diff := cmp.Diff(numbered(0, 100), texts(collect(t, again, Query{}))); diff != "" {
 		t.Error(diff)
@@ -226,18 +229,20 @@ func TestManyWritersAndReaders(t *testing.T) {
 }
 
 func TestManyFunctionsFewDescriptors(t *testing.T) {
-	s := open(t, Config{})
-	const functions = 3000
-	for i := range functions {
-		s.Stream(ebb.FunctionKey{Service: ebb.DefaultService, Name: fmt.Sprintf("f%d", i)}).Append(line(time.Now(), "x"))
+	s := open(t, Config{MaxOpenFiles: 20})
+	const functions = 1500
+	for range 2 {
+		for i := range functions {
+			s.Stream(ebb.FunctionKey{Service: ebb.DefaultService, Name: fmt.Sprintf("f%d", i)}).Append(line(time.Now(), "x"))
+		}
+		s.flushDirty()
 	}
-	s.flushDirty()
 	fds, err := os.ReadDir("/proc/self/fd")
 	if err != nil {
 		t.Skip(err)
 	}
-	if len(fds) > 100 {
-		t.Errorf("%d descriptors are open", len(fds))
+	if len(fds) > 100 || len(s.files.byPath) != 20 {
+		t.Errorf("%d descriptors are open, %d of them segments", len(fds), len(s.files.byPath))
 	}
 	if again := open(t, s.cfg).Stats(); again.Functions != functions || again.Segments != functions {
 		t.Errorf("%+v", again)

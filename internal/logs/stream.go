@@ -37,7 +37,7 @@ type Stream struct {
 	buf       batch  // appended, not yet taken by the flusher
 	flushing  *batch // taken, not yet on disk
 	segments  []*segment
-	active    *segment // the last of segments if it is written to, else nil
+	active    *segment // the last of segments if it is written to, else nil; set under both locks
 	seq       int64    // records appended in this process
 	queued    bool     // in the store's dirty list
 	dropped   int64    // since the last line that told of it
