@@ -49,6 +49,7 @@ func New(cfg Config) *API {
 	h := humago.New(mux, config)
 	h.UseMiddleware(a.authorize)
 	a.register(h)
+	delete(h.OpenAPI().Components.Schemas.Map(), "ErrorModel") // huma's own; ours is Problem
 	var err error
 	if a.openapi, err = json.Marshal(h.OpenAPI()); err != nil {
 		panic(fmt.Sprintf("api: OpenAPI document: %v", err)) // the same for every request: a test would have met it
@@ -79,7 +80,7 @@ func (a *API) register(h huma.API) {
 		OperationID: "ListInstances", Method: http.MethodGet, Path: Prefix + "instances",
 		Summary: "Instances of functions on this node",
 	}), a.instances)
-	line := huma.SchemaFromType(h.OpenAPI().Components.Schemas, reflect.TypeFor[LogLine]())
+	line := h.OpenAPI().Components.Schemas.Schema(reflect.TypeFor[LogLine](), true, "")
 	huma.Register(h, a.operation(h, huma.Operation{
 		OperationID: "GetLogs", Method: http.MethodGet, Path: Prefix + "functions/{name}/logs",
 		Summary:     "Lines of a function's log",
@@ -100,7 +101,7 @@ func (a *API) operation(h huma.API, op huma.Operation) huma.Operation {
 	if op.Responses == nil {
 		op.Responses = map[string]*huma.Response{}
 	}
-	problem := huma.SchemaFromType(h.OpenAPI().Components.Schemas, reflect.TypeFor[Problem]())
+	problem := h.OpenAPI().Components.Schemas.Schema(reflect.TypeFor[Problem](), true, "")
 	op.Responses["default"] = &huma.Response{Description: "An error",
 		Content: map[string]*huma.MediaType{"application/problem+json": {Schema: problem}}}
 	if op.Security == nil {
