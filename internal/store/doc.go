@@ -18,8 +18,8 @@
 //     rest on what a neighbour wrote.
 //  3. After ErrOutcomeUnknown the change may or may not be there, now or a
 //     moment later. No other error leaves anything behind.
-//  4. A lost transaction (full disk, I/O) costs its group only: the writer drops
-//     the connection and the next call begins on a new one.
+//  4. A lost transaction (full disk, I/O) costs its group only: the next call
+//     begins anew, on a new connection unless the disk was merely full.
 //  5. No statement runs in a transaction after one that lost it.
 //  6. A file that is damaged, foreign or of a later schema is never written to.
 //  7. SQL reads no clock and decides nothing beyond compare-and-set.
