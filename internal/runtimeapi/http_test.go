@@ -310,6 +310,8 @@ func TestHTTPStreaming(t *testing.T) {
 			trailers: http.Header{headerErrorType: {"Function.Late"}},
 			want: Outcome{Size: 6, Answered: true, FunctionError: "Unhandled", ErrorType: "Function.Late",
 				LateError: ErrorDocument("Function.Late", "")}},
+		"without the mode header": {body: "onetwo", trailers: http.Header{headerErrorType: nil, headerErrorBody: nil},
+			want: Outcome{Size: 6, Answered: true}},
 		"too long": {opt: Options{MaxStream: 5}, mode: "streaming", body: "one",
 			want: Outcome{Size: 6, Answered: true, FunctionError: "Unhandled", ErrorType: "Function.ResponseSizeTooLarge", LateError: sizeDocument(5)}},
 	}
@@ -327,7 +329,9 @@ func TestHTTPStreaming(t *testing.T) {
 			<-next
 			pr, pw := io.Pipe()
 			req, _ := http.NewRequestWithContext(t.Context(), "POST", rt.url("runtime/invocation/a/response"), pr)
-			req.Header.Set(headerResponseMode, tt.mode)
+			if tt.mode != "" {
+				req.Header.Set(headerResponseMode, tt.mode)
+			}
 			req.Header.Set("Content-Type", "text/event-stream")
 			req.Trailer = tt.trailers
 			go func() {
@@ -349,6 +353,33 @@ func TestHTTPStreaming(t *testing.T) {
 				t.Errorf("sink got %q %+v", sink.body, sink.heads)
 			}
 		})
+	}
+}
+
+// TestHTTPTrailersOfWholeAnswers: aws-lambda-go announces the error trailers on
+// every answer.
+func TestHTTPTrailersOfWholeAnswers(t *testing.T) {
+	for errorType, want := range map[string]Outcome{
+		"":               {Size: 2, Answered: true},
+		"Function.Broke": {Size: int64(len(ErrorDocument("Function.Broke", ""))), Answered: true, FunctionError: "Unhandled", ErrorType: "Function.Broke"},
+	} {
+		s, rt := startHTTP(t, Options{})
+		got := up(t, s, rt, &Call{ID: "a"})
+		req, _ := http.NewRequestWithContext(t.Context(), "POST", rt.url("runtime/invocation/a/response"), io.MultiReader(strings.NewReader("{}")))
+		req.Header.Set("Content-Type", "application/json")
+		req.Trailer = http.Header{headerErrorType: nil, headerErrorBody: nil}
+		if errorType != "" {
+			req.Trailer.Set(headerErrorType, errorType)
+		}
+		res, err := rt.client.Do(req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_ = res.Body.Close()
+		g := <-got
+		if d := cmp.Diff(want, g.out); d != "" || g.err != nil || g.sink.heads[0].Streaming || res.StatusCode != 202 {
+			t.Errorf("%q: %s %+v", errorType, d, g)
+		}
 	}
 }
 

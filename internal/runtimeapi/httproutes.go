@@ -139,7 +139,7 @@ func (s *HTTP) response(w http.ResponseWriter, r *http.Request, id string) {
 		return
 	}
 	switch mode := r.Header.Get(headerResponseMode); {
-	case strings.EqualFold(mode, "streaming"):
+	case strings.EqualFold(mode, "streaming") || mode == "" && undeclaredStream(r):
 		s.stream(w, r, x)
 	case mode == "" || strings.EqualFold(mode, "buffered"):
 		s.buffered(w, r, x)
@@ -148,6 +148,27 @@ func (s *HTTP) response(w http.ResponseWriter, r *http.Request, id string) {
 		s.settle(x, nil)
 		refuse(w, &refusal{http.StatusBadRequest, "InvalidFunctionResponseMode", "Invalid function response mode"})
 	}
+}
+
+// undeclaredStream recognises the streamed answers of aws-lambda-go, which does
+// not send the mode header: all its answers announce the error trailers, and
+// those that a function writes itself are not application/json.
+func undeclaredStream(r *http.Request) bool {
+	_, trailers := r.Trailer[headerErrorType]
+	return trailers && r.Header.Get("Content-Type") != "application/json"
+}
+
+// trailerError is the error document that follows a body, nil without one.
+func trailerError(r *http.Request) (errorType string, document []byte) {
+	errorType = r.Trailer.Get(headerErrorType)
+	if errorType == "" {
+		return "", nil
+	}
+	document, err := base64.StdEncoding.DecodeString(r.Trailer.Get(headerErrorBody))
+	if err != nil || len(document) == 0 {
+		document = ErrorDocument(errorType, "")
+	}
+	return documentType(document, errorType), document
 }
 
 func (s *HTTP) buffered(w http.ResponseWriter, r *http.Request, x *exchange) {
@@ -162,6 +183,12 @@ func (s *HTTP) buffered(w http.ResponseWriter, r *http.Request, x *exchange) {
 		s.settle(x, nil)
 		s.refuseSize(w)
 	default:
+		if errorType, document := trailerError(r); document != nil {
+			x.fail(errorType, document)
+			s.settle(x, nil)
+			accept(w)
+			return
+		}
 		// The content type that a runtime gives a whole answer means nothing:
 		// clients send whatever their HTTP library puts there.
 		x.answer(ebb.Head{}, body)
@@ -200,12 +227,8 @@ func (s *HTTP) stream(w http.ResponseWriter, r *http.Request, x *exchange) {
 		s.refuseSize(w)
 		return
 	}
-	if errorType := r.Trailer.Get(headerErrorType); errorType != "" {
-		document, err := base64.StdEncoding.DecodeString(r.Trailer.Get(headerErrorBody))
-		if err != nil || len(document) == 0 {
-			document = ErrorDocument(errorType, "")
-		}
-		x.late(documentType(document, errorType), document)
+	if errorType, document := trailerError(r); document != nil {
+		x.late(errorType, document)
 	}
 	s.settle(x, nil)
 	accept(w)

@@ -1,0 +1,94 @@
+"""The functions of the runtime contract suite, one per behaviour."""
+import os
+import subprocess
+import sys
+import time
+
+
+class CustomError(Exception):
+    pass
+
+
+count = 0
+
+
+def echo(event, context):
+    return event
+
+
+def counter(event, context):
+    global count
+    count += 1
+    return count
+
+
+def context(event, context):
+    client = context.client_context
+    return {
+        "requestId": context.aws_request_id,
+        "arn": context.invoked_function_arn,
+        "name": context.function_name,
+        "version": context.function_version,
+        "memory": int(context.memory_limit_in_mb),
+        "group": context.log_group_name,
+        "stream": context.log_stream_name,
+        "remaining": context.get_remaining_time_in_millis(),
+        "trace": os.environ.get("_X_AMZN_TRACE_ID", ""),
+        "custom": client.custom if client else None,
+    }
+
+
+def environment(event, context):
+    return dict(os.environ)
+
+
+def error(event, context):
+    raise CustomError("it broke: ü")
+
+
+def crash(event, context):
+    print("before the crash")
+    os._exit(3)
+
+
+def exit(event, context):
+    print("before the exit")
+    sys.exit(1)
+
+
+def big(event, context):
+    return "x" * event
+
+
+def lines(event, context):
+    for i in range(event):
+        print("line", i)
+
+
+def no_newline(event, context):
+    sys.stdout.write("one\ntwo")
+
+
+def binary(event, context):
+    sys.stdout.buffer.write(b"\xff\x00\xfe\n")
+
+
+def child(event, context):
+    return subprocess.call(["sh", "-c", "echo from the child; exit 5"])
+
+
+def sleep(event, context):
+    print("going to sleep")
+    time.sleep(60)
+
+
+def files(event, context):
+    try:
+        with open(os.path.join(os.environ["LAMBDA_TASK_ROOT"], "written"), "w"):
+            code = "writable"
+    except OSError:
+        code = "read-only"
+    with open("/tmp/x", "w") as f:
+        f.write("y")
+    os.remove("/tmp/x")
+    return {"code": code, "cwd": os.getcwd() == os.path.realpath(os.environ["LAMBDA_TASK_ROOT"])}
