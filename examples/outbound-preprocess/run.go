@@ -3,8 +3,8 @@
 // The list is larger than one payload may be, so the client splits it: chunks of
 // lines go to the function outbound-preprocess, many at once, each to an instance
 // of its own; what comes back is sorted into shards by phone; each shard goes
-// once through outbound-merge, which removes the duplicates across chunks. The
-// result is one CSV file per shard and a report of the rejected lines.
+// once through outbound-merge, which removes the duplicates. The result is one
+// CSV file per shard and a report of the rejected lines.
 package outbound
 
 import (

@@ -4,15 +4,15 @@ Event:   {"shard": 3, "parts": [PARCEL of CSV rows, …]} with parts in file ord
 Answer:  {"shard": 3, "accepted": n, "rejected": n,
           "rows": PARCEL of CSV rows, "rejects": PARCEL of CSV rows}
 
-Equal phones are always in one shard, so here, and only here, duplicates across
-chunks can be seen. The first line of the file wins, as within a chunk.
+The same number is called once per campaign; the first line of the file wins.
+Equal phones are always in one shard, so that here, and only here, all duplicates
+can be seen.
 """
 
 import csv
 import io
 
 import parcel
-from preprocess import duplicate_of
 from record import OUTPUT
 
 PHONE, CAMPAIGN, RECORD = OUTPUT.index("phone"), OUTPUT.index("campaign"), OUTPUT.index("record_id")
@@ -30,7 +30,7 @@ def handler(event, context):
                 row_writer.writerow(row)
             else:
                 rejected += 1
-                reject_writer.writerow([row[0], "DUPLICATE", "phone", duplicate_of(int(first)), row[RECORD]])
+                reject_writer.writerow([row[0], "DUPLICATE", "phone", "same campaign and phone as line " + first, row[RECORD]])
     print("shard %s: %d rows of %d parts, %d duplicates" % (event["shard"], len(seen), len(event["parts"]), rejected))
     return {
         "shard": event["shard"],

@@ -5,8 +5,9 @@ Answer:  {"lines": n, "accepted": n, "rejected": n, "repaired": [line, …],
           "shards": {"0": PARCEL of CSV rows, …}, "rejects": PARCEL of CSV rows}
 
 Many chunks are worked on at the same time, each by an instance of its own, so
-nothing here knows more than its chunk. Duplicates within the chunk are removed
-here; those across chunks by merge.py, which sees one whole shard.
+nothing here knows more than its chunk. Duplicates are left to merge.py, which
+sees one whole shard: the first of two in this chunk may repeat a line of another
+chunk, and then is not the one to name in the report.
 """
 
 import csv
@@ -40,13 +41,11 @@ class Chunk:
         self._shards = {}
         self._rejects = io.StringIO()
         self._reject = csv.writer(self._rejects, lineterminator="\n")
-        self._seen = {}
 
     def add(self, number, line):
         self.lines += 1
         try:
             row, repaired = record.parse(line)
-            self._once(number, row)
         except record.Reject as r:
             self.rejected += 1
             self._reject.writerow([number, r.reason, r.field, r.detail, r.record_id])
@@ -55,13 +54,6 @@ class Chunk:
         if repaired:
             self.repaired.append(number)
         self._writer(row[2]).writerow([number] + row)
-
-    def _once(self, number, row):
-        """The same number is called once per campaign; the first line wins."""
-        key = (row[4], row[2])
-        first = self._seen.setdefault(key, number)
-        if first != number:
-            raise record.Reject("DUPLICATE", "phone", duplicate_of(first), row[0])
 
     def _writer(self, phone):
         shard = shard_of(phone, self._count)
@@ -79,10 +71,6 @@ class Chunk:
             "shards": {str(n): parcel.pack(out.getvalue().encode()) for n, (out, _) in self._shards.items()},
             "rejects": parcel.pack(self._rejects.getvalue().encode()),
         }
-
-
-def duplicate_of(line):
-    return "same campaign and phone as line %d" % line
 
 
 def shard_of(phone, shards):

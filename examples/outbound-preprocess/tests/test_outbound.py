@@ -149,6 +149,13 @@ class WholeTest(unittest.TestCase):
                 ("3", "DUPLICATE", "same campaign and phone as line 2"),
                 ("5", "DUPLICATE", "same campaign and phone as line 2")], size)
 
+    def test_a_duplicate_names_the_first_line_also_from_within_a_later_chunk(self):
+        lines = [line(record_id="R%d" % i, phone=p).encode() + b"\n"
+                 for i, p in enumerate(["13800138000", "13900139000", "13800138000", "13800138000"])]
+        _, rejects, _ = run(lines, 2)
+        self.assertEqual([(r[0], r[3]) for r in rejects], [
+            ("4", "same campaign and phone as line 2"), ("5", "same campaign and phone as line 2")])
+
     def test_one_person_is_in_one_shard(self):
         lines = [line(campaign="C%d" % i).encode() + b"\n" for i in range(20)]
         answer = preprocess.handler({"first_line": 2, "shards": 8, "lines": parcel.pack(b"".join(lines))}, None)
