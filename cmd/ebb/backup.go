@@ -90,15 +90,3 @@ func (a *app) copyBackup(ctx context.Context, c *client.Client, w io.Writer) (in
 	show.wait()
 	return n, err
 }
-
-// watchedWriter reports what goes through it.
-type watchedWriter struct {
-	w       io.Writer
-	written func(int64)
-}
-
-func (w *watchedWriter) Write(p []byte) (int, error) {
-	n, err := w.w.Write(p)
-	w.written(int64(n))
-	return n, err
-}

@@ -215,9 +215,10 @@ func (a *app) checkServer(ctx context.Context) check {
 		defer cl.Close()
 		var n *client.Node
 		if n, err = cl.Node(ctx); err == nil {
-			c.Detail = fmt.Sprintf("%s, version %s, up %s, sandbox %s",
-				cl.Config().Endpoint, n.Version, (time.Duration(n.Uptime) * time.Second).String(), n.Sandbox.Name)
-			c.Notes = n.Sandbox.Missing
+			c.Detail = fmt.Sprintf("%s, version %s, up %s, sandbox %s, %d instances, %s",
+				cl.Config().Endpoint, n.Version, (time.Duration(n.Uptime) * time.Second).String(), n.Sandbox.Name,
+				n.Instances.Total, bytesText(n.Memory.RSS))
+			c.Notes = append([]string{"runtimes: " + strings.Join(n.Runtimes, " ")}, n.Sandbox.Missing...)
 			return c
 		}
 	}

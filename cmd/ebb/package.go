@@ -68,10 +68,9 @@ func packCode(code string, begin func(total int64), packed func(n int64)) (*code
 	var buf bytes.Buffer
 	w := zip.NewWriter(&buf)
 	for _, f := range files {
-		if err := addFile(w, f); err != nil {
+		if err := addFile(w, f, packed); err != nil {
 			return nil, err
 		}
-		packed(f.size)
 	}
 	if err := w.Close(); err != nil {
 		return nil, err
@@ -162,8 +161,8 @@ func checkLink(f codeFile) error {
 	return nil
 }
 
-// addFile writes one file into the package.
-func addFile(w *zip.Writer, f codeFile) error {
+// addFile writes one file into the package, telling packed how far it has come.
+func addFile(w *zip.Writer, f codeFile, packed func(int64)) error {
 	h := &zip.FileHeader{Name: f.name, Method: zip.Deflate, Modified: zipTime()}
 	h.SetMode(f.mode)
 	dst, err := w.CreateHeader(h)
@@ -174,6 +173,7 @@ func addFile(w *zip.Writer, f codeFile) error {
 		target, err := os.Readlink(f.path)
 		if err == nil {
 			_, err = io.WriteString(dst, filepath.ToSlash(target))
+			packed(f.size)
 		}
 		return err
 	}
@@ -182,7 +182,7 @@ func addFile(w *zip.Writer, f codeFile) error {
 		return err
 	}
 	defer func() { _ = src.Close() }()
-	if _, err := io.Copy(dst, src); err != nil {
+	if _, err := io.Copy(&watchedWriter{w: dst, written: packed}, src); err != nil {
 		return fmt.Errorf("pack %s: %w", f.path, err)
 	}
 	return nil

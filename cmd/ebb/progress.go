@@ -5,9 +5,11 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"os"
 
 	"github.com/vbauerster/mpb/v8"
 	"github.com/vbauerster/mpb/v8/decor"
+	"golang.org/x/term"
 )
 
 // progress shows how far work has come: bars on a terminal, else one plain line
@@ -26,10 +28,27 @@ type step struct {
 // newProgress shows on w. Call wait when all steps are done.
 func newProgress(w io.Writer) *progress {
 	p := &progress{w: w}
-	if terminal(w) {
+	if width(w) >= minWidth {
 		p.bars = mpb.New(mpb.WithOutput(w), mpb.WithWidth(32))
 	}
 	return p
+}
+
+// minWidth is the narrowest terminal, in columns, on which a bar says anything.
+const minWidth = 40
+
+// width is that of a terminal; 0 for anything else, and for a terminal that does
+// not know.
+func width(w io.Writer) int {
+	f, ok := w.(*os.File)
+	if !ok {
+		return 0
+	}
+	columns, _, err := term.GetSize(int(f.Fd()))
+	if err != nil {
+		return 0
+	}
+	return columns
 }
 
 // step begins a part of total bytes; 0 = unknown.
@@ -119,5 +138,17 @@ type watchedBody struct {
 func (b *watchedBody) Read(p []byte) (int, error) {
 	n, err := b.ReadCloser.Read(p)
 	b.sent(int64(n))
+	return n, err
+}
+
+// watchedWriter reports what goes through it.
+type watchedWriter struct {
+	w       io.Writer
+	written func(int64)
+}
+
+func (w *watchedWriter) Write(p []byte) (int, error) {
+	n, err := w.w.Write(p)
+	w.written(int64(n))
 	return n, err
 }

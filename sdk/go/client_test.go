@@ -42,12 +42,33 @@ func TestNodeWithToken(t *testing.T) {
 		if r.URL.Path != "/v1/node" || r.Header.Get("Authorization") != "Bearer TK" {
 			t.Errorf("%s with %q", r.URL, r.Header.Get("Authorization"))
 		}
-		_, _ = io.WriteString(w, `{"version":"1","uptime":1.5,"sandbox":{"name":"linux","missing":["x"]},"runtimes":["python3"],"new":1}`)
+		_, _ = io.WriteString(w, `{"version":"1","region":"r","platform":"linux/amd64","began":"2026-11-22T08:00:00Z","uptime":1.5,
+			"sandbox":{"name":"linux","summary":"s","missing":["x"]},"runtimes":["python3"],
+			"limits":{"instances":1,"instancesPerFunction":2,"queuePerFunction":3,"requestBytes":4,"responseBytes":5,
+				"zippedBytes":6,"unzippedBytes":7,"timeoutSeconds":8},
+			"memory":{"rss":1,"heap":2,"goroutines":3},"instances":{"total":1,"idle":2,"waiting":3},"of a later server":1}`)
 	})
 	n, err := c.Node(t.Context())
-	want := &Node{Version: "1", Uptime: 1.5, Sandbox: Sandbox{Name: "linux", Missing: []string{"x"}}, Runtimes: []string{"python3"}}
+	want := &Node{
+		Version: "1", Region: "r", Platform: "linux/amd64", Began: time.Date(2026, 11, 22, 8, 0, 0, 0, time.UTC), Uptime: 1.5,
+		Sandbox: Sandbox{Name: "linux", Summary: "s", Missing: []string{"x"}}, Runtimes: []string{"python3"},
+		Limits: Limits{1, 2, 3, 4, 5, 6, 7, 8}, Memory: Memory{1, 2, 3}, Instances: Counts{1, 2, 3},
+	}
 	if err != nil || !reflect.DeepEqual(n, want) {
 		t.Errorf("got %+v, %v", n, err)
+	}
+}
+
+func TestInstances(t *testing.T) {
+	c := serve(t, Config{}, func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path != "/v1/instances" || r.URL.RawQuery != "function=f" {
+			t.Error(r.URL)
+		}
+		_, _ = io.WriteString(w, `{"instances":[{"id":"i","function":"f","state":"idle","invocations":7,"cpu":0.5}],"counts":{"total":1}}`)
+	})
+	all, err := c.Instances(t.Context(), "f")
+	if err != nil || len(all) != 1 || all[0].ID != "i" || all[0].State != "idle" || all[0].Invocations != 7 || all[0].CPU != 0.5 {
+		t.Errorf("got %+v, %v", all, err)
 	}
 }
 
@@ -205,6 +226,8 @@ func TestErrorBodies(t *testing.T) {
 	for body, want := range map[string]Error{
 		`{"message":"m","type":"T"}`:           {Status: 404, Type: "T", Message: "m"},
 		`{"title":"Not Found","detail":"d"}`:   {Status: 404, Message: "d"},
+		`{"type":"https://x/T.md","code":"T"}`: {Status: 404, Type: "T", Message: "Not Found"},
+		`{"type":"https://x/T.md"}`:            {Status: 404, Message: "Not Found"},
 		`{"title":"Not Found"}`:                {Status: 404, Message: "Not Found"},
 		`<html>proxy</html>`:                   {Status: 404, Message: "Not Found"},
 		``:                                     {Status: 404, Message: "Not Found"},

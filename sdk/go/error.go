@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"net/url"
 	"strconv"
+	"strings"
 	"time"
 
 	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
@@ -118,8 +119,9 @@ func errorFrom(resp *http.Response) error {
 		Status: resp.StatusCode, Type: resp.Header.Get("X-Amzn-Errortype"),
 		RequestID: resp.Header.Get("X-Amzn-Requestid"), RetryAfter: retryAfter(resp.Header),
 	}
-	// The names differ between APIs; encoding/json ignores case.
-	var body struct{ Type, Message, Detail, Title string }
+	// The names differ between APIs (of /v1's problems, Type is a page's address);
+	// encoding/json ignores case.
+	var body struct{ Code, Type, Message, Detail, Title string }
 	text, _ := io.ReadAll(io.LimitReader(resp.Body, maxErrorBody))
 	if json.Unmarshal(text, &body) == nil {
 		for _, m := range []string{body.Message, body.Detail, body.Title} {
@@ -128,6 +130,9 @@ func errorFrom(resp *http.Response) error {
 			}
 		}
 		if e.Type == "" {
+			e.Type = body.Code
+		}
+		if e.Type == "" && !strings.Contains(body.Type, "/") {
 			e.Type = body.Type
 		}
 	}

@@ -70,8 +70,8 @@ func (c *Client) prove(ctx context.Context, req *http.Request) error {
 const maxAnswer = 64 << 20
 
 // get reads a JSON answer into a value.
-func (c *Client) get(ctx context.Context, path string, into any) error {
-	resp, err := c.send(ctx, http.MethodGet, path, nil)
+func (c *Client) get(ctx context.Context, path string, query url.Values, into any) error {
+	resp, err := c.send(ctx, http.MethodGet, path, query)
 	if err != nil {
 		return err
 	}

@@ -1,0 +1,38 @@
+package client
+
+import (
+	"context"
+	"net/url"
+	"time"
+)
+
+// Instance is one place where a version of a function runs.
+type Instance struct {
+	ID          string    `json:"id"`
+	Service     string    `json:"service"`
+	Function    string    `json:"function"`
+	Version     string    `json:"version"` // for example $LATEST
+	Runtime     string    `json:"runtime"`
+	State       string    `json:"state"` // starting, idle, busy or stopping
+	Since       time.Time `json:"since"` // when the state began
+	Began       time.Time `json:"began"`
+	Invocations int       `json:"invocations"` // so far
+	Memory      int64     `json:"memory"`      // bytes, now
+	MemoryPeak  int64     `json:"memoryPeak"`  // bytes
+	CPU         float64   `json:"cpu"`         // seconds, user and system
+	PIDs        int       `json:"pids"`        // processes and threads
+}
+
+// Instances lists the instances of a function (name or ARN), or all if function
+// is "", ordered by function, version and age.
+func (c *Client) Instances(ctx context.Context, function string) ([]Instance, error) {
+	query := url.Values{}
+	if function != "" {
+		query.Set("function", function)
+	}
+	var answer struct{ Instances []Instance }
+	if err := c.get(ctx, "/v1/instances", query, &answer); err != nil {
+		return nil, err
+	}
+	return answer.Instances, nil
+}
