@@ -71,6 +71,9 @@ func demo(ctx context.Context, s settings) (err error) {
 		return err
 	}
 	rows, err := runExamples(ctx, s, p, temp)
+	if ctx.Err() != nil {
+		return errors.New("interrupted")
+	}
 	if err != nil {
 		return errors.Join(err, keepLogs(ctx, p.client, s.out, rows))
 	}
