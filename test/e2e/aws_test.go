@@ -45,10 +45,10 @@ func TestAWSCommandLine(t *testing.T) {
 	}
 	made := decode[settings](t, awscli(t, "lambda", "create-function", "--function-name", f, "--runtime", "python3.11",
 		"--handler", "app.handler", "--role", platform.Role, "--zip-file", "fileb://"+code, "--timeout", "10",
-		"--environment", "Variables={A=1,B=two words}", "--tags", "team=core"))
+		"--environment", "Variables={AA=1,BB=two words}", "--tags", "team=core"))
 	if made.FunctionName != f || made.Runtime != "python3.11" || made.State != "Active" || made.LastUpdateStatus != "Successful" ||
 		made.Timeout != 10 || made.MemorySize != 128 || made.Version != "$LATEST" || made.Role != platform.Role ||
-		made.Environment.Variables["B"] != "two words" || !strings.HasSuffix(made.FunctionArn, ":function:"+f) {
+		made.Environment.Variables["BB"] != "two words" || !strings.HasSuffix(made.FunctionArn, ":function:"+f) {
 		t.Errorf("created: %+v", made)
 	}
 	awscli(t, "lambda", "wait", "function-active-v2", "--function-name", f)
