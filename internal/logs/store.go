@@ -21,14 +21,14 @@ import (
 // Config says where logs live, how long and how much of them. Zero values mean
 // the defaults in brackets.
 type Config struct {
-	Dir                 string        `yaml:"-"`                // created if missing
-	Retention           time.Duration `yaml:"retention"`        // lines older than this are gone [14 days]
-	MaxBytes            int64         `yaml:"maxBytes"`         // on disk, all functions together [10 GiB]
-	MaxFunctionBytes    int64         `yaml:"maxFunctionBytes"` // on disk, one function [1 GiB]
-	SegmentBytes        int64         `yaml:"segmentBytes"`     // a segment is sealed at this size, before compression [8 MiB]
-	SegmentAge          time.Duration `yaml:"segmentAge"`       // or at this age [1 day, at most an eighth of Retention]
-	FlushInterval       time.Duration `yaml:"flushInterval"`    // how long a line may stay in memory only [100 ms]
-	MaxOpenFiles        int           // files kept open between writes [128]
+	Dir                 string        `yaml:"-"`                   // created if missing
+	Retention           time.Duration `yaml:"retention"`           // lines older than this are gone [14 days]
+	MaxBytes            int64         `yaml:"maxBytes"`            // on disk, all functions together [10 GiB]
+	MaxFunctionBytes    int64         `yaml:"maxFunctionBytes"`    // on disk, one function [1 GiB]
+	SegmentBytes        int64         `yaml:"segmentBytes"`        // a segment is sealed at this size, before compression [8 MiB]
+	SegmentAge          time.Duration `yaml:"segmentAge"`          // or at this age [1 day, at most an eighth of Retention]
+	FlushInterval       time.Duration `yaml:"flushInterval"`       // how long a line may stay in memory only [100 ms]
+	MaxOpenFiles        int           `yaml:"maxOpenFiles"`        // files kept open between writes [128]
 	MaxBuffered         int64         `yaml:"maxBuffered"`         // bytes in memory, all functions together [32 MiB]
 	MaxFunctionBuffered int           `yaml:"maxFunctionBuffered"` // bytes in memory, one function [4 MiB]
 	MaxLine             int           `yaml:"maxLine"`             // bytes of one line, the rest is cut [256 KiB]

@@ -109,7 +109,7 @@ func (c Config) Validate() error {
 	if _, err := logLevel(c.LogLevel); err != nil {
 		errs = append(errs, err)
 	}
-	errs = append(errs, c.Pool.Validate(), c.Invoke.Validate())
+	errs = append(errs, c.Function.Validate(), c.Pool.Validate(), c.Invoke.Validate(), c.HTTP.Validate())
 	if err := errors.Join(errs...); err != nil {
 		return ebb.Errorf(ebb.Invalid, ebb.TypeConfigInvalid, "configuration: %w", err)
 	}

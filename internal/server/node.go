@@ -204,6 +204,9 @@ func (n *node) close() error {
 	if n.driver != nil {
 		errs = append(errs, n.driver.Close())
 	}
+	if n.packages != nil {
+		errs = append(errs, n.packages.Close())
+	}
 	if n.store != nil {
 		errs = append(errs, n.store.Close())
 	}

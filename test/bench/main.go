@@ -120,12 +120,12 @@ func (b *bench) warm(ctx context.Context) error {
 		os.WriteFile(filepath.Join(nodeDir, "index.js"), []byte(nodeEcho), 0o644)); err != nil {
 		return err
 	}
-	goEcho, err := startHelper(self, "-echo")
+	goEcho, err := startPeer(self, "-echo")
 	if err != nil {
 		return err
 	}
 	defer goEcho.stop()
-	nodeEchoServer, err := startHelper("node", script)
+	nodeEchoServer, err := startPeer("node", script)
 	if err != nil {
 		return err
 	}
@@ -135,7 +135,7 @@ func (b *bench) warm(ctx context.Context) error {
 		if !strings.Contains(group, b.only) {
 			continue
 		}
-		front, err := startHelper(self, "-front", fmt.Sprintf("%d,%s", conns, nodeDir))
+		front, err := startPeer(self, "-front", fmt.Sprintf("%d,%s", conns, nodeDir))
 		if err != nil {
 			return err
 		}

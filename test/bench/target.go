@@ -68,14 +68,14 @@ func invokeAPI(p *platform.Platform, function string) func() (request, error) {
 	}
 }
 
-// helper is another process of this run: a plain server or the front.
-type helper struct {
+// peer is another process of this run: a plain server or the front.
+type peer struct {
 	cmd     *exec.Cmd
 	address string
 }
 
-// startHelper runs a program that prints its address as its first line.
-func startHelper(name string, args ...string) (*helper, error) {
+// startPeer runs a program that prints its address as its first line.
+func startPeer(name string, args ...string) (*peer, error) {
 	cmd := exec.Command(name, args...)
 	cmd.Stderr = os.Stderr
 	out, err := cmd.StdoutPipe()
@@ -86,21 +86,21 @@ func startHelper(name string, args ...string) (*helper, error) {
 		return nil, err
 	}
 	line, err := bufio.NewReader(out).ReadString('\n')
-	h := &helper{cmd: cmd, address: strings.TrimSpace(line)}
+	p := &peer{cmd: cmd, address: strings.TrimSpace(line)}
 	if err != nil {
-		h.stop()
+		p.stop()
 		return nil, fmt.Errorf("%s: %w", name, err)
 	}
-	return h, nil
+	return p, nil
 }
 
-func (h *helper) stop() {
-	_ = h.cmd.Process.Kill()
-	_ = h.cmd.Wait()
+func (p *peer) stop() {
+	_ = p.cmd.Process.Kill()
+	_ = p.cmd.Wait()
 }
 
-func (h *helper) target(name string) target {
-	return target{name: name, pid: h.cmd.Process.Pid, request: post("http://" + h.address + "/")}
+func (p *peer) target(name string) target {
+	return target{name: name, pid: p.cmd.Process.Pid, request: post("http://" + p.address + "/")}
 }
 
 // The functions measured, all of them the same echo.
