@@ -73,7 +73,9 @@ type event struct {
 		AccountID, APIID, DomainName, DomainPrefix, RequestID, RouteKey, Stage, Time string
 		TimeEpoch                                                                    int64
 		HTTP                                                                         struct{ Method, Path, Protocol, SourceIP, UserAgent string }
-		Authorizer                                                                   struct{ IAM struct{ AccessKey, AccountID, UserARN string } }
+		Authorizer                                                                   struct {
+			IAM struct{ AccessKey, AccountID, UserARN string }
+		}
 	}
 }
 
