@@ -1,10 +1,16 @@
 //go:build linux
 
+// The runtime must not hold the host's cgroup files open to follow CPU limits.
+//
+//go:debug containermaxprocs=0
+//go:debug updatemaxprocs=0
 package main
 
 import (
 	"runtime"
 	"syscall"
+
+	"golang.org/x/sys/unix"
 
 	"github.com/ebb-faas/ebb/internal/sandbox/linux/initproto"
 )
@@ -20,6 +26,11 @@ func main() {
 	}
 	ctl := &control{fd: controlFD}
 	syscall.CloseOnExec(ctl.fd)
+	// What ebb was started with and never knew of comes no further.
+	if err := unix.CloseRange(controlFD+1, ^uint(0), 0); err != nil {
+		ctl.send(failed("close", "inherited descriptors", err).Encode())
+		syscall.Exit(1)
+	}
 	if failed := live(ctl); failed != nil {
 		ctl.send(failed.Encode())
 		syscall.Exit(1)

@@ -59,6 +59,9 @@ func Open(_ context.Context, cfg Config, log *slog.Logger) (*Driver, error) {
 	if err := os.MkdirAll(d.run, 0o700); err != nil {
 		return nil, unavailable("process sandbox: %w", err)
 	}
+	if err := hideInherited(); err != nil {
+		log.Warn("descriptors that ebb inherited stay open in functions", "error", err)
+	}
 	d.spawner.Go(d.spawn)
 	return d, nil
 }

@@ -22,6 +22,12 @@ func sysProcAttr() *syscall.SysProcAttr {
 	return &syscall.SysProcAttr{Setsid: true, Pdeathsig: syscall.SIGKILL}
 }
 
+// hideInherited keeps descriptors that ebb was started with, and never knew of,
+// from going on into functions. Go's own are not inherited anyway.
+func hideInherited() error {
+	return unix.CloseRange(3, ^uint(0), unix.CLOSE_RANGE_CLOEXEC)
+}
+
 // limit sets what can be set from outside, a moment after the process started.
 // One that is lower already stays.
 func limit(pid int, l sandbox.Limits) {

@@ -15,6 +15,8 @@ const hasMarks = false
 
 func sysProcAttr() *syscall.SysProcAttr { return &syscall.SysProcAttr{Setsid: true} }
 
+func hideInherited() error { return nil }
+
 func limit(int, sandbox.Limits) {}
 
 func killMarked(context.Context, string, func(string) bool) error { return nil }

@@ -1,0 +1,128 @@
+//go:build linux
+
+package linux
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/exec"
+	"testing"
+
+	"github.com/ebb-faas/ebb/internal/sandbox"
+)
+
+// BenchmarkBox makes a box, runs true in it and destroys it. What it costs over
+// BenchmarkBare is the price of a box.
+func BenchmarkBox(b *testing.B) {
+	d := open(b, b.TempDir())
+	defer func() { _ = d.Close() }()
+	ctx := context.Background()
+	for i := 0; b.Loop(); i++ {
+		box, err := d.Create(ctx, sandbox.Spec{ID: fmt.Sprintf("bench-%d", i), Limits: sandbox.Limits{TmpMB: 32}})
+		if err != nil {
+			b.Fatal(err)
+		}
+		if err := box.Start(ctx, sandbox.Process{Argv: []string{"/usr/bin/true"}, Dir: "/"}); err != nil {
+			b.Fatal(err)
+		}
+		<-box.Done()
+		if exit := box.Exit(); exit != (sandbox.Exit{}) {
+			b.Fatalf("%+v", exit)
+		}
+		_ = box.Output().Close()
+		box.Destroy()
+	}
+}
+
+// BenchmarkCreate is the part of a cold start that the box is to blame for: made
+// and ready, with /tmp images waiting. Destroying is not counted.
+func BenchmarkCreate(b *testing.B) {
+	d := open(b, b.TempDir())
+	defer func() { _ = d.Close() }()
+	ctx := context.Background()
+	for i := 0; b.Loop(); i++ {
+		box, err := d.Create(ctx, sandbox.Spec{ID: fmt.Sprintf("bench-%d", i), Limits: sandbox.Limits{TmpMB: 32}})
+		if err != nil {
+			b.Fatal(err)
+		}
+		b.StopTimer()
+		box.Destroy()
+		for len(d.tmp.ready) == 0 {
+			mount, err := d.tmp.make(ctx, 32)
+			if err != nil {
+				b.Fatal(err)
+			}
+			select {
+			case d.tmp.ready <- mount:
+			default:
+				_ = mount.Close()
+			}
+		}
+		b.StartTimer()
+	}
+}
+
+// BenchmarkTmp is the making of one /tmp of the usual size.
+func BenchmarkTmp(b *testing.B) {
+	d := open(b, b.TempDir())
+	defer func() { _ = d.Close() }()
+	for b.Loop() {
+		mount, err := d.tmp.make(context.Background(), sandbox.DefaultTmpMB)
+		if err != nil {
+			b.Fatal(err)
+		}
+		if err := mount.Close(); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+// BenchmarkBare is the same program without a box.
+func BenchmarkBare(b *testing.B) {
+	for b.Loop() {
+		p, err := os.StartProcess("/usr/bin/true", []string{"true"}, &os.ProcAttr{})
+		if err != nil {
+			b.Fatal(err)
+		}
+		if _, err := p.Wait(); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+// BenchmarkCgroup is a box's group: made, limited, joined, left, removed.
+func BenchmarkCgroup(b *testing.B) {
+	d := open(b, b.TempDir())
+	defer func() { _ = d.Close() }()
+	cmd := exec.Command("sleep", "600")
+	if err := cmd.Start(); err != nil {
+		b.Fatal(err)
+	}
+	home, err := d.groups.create("home", sandbox.Limits{}.WithDefaults())
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer func() {
+		_ = cmd.Process.Kill()
+		_ = cmd.Wait()
+		if err := home.remove(); err != nil {
+			b.Error(err)
+		}
+	}()
+	for i := 0; b.Loop(); i++ {
+		g, err := d.groups.create(fmt.Sprintf("bench-%d", i), sandbox.Limits{}.WithDefaults())
+		if err == nil {
+			err = g.join(cmd.Process.Pid)
+		}
+		if err == nil {
+			err = home.join(cmd.Process.Pid)
+		}
+		if err == nil {
+			err = g.remove()
+		}
+		if err != nil {
+			b.Fatal(err)
+		}
+	}
+}

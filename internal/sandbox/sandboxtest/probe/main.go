@@ -1,0 +1,229 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"os/signal"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+)
+
+func main() {
+	if len(os.Args) < 2 {
+		fmt.Fprintln(os.Stderr, "usage: probe WHAT [ARGUMENT...]")
+		os.Exit(2)
+	}
+	actions := map[string]func(args []string){
+		"cat": cat, "daemon": daemon, "dial": dial, "echo": echo, "env": env, "exit": exit,
+		"fill": fill, "fork": fork, "hog": hog, "ls": ls, "print": printBoth, "signal": raise,
+		"sleep": sleep, "stat": stat, "stubborn": stubborn, "syscall": trySyscall, "term": term,
+		"write": write,
+	}
+	do, ok := actions[os.Args[1]]
+	if !ok {
+		fmt.Fprintln(os.Stderr, "probe does not know", os.Args[1])
+		os.Exit(2)
+	}
+	do(os.Args[2:])
+}
+
+// fail prints an error as the tests expect it and ends well: to be refused is
+// what most of them are about.
+func fail(err error) {
+	fmt.Println("error:", err)
+	os.Exit(0)
+}
+
+func number(s string) int {
+	n, err := strconv.Atoi(s)
+	if err != nil {
+		fail(err)
+	}
+	return n
+}
+
+func exit(args []string) { os.Exit(number(args[0])) }
+
+// raise ends by a signal, as a crash does.
+func raise(args []string) {
+	signal.Reset()
+	if err := syscall.Kill(os.Getpid(), syscall.Signal(number(args[0]))); err != nil {
+		fail(err)
+	}
+	forever()
+}
+
+// forever outlasts every test. (An empty select would be found to be a deadlock.)
+func forever() { <-time.After(time.Hour) }
+
+func printBoth(args []string) {
+	fmt.Fprintln(os.Stdout, "out", strings.Join(args, " "))
+	fmt.Fprintln(os.Stderr, "err", strings.Join(args, " "))
+}
+
+func env([]string) {
+	for _, v := range os.Environ() {
+		fmt.Println(v)
+	}
+}
+
+// echo returns what comes in on the framed socket, until its end.
+func echo([]string) {
+	f := os.NewFile(3, "framed")
+	if _, err := io.Copy(f, f); err != nil {
+		fail(err)
+	}
+}
+
+// dial prints what each listener says.
+func dial(args []string) {
+	for _, address := range args {
+		conn, err := net.DialTimeout("tcp", address, 20*time.Second)
+		if err != nil {
+			fail(err)
+		}
+		_, _ = io.Copy(os.Stdout, conn)
+	}
+}
+
+func cat(args []string) {
+	for _, path := range args {
+		b, err := os.ReadFile(path)
+		if err != nil {
+			fmt.Println("error:", err)
+		}
+		_, _ = os.Stdout.Write(b)
+	}
+}
+
+func ls(args []string) {
+	entries, err := os.ReadDir(args[0])
+	if err != nil {
+		fail(err)
+	}
+	for _, e := range entries {
+		fmt.Println(e.Name())
+	}
+}
+
+// stat prints owner and mode.
+func stat(args []string) {
+	var st syscall.Stat_t
+	if err := syscall.Stat(args[0], &st); err != nil {
+		fail(err)
+	}
+	fmt.Printf("uid %d gid %d mode %o\n", st.Uid, st.Gid, st.Mode&0o7777)
+}
+
+func write(args []string) {
+	if err := os.WriteFile(args[0], []byte("written"), 0o644); err != nil {
+		fail(err)
+	}
+	fmt.Println("written", args[0])
+}
+
+// fill writes at most that many MB to a file and says how many went in.
+func fill(args []string) {
+	f, err := os.Create(args[0])
+	if err != nil {
+		fail(err)
+	}
+	block := make([]byte, 1<<20)
+	for i := range number(args[1]) {
+		if _, err := f.Write(block); err != nil {
+			fmt.Println("full", i, err)
+			return
+		}
+	}
+	fmt.Println("wrote", args[1])
+}
+
+// hog uses that many MB of memory.
+func hog(args []string) {
+	var kept [][]byte
+	for range number(args[0]) {
+		block := make([]byte, 1<<20)
+		for i := 0; i < len(block); i += 4096 {
+			block[i] = 1
+		}
+		kept = append(kept, block)
+	}
+	fmt.Println("used", len(kept))
+}
+
+// fork starts at most that many processes that stay, and says how many it could.
+func fork(args []string) {
+	null, err := os.OpenFile(os.DevNull, os.O_RDWR, 0)
+	if err != nil {
+		fail(err)
+	}
+	fd := null.Fd()
+	started := 0
+	for range number(args[0]) {
+		_, err = syscall.ForkExec("/bin/sleep", []string{"sleep", "600"},
+			&syscall.ProcAttr{Env: os.Environ(), Files: []uintptr{fd, fd, fd}})
+		if err != nil {
+			break
+		}
+		started++
+	}
+	fmt.Println("started", started, err)
+}
+
+// sleep says that it runs and stays.
+func sleep([]string) {
+	fmt.Println("ready")
+	forever()
+}
+
+// term ends in its own way when asked to.
+func term([]string) {
+	asked := make(chan os.Signal, 1)
+	signal.Notify(asked, syscall.SIGTERM)
+	fmt.Println("ready")
+	<-asked
+	fmt.Println("asked to end")
+	os.Exit(3)
+}
+
+// stubborn stays when asked to end.
+func stubborn([]string) {
+	signal.Ignore(syscall.SIGTERM)
+	sleep(nil)
+}
+
+// daemon leaves a process behind that has a session and parent of its own and
+// holds none of our descriptors: probe → probe → probe sleep TOKEN.
+func daemon(args []string) {
+	null, err := os.OpenFile(os.DevNull, os.O_RDWR, 0)
+	if err != nil {
+		fail(err)
+	}
+	self, err := os.Executable()
+	if err != nil {
+		fail(err)
+	}
+	fd := null.Fd()
+	attr := &syscall.ProcAttr{
+		Env: os.Environ(), Files: []uintptr{fd, fd, fd},
+		Sys: &syscall.SysProcAttr{Setsid: true},
+	}
+	if args[0] == "again" {
+		if _, err := syscall.ForkExec(self, []string{"probe", "sleep", args[1]}, attr); err != nil {
+			os.Exit(1)
+		}
+		return
+	}
+	pid, err := syscall.ForkExec(self, []string{"probe", "daemon", "again", args[0]}, attr)
+	if err != nil {
+		fail(err)
+	}
+	if _, err := syscall.Wait4(pid, nil, 0, nil); err != nil {
+		fail(err)
+	}
+	fmt.Println("left behind")
+}
