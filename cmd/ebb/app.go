@@ -1,12 +1,14 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
 	"net/http"
 	"os"
 	"slices"
+	"time"
 
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
@@ -38,6 +40,8 @@ func (a *app) root() *cobra.Command {
 		Use:   "ebb",
 		Short: "Run functions on your own machines",
 		Long: "ebb runs functions on your own machines, behind the AWS Lambda API.\n\n" +
+			"Verbs find the platform by --data, else AWS_ENDPOINT_URL, else $EBB_DATA, else the default\n" +
+			"data directory.\n\n" +
 			"Exit codes: 0 done, 1 the function failed, 2 wrong usage, 3 the platform failed.",
 		Example: "  ebb serve &\n" +
 			"  ebb init hello --runtime python\n" +
@@ -126,7 +130,10 @@ func (a *app) functionNames(cmd *cobra.Command, given []string, _ string) ([]str
 		return nil, cobra.ShellCompDirectiveNoFileComp
 	}
 	defer c.Close()
-	all, err := listFunctions(cmd.Context(), c)
+	// A shell waits for this.
+	ctx, cancel := context.WithTimeout(cmd.Context(), 3*time.Second)
+	defer cancel()
+	all, err := listFunctions(ctx, c)
 	if err != nil {
 		return nil, cobra.ShellCompDirectiveNoFileComp
 	}

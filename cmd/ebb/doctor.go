@@ -223,8 +223,9 @@ func (a *app) checkServer(ctx context.Context) check {
 		}
 	}
 	c.Status, c.Detail = checkWarn, "not running: "+reason(err)
+	c.Notes = []string{"start it with: ebb serve --data DIR"}
 	if e, ok := client.ErrorOf(err); ok {
-		c.Detail = "refuses: " + e.Error()
+		c.Detail, c.Notes = "refuses: "+e.Error(), nil
 	}
 	return c
 }
