@@ -34,7 +34,11 @@ func inspect(ctx context.Context, cfg Config, d *dialect) error {
 	}
 	db.SetMaxOpenConns(1)
 	err = inspectContent(ctx, db, cfg, size)
-	return d.classified(errors.Join(err, db.Close()))
+	err = d.classified(errors.Join(err, db.Close()))
+	if e, ok := errors.AsType[*ebb.Error](err); ok && e.Type == ebb.TypeDatabaseBroken && e.Cause != nil {
+		return broken(e.Cause, "%s is damaged; it was left as it is: restore a backup", cfg.Path)
+	}
+	return err
 }
 
 func inspectHeader(path string) (size int64, err error) {

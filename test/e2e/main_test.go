@@ -74,7 +74,13 @@ func start(t *testing.T, data string, args ...string) *platform.Platform {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
-		if err := errors.Join(p.Stop(), clean(p.Data)); err != nil {
+		var err error
+		select {
+		case <-p.Done(): // the test ended it
+		default:
+			err = p.Stop()
+		}
+		if err := errors.Join(err, clean(p.Data)); err != nil {
 			t.Error(err)
 		}
 	})

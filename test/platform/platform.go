@@ -139,6 +139,12 @@ func (p *Platform) Stop() error {
 	if err := p.cmd.Process.Signal(syscall.SIGTERM); err != nil && !errors.Is(err, os.ErrProcessDone) {
 		return err
 	}
+	return p.Wait()
+}
+
+// Wait waits until ebb, which somebody has asked to end, has done so. Anything
+// but a clean exit is an error.
+func (p *Platform) Wait() error {
 	timer := time.NewTimer(60 * time.Second)
 	defer timer.Stop()
 	select {
