@@ -37,9 +37,11 @@ type cgroups struct {
 	swap    bool // swap can be limited
 	swaps   bool // the machine swaps at all
 
-	// What the kernel does and a file system in a test does not: a new cgroup
-	// comes with its files, and they do not keep it from being removed.
-	mkdir, rmdir func(string) error
+	// The kernel's part, which a directory in a test cannot play: a new group
+	// comes with its files, they do not keep it from being removed, and a write
+	// may be refused.
+	mkdir, rmdir func(dir string) error
+	write        func(dir, file, value string) error
 }
 
 // parents lists the distinct parent groups.
@@ -78,9 +80,9 @@ func (c *cgroups) open() (notes []string, err error) {
 	// the boxes together the weight of the machine.
 	if cpus := runtime.NumCPU(); err == nil && c.cpu != "" {
 		if c.v2 {
-			err = write(c.cpu, "cpu.weight", strconv.Itoa(min(100*cpus, 10000)))
+			err = c.write(c.cpu, "cpu.weight", strconv.Itoa(min(100*cpus, 10000)))
 		} else {
-			err = write(c.cpu, "cpu.shares", strconv.Itoa(min(1024*cpus, 262144)))
+			err = c.write(c.cpu, "cpu.shares", strconv.Itoa(min(1024*cpus, 262144)))
 		}
 	}
 	if c.memory != "" {
@@ -105,6 +107,9 @@ func (c *cgroups) lacks() (notes []string) {
 		notes = append(notes, "cgroup memory controller: the memory of a box is not limited, and running out of it is not told apart from a crash")
 	} else if c.swaps && !c.swap {
 		notes = append(notes, "cgroup swap accounting: a box at its memory limit may swap")
+	}
+	if c.v2 && c.memory != "" && !exists(filepath.Join(c.memory, "memory.peak")) {
+		notes = append(notes, "cgroup memory.peak (Linux 5.19): the most memory a box used is not known")
 	}
 	if c.cpu == "" {
 		notes = append(notes, "cgroup cpu controller: boxes share the CPU by process, not by memory size")
@@ -133,15 +138,17 @@ func (c *cgroups) level() string {
 // it has.
 func (c *cgroups) delegate(dir string) error {
 	var want []string
-	for name, on := range map[string]bool{"memory": c.memory != "", "cpu": c.cpu != "", "pids": c.pids != ""} {
-		if on {
-			want = append(want, "+"+name)
+	for _, controller := range [...]struct{ name, parent string }{
+		{"memory", c.memory}, {"cpu", c.cpu}, {"pids", c.pids},
+	} {
+		if controller.parent != "" {
+			want = append(want, "+"+controller.name)
 		}
 	}
 	if len(want) == 0 {
 		return nil
 	}
-	return write(dir, "cgroup.subtree_control", strings.Join(want, " "))
+	return c.write(dir, "cgroup.subtree_control", strings.Join(want, " "))
 }
 
 // close removes the parent groups. They are empty but for what removal in the
@@ -198,7 +205,7 @@ func (g *group) limit(l sandbox.Limits) error {
 		if s[0] == "" {
 			continue
 		}
-		if err := write(filepath.Join(s[0], g.name), s[1], s[2]); err != nil {
+		if err := g.c.write(filepath.Join(s[0], g.name), s[1], s[2]); err != nil {
 			return err
 		}
 	}
@@ -215,7 +222,7 @@ func weightV2(shares int) int {
 // join moves a process into the group.
 func (g *group) join(pid int) error {
 	for _, p := range g.c.parents() {
-		if err := write(filepath.Join(p, g.name), "cgroup.procs", strconv.Itoa(pid)); err != nil {
+		if err := g.c.write(filepath.Join(p, g.name), "cgroup.procs", strconv.Itoa(pid)); err != nil {
 			return err
 		}
 	}
@@ -224,7 +231,7 @@ func (g *group) join(pid int) error {
 
 // kill ends all processes of the group at once, and reports whether it could.
 func (g *group) kill() bool {
-	return g.c.unified != "" && write(filepath.Join(g.c.unified, g.name), "cgroup.kill", "1") == nil
+	return g.c.unified != "" && g.c.write(filepath.Join(g.c.unified, g.name), "cgroup.kill", "1") == nil
 }
 
 // hitMemoryLimit reports whether a process was killed for the group's memory.

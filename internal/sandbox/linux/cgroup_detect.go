@@ -18,12 +18,18 @@ type hierarchies struct {
 	mountinfo string // /proc/self/mountinfo
 	self      string // /proc/self/cgroup
 	prefix    string // put before every path, "" outside tests
+
+	mkdir, rmdir func(dir string) error // as in cgroups
+	write        func(dir, file, value string) error
 }
 
 func readHierarchies() (hierarchies, error) {
 	mountinfo, err1 := os.ReadFile("/proc/self/mountinfo")
 	self, err2 := os.ReadFile("/proc/self/cgroup")
-	return hierarchies{mountinfo: string(mountinfo), self: string(self)}, errors.Join(err1, err2)
+	return hierarchies{
+		mountinfo: string(mountinfo), self: string(self),
+		mkdir: mkdir, rmdir: unix.Rmdir, write: write,
+	}, errors.Join(err1, err2)
 }
 
 // own returns the directory of our own group in the hierarchy of a v1
@@ -89,7 +95,7 @@ func unescape(s string) string {
 // alone. Parent groups are named name; open makes them. notes say what could not
 // be used and why.
 func detectCgroups(h hierarchies, name string) (c *cgroups, notes []string) {
-	c = &cgroups{mkdir: mkdir, rmdir: unix.Rmdir, swaps: swapOn(h.prefix)}
+	c = &cgroups{mkdir: h.mkdir, rmdir: h.rmdir, write: h.write, swaps: swapOn(h.prefix)}
 	// handDown may have moved us down, earlier in this process's life.
 	unified := strings.TrimSuffix(h.own(""), "/"+selfGroup)
 	if unified != "" {
@@ -158,7 +164,7 @@ func (c *cgroups) handDown(own string) error {
 	if err := c.mkdir(leaf); err != nil && !errors.Is(err, os.ErrExist) {
 		return err
 	}
-	if err := write(leaf, "cgroup.procs", strconv.Itoa(os.Getpid())); err != nil {
+	if err := c.write(leaf, "cgroup.procs", strconv.Itoa(os.Getpid())); err != nil {
 		return err
 	}
 	return c.delegate(own)
