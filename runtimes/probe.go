@@ -50,6 +50,7 @@ type search struct {
 	path   []string
 	home   string
 	memory string
+	limit  time.Duration // for one probe
 
 	mu    sync.Mutex
 	known map[string]remembered // by command
@@ -57,7 +58,7 @@ type search struct {
 }
 
 func newSearch(getenv func(string) string, home, memory string) *search {
-	s := &search{getenv: getenv, path: filepath.SplitList(getenv("PATH")), home: home, memory: memory,
+	s := &search{getenv: getenv, path: filepath.SplitList(getenv("PATH")), home: home, memory: memory, limit: probeTime,
 		known: make(map[string]remembered), fresh: make(map[string]remembered)}
 	if text, err := os.ReadFile(memory); err == nil && json.Unmarshal(text, &s.known) != nil {
 		s.known = make(map[string]remembered) // a broken file is as good as none
@@ -101,13 +102,10 @@ func (s *search) run(ctx context.Context, families []family) map[string][]probed
 func (s *search) candidates(f family) []string {
 	var all []string
 	seen := make(map[string]bool)
-	add := func(pattern string) {
-		wild := strings.ContainsAny(pattern, "*?[")
+	add := func(pattern string, scripts bool) {
 		for _, p := range glob(pattern) {
 			real, err := filepath.EvalSymlinks(p)
-			// Of a version manager's many shims only the plain command is worth
-			// its time; the versions themselves are found where they lie.
-			if err != nil || seen[real] || len(all) == maxCandidates || !executable(real) || wild && script(real) {
+			if err != nil || seen[real] || len(all) == maxCandidates || !executable(real) || !scripts && script(real) {
 				continue
 			}
 			seen[real] = true
@@ -117,13 +115,15 @@ func (s *search) candidates(f family) []string {
 	for _, command := range f.Commands {
 		for _, dir := range s.path {
 			if filepath.IsAbs(dir) {
-				add(filepath.Join(dir, command))
+				// Of a version manager's many shims only the plain command is worth
+				// its time; the versions themselves are found where they lie.
+				add(filepath.Join(dir, command), !strings.ContainsAny(command, "*?["))
 			}
 		}
 	}
 	for _, place := range f.Places {
 		if p, ok := s.expand(place); ok {
-			add(p)
+			add(p, true)
 		}
 	}
 	return all
@@ -216,7 +216,7 @@ func (s *search) stamp(f family, command string) string {
 
 func (s *search) ask(ctx context.Context, f family, command string) (probed, error) {
 	var p probed
-	ctx, cancel := context.WithTimeout(ctx, probeTime)
+	ctx, cancel := context.WithTimeout(ctx, s.limit)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, command, f.Probe...)
 	cmd.Dir = "/" // a version manager may look at files of the current directory

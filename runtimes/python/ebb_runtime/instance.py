@@ -17,7 +17,7 @@ from .output import Output
 def main(fd):
     channel = Channel(fd)
     instance = Instance(channel)
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    signal.signal(signal.SIGTERM, on_term(os.getpid()))
     try:
         while True:
             frame = channel.read()
@@ -31,6 +31,17 @@ def main(fd):
             channel.close()
             instance.output.detached = True  # later lines go to the pipe
         raise
+
+
+def on_term(pid):
+    """SIGTERM ends the process in order, with what atexit has. A forked child has
+    inherited this and must not: multiprocessing relies on SIGTERM being deadly."""
+    def handler(*_):
+        if os.getpid() == pid:
+            sys.exit(0)
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        os.kill(os.getpid(), signal.SIGTERM)
+    return handler
 
 
 class Instance(object):

@@ -41,7 +41,7 @@ class Platform(object):
 
         self.process = subprocess.Popen(
             [sys.executable, BOOTSTRAP], cwd=self.dir, env=environment, preexec_fn=child, close_fds=True,
-            pass_fds=[3] if fd != 3 else [fd], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL)
+            pass_fds=[3], start_new_session=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL)
         theirs.close()
         self.raw = b""
         self.reader = threading.Thread(target=self._read_raw, daemon=True)
@@ -115,9 +115,11 @@ class Platform(object):
         return code
 
     def close(self):
-        if self.process.poll() is None:
-            self.process.send_signal(signal.SIGKILL)
-            self.process.wait()
+        try:
+            os.killpg(self.process.pid, signal.SIGKILL)  # the function's children too
+        except ProcessLookupError:
+            pass
+        self.process.wait()
         self.reader.join(30)
         self.process.stdout.close()
         self.socket.close()

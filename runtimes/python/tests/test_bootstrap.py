@@ -354,6 +354,22 @@ def h(e, c):
         p.wait()
         self.assertEqual(sorted(p.raw.split(b"\n")), [b"", b"child 1", b"child 2", b"child 3", b"escaped", b"escaped"])
 
+    def test_forked_children_die_of_sigterm(self):
+        p = self.start("""
+import os, signal, time
+def h(e, c):
+    pid = os.fork()
+    if pid == 0:
+        try:
+            time.sleep(60)
+        except BaseException:
+            time.sleep(60)
+    time.sleep(0.05)
+    os.kill(pid, signal.SIGTERM)
+    return os.waitpid(pid, 0)[1]
+""")
+        self.assertEqual(p.invoke().json, signal.SIGTERM)
+
     def test_threads(self):
         p = self.start("""
 import threading
