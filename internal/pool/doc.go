@@ -15,8 +15,8 @@
 //  3. An instance never serves two versions, and never two invocations at once.
 //  4. Waiting requests of a version are served in order; idle instances are
 //     reused last in, first out, so that the tail can expire.
-//  5. An instance whose conversation broke is destroyed, never lent again. One
-//     with work in flight is never taken away.
+//  5. An instance whose conversation broke, or whose process has ended, is
+//     destroyed, never lent again. One with work in flight is never taken away.
 //  6. A request that cannot be served waits in a bounded queue until its
 //     patience ends, then gets TooManyRequestsException with the reason.
 //

@@ -32,6 +32,7 @@ type instance struct {
 	since time.Time     // when state began
 	place *list.Element // in Pool.lru while idle
 	uses  int
+	ended bool // its process has
 
 	broken  bool                             // written by the lease's holder before Release
 	current atomic.Pointer[ebb.InvocationID] // whose lines the output is; nil during init

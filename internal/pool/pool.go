@@ -168,7 +168,7 @@ func (l *Lease) Release() {
 	in, p := l.in, l.in.pool
 	p.mu.Lock()
 	delete(in.shelf.busy, in)
-	if in.broken || in.shelf.retired || p.closed {
+	if in.broken || in.ended || in.shelf.retired || p.closed {
 		p.depart(in)
 	} else {
 		p.settle(in, ebb.Phases{})

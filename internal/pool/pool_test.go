@@ -263,6 +263,22 @@ func TestCrashIsAnAnswer(t *testing.T) {
 	}
 }
 
+func TestDeathWhileIdleIsNobodysAnswer(t *testing.T) {
+	var last atomic.Pointer[testBox]
+	d := &testDriver{handle: func(b *testBox, p []byte) ([]byte, error) { last.Store(b); return p, nil }}
+	r := newRig(t, Config{}, d)
+	v := r.version("f", 5)
+	if _, _, err := r.call(t.Context(), v, "x", long); err != nil {
+		t.Fatal(err)
+	}
+	last.Load().cancel()
+	eventually(t, "the dead one is gone", func() bool { return r.Counts() == Counts{} })
+	got, out, err := r.call(t.Context(), v, "y", long)
+	if err != nil || got != "y" || out.FunctionError != "" {
+		t.Errorf("the next one: %q, %+v, %v", got, out, err)
+	}
+}
+
 func TestFailedStartAnswersEachWaiter(t *testing.T) {
 	d := &testDriver{handle: echo, begin: func(context.Context) error { return errCrash }}
 	r := newRig(t, Config{}, d)

@@ -44,6 +44,7 @@ func (p *Pool) start(s *shelf) {
 	defer p.mu.Unlock()
 	s.starting--
 	if err == nil && !p.closed && (!s.retired || s.waiters.Len() > 0) {
+		go p.attend(in)
 		p.settle(in, phases)
 		return
 	}
@@ -51,6 +52,19 @@ func (p *Pool) start(s *shelf) {
 		p.refuse(s, in, err)
 	}
 	p.depart(in)
+}
+
+// attend waits for the end of an instance's process. One that ends while it is
+// idle must not be lent any more: its next caller would be told of a death that
+// was nothing of theirs.
+func (p *Pool) attend(in *instance) {
+	<-in.box.Done()
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	in.ended = true
+	if in.place != nil {
+		p.evict(in)
+	}
 }
 
 // refuse tells the oldest waiter of s why the start made for it failed. p.mu is held.
