@@ -65,6 +65,7 @@ func live(ctl *control) *initproto.Failed {
 // serve obeys ebb until the control socket ends.
 func serve(ctl *control) *initproto.Failed {
 	child := noChild
+	attached := false
 	for {
 		message, fds := ctl.receive()
 		switch initproto.KindOf(message) {
@@ -77,6 +78,16 @@ func serve(ctl *control) *initproto.Failed {
 			if child, failed = spawn(ctl, &start, fds); failed != nil {
 				ctl.send(failed.Encode())
 			}
+		case initproto.KindAttach:
+			var a initproto.Attach
+			if attached || !a.Decode(message) || len(a.Targets) != len(fds) {
+				return &initproto.Failed{Stage: "read attach message"}
+			}
+			attached = true
+			if failed := attachAll(a.Targets, fds, child != noChild); failed != nil {
+				return failed
+			}
+			ctl.send([]byte{byte(initproto.KindAttached)})
 		case initproto.KindSignal:
 			var signal initproto.Signal
 			if signal.Decode(message) {

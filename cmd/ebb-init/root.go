@@ -51,6 +51,13 @@ func buildRoot(setup *initproto.Setup, tmp int) *initproto.Failed {
 			return f
 		}
 	}
+	for _, path := range setup.Places {
+		if target, err := root.target(path, true); err != nil {
+			return failed("make directory", path, err)
+		} else {
+			_ = unix.Close(target)
+		}
+	}
 	if tmp >= 0 {
 		if f := place(root, "/tmp", tmp); f != nil {
 			return f

@@ -65,8 +65,10 @@ func spawn(ctl *control, start *initproto.Start, fds []int) (process, *initproto
 	if err != nil {
 		return noChild, explain(start, err)
 	}
-	if f := shedCapabilities(); f != nil {
-		return noChild, f
+	if !start.AttachLater {
+		if f := shedCapabilities(); f != nil {
+			return noChild, f
+		}
 	}
 	go reap(ctl, child.pid)
 	return child, nil

@@ -53,6 +53,11 @@ func (s *Spec) Validate() error {
 			return invalid("Mounts: target %q is not a clean absolute path below /", m.Target)
 		}
 	}
+	for _, p := range s.Places {
+		if !cleanAbsolute(p) || p == "/" {
+			return invalid("Places: %q is not a clean absolute path below /", p)
+		}
+	}
 	return nil
 }
 

@@ -37,6 +37,11 @@ type Box interface {
 	// broken. A program that cannot be executed is no error here: it closes Done
 	// with Exit.Err set, because the box only learns it after Start.
 	Start(ctx context.Context, p Process) error
+	// Attach makes more of the host visible and sets the limits anew: what turns a
+	// box that was made ahead into one version's. Targets are among Spec.Places.
+	// It is called once, before Start, or after a Start with AttachLater; an error
+	// means that the box is broken. TmpMB and ShmMB stay what they were.
+	Attach(ctx context.Context, mounts []Mount, limits Limits) error
 	// Conn is the framed socket, whose other end the process holds as file
 	// descriptor 3. nil before Start and if Process.Framed was false. The box
 	// closes it in Destroy.
@@ -66,6 +71,8 @@ type Spec struct {
 	ID     string  // unique while the node lives; [a-z0-9-], at most 40 bytes
 	Mounts []Mount // in order; later ones may cover earlier ones
 	Limits Limits
+	// Places are directories of the box that Attach may mount on later.
+	Places []string
 }
 
 // Mount makes a file or directory of the host visible in the box.
@@ -92,6 +99,9 @@ type Process struct {
 	Env    []string // complete; nothing is inherited
 	Dir    string   // working directory as Box.Path gives it
 	Framed bool     // pass the framed socket as file descriptor 3
+	// AttachLater says that the process is generic and Attach follows. Until then
+	// nothing of a user's may run.
+	AttachLater bool
 }
 
 // Exit says how a process ended.

@@ -36,6 +36,7 @@ type box struct {
 
 	mu        sync.Mutex
 	started   bool
+	attaching bool
 	destroyed bool
 	argv0     string
 	conn      net.Conn
@@ -43,9 +44,10 @@ type box struct {
 	exit      sandbox.Exit
 	last      sandbox.Usage // read just before the group went
 
-	done    chan struct{}
-	ended   sync.Once // closes done
-	destroy sync.Once
+	attached chan struct{} // closed when ebb-init has attached
+	done     chan struct{}
+	ended    sync.Once // closes done
+	destroy  sync.Once
 }
 
 func (b *box) RuntimeAPI() net.Listener { return b.runtimeAPI }
@@ -126,7 +128,7 @@ func (b *box) start(p sandbox.Process) error {
 	}
 	message := initproto.Start{
 		Argv: p.Argv, Env: p.Env, Dir: p.Dir,
-		UID: uint32(b.uid), Framed: p.Framed, Rlimits: b.rlimits(),
+		UID: uint32(b.uid), Framed: p.Framed, AttachLater: p.AttachLater, Rlimits: b.rlimits(),
 	}
 	if err := b.send(message.Encode(), files...); err != nil {
 		if conn != nil {
@@ -171,6 +173,8 @@ func (b *box) watch() {
 			if exit.Decode(message) {
 				b.finish(b.oomChecked(exitOf(syscall.WaitStatus(exit.WaitStatus))))
 			}
+		case initproto.KindAttached:
+			close(b.attached)
 		case initproto.KindFailed:
 			b.finish(sandbox.Exit{Code: -1, Err: explain(message)})
 		}

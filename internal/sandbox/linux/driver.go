@@ -114,7 +114,8 @@ func (d *Driver) Create(ctx context.Context, spec sandbox.Spec) (sandbox.Box, er
 	if err := spec.Validate(); err != nil {
 		return nil, err
 	}
-	b := &box{d: d, id: spec.ID, limits: spec.Limits.WithDefaults(), done: make(chan struct{})}
+	b := &box{d: d, id: spec.ID, limits: spec.Limits.WithDefaults(),
+		attached: make(chan struct{}), done: make(chan struct{})}
 	d.mu.Lock()
 	switch {
 	case d.closed:
@@ -129,7 +130,7 @@ func (d *Driver) Create(ctx context.Context, spec sandbox.Spec) (sandbox.Box, er
 	d.cleaning.Add(1) // taken back by box.clean
 	d.mu.Unlock()
 	defer d.creating.Done()
-	if err := b.create(ctx, spec.Mounts); err != nil {
+	if err := b.create(ctx, spec); err != nil {
 		b.Destroy()
 		return nil, unavailable("box %s: %w", spec.ID, err)
 	}

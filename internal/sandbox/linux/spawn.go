@@ -25,7 +25,7 @@ const namespaces = unix.CLONE_NEWNS | unix.CLONE_NEWPID | unix.CLONE_NEWIPC |
 
 // create does the work of Driver.Create. What it took before an error is given
 // back by Destroy.
-func (b *box) create(ctx context.Context, mounts []sandbox.Mount) error {
+func (b *box) create(ctx context.Context, spec sandbox.Spec) error {
 	if err := b.fork(); err != nil {
 		return fmt.Errorf("start ebb-init: %w", err)
 	}
@@ -40,7 +40,7 @@ func (b *box) create(ctx context.Context, mounts []sandbox.Mount) error {
 	if err = b.group.join(b.init.Pid); err != nil {
 		return err
 	}
-	setup, err := b.setup(ctx, mounts)
+	setup, err := b.setup(ctx, spec)
 	if err != nil {
 		return err
 	}
@@ -86,16 +86,17 @@ func socketPair(kind int) (ours *net.UnixConn, theirs *os.File, err error) {
 }
 
 // setup says what the box must become, and gets it its /tmp.
-func (b *box) setup(ctx context.Context, mounts []sandbox.Mount) (*initproto.Setup, error) {
+func (b *box) setup(ctx context.Context, spec sandbox.Spec) (*initproto.Setup, error) {
 	s := &initproto.Setup{
 		Root:     b.d.stage,
 		Hostname: hostname,
 		Links:    b.d.rootfs.links,
 		Files:    b.d.rootfs.files(b.uid),
+		Places:   spec.Places,
 		ShmBytes: uint64(b.limits.ShmMB) << 20,
 	}
 	s.Mounts = append(s.Mounts, b.d.rootfs.mounts...)
-	for _, m := range mounts {
+	for _, m := range spec.Mounts {
 		s.Mounts = append(s.Mounts, initproto.Mount{Source: m.Source, Target: m.Target, Writable: m.Writable})
 	}
 	if b.d.tmp != nil {

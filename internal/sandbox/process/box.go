@@ -22,12 +22,13 @@ type box struct {
 	d          *Driver
 	id         string
 	dir        string
-	mounts     []sandbox.Mount
 	limits     sandbox.Limits
 	runtimeAPI net.Listener
 	endpoint   net.Listener
 
 	mu        sync.Mutex
+	mounts    []sandbox.Mount
+	attached  bool
 	started   bool
 	destroyed bool
 	process   *os.Process // nil before Start
@@ -62,6 +63,8 @@ func (b *box) Done() <-chan struct{}    { return b.done }
 // Path finds the mount that a path is in; the last one that covers it wins. A
 // path in no mount is the host's.
 func (b *box) Path(inside string) string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
 	for i := len(b.mounts) - 1; i >= 0; i-- {
 		if rest, ok := below(inside, b.mounts[i].Target); ok {
 			return b.mounts[i].Source + rest
@@ -76,6 +79,26 @@ func (b *box) Path(inside string) string {
 func below(path, dir string) (rest string, ok bool) {
 	rest, ok = strings.CutPrefix(path, dir)
 	return rest, ok && (rest == "" || rest[0] == '/')
+}
+
+// Attach only changes what Path says: there is nothing to mount on.
+func (b *box) Attach(_ context.Context, mounts []sandbox.Mount, limits sandbox.Limits) error {
+	spec := sandbox.Spec{ID: b.id, Mounts: mounts}
+	if err := spec.Validate(); err != nil {
+		return err
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	switch {
+	case b.destroyed:
+		return unavailable("box %s: the box was destroyed", b.id)
+	case b.attached:
+		return unavailable("box %s: it was attached to already", b.id)
+	}
+	b.attached = true
+	b.mounts = append(b.mounts, mounts...)
+	b.limits = limits.WithDefaults()
+	return nil
 }
 
 func (b *box) Conn() net.Conn {

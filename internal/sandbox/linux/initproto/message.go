@@ -6,12 +6,14 @@ type Kind byte
 // The kinds, in the order of a box's life. Behind the name: who sends it and
 // which descriptors come with it.
 const (
-	KindSetup  Kind = 1 // ebb; with Setup.TmpFD one: the mount of /tmp
-	KindReady  Kind = 2 // ebb-init; the listeners of RuntimePort and EndpointPort
-	KindStart  Kind = 3 // ebb; the output pipe, and with Start.Framed the framed socket
-	KindSignal Kind = 4 // ebb
-	KindExit   Kind = 5 // ebb-init
-	KindFailed Kind = 6 // ebb-init
+	KindSetup    Kind = 1 // ebb; with Setup.TmpFD one: the mount of /tmp
+	KindReady    Kind = 2 // ebb-init; the listeners of RuntimePort and EndpointPort
+	KindStart    Kind = 3 // ebb; the output pipe, and with Start.Framed the framed socket
+	KindSignal   Kind = 4 // ebb
+	KindExit     Kind = 5 // ebb-init
+	KindFailed   Kind = 6 // ebb-init
+	KindAttach   Kind = 7 // ebb; a detached mount for each of Attach.Targets
+	KindAttached Kind = 8 // ebb-init
 )
 
 // Ports of the two listeners on the box's 127.0.0.1.
@@ -26,13 +28,14 @@ const MaxMessage = 128 << 10
 
 // Setup is what the box must become before anything runs in it.
 type Setup struct {
-	Root     string  // an empty host directory to build the box's root on
-	Hostname string  //
-	Links    []Link  // symbolic links, made first
-	Files    []File  // small files in the root, made next
-	Mounts   []Mount // binds, in order
-	TmpFD    bool    // /tmp is the detached mount that comes with the message
-	ShmBytes uint64  // size of /dev/shm
+	Root     string   // an empty host directory to build the box's root on
+	Hostname string   //
+	Links    []Link   // symbolic links, made first
+	Files    []File   // small files in the root, made next
+	Mounts   []Mount  // binds, in order
+	Places   []string // directories that Attach may mount on
+	TmpFD    bool     // /tmp is the detached mount that comes with the message
+	ShmBytes uint64   // size of /dev/shm
 }
 
 // Link is a symbolic link in the box.
@@ -50,13 +53,18 @@ type Mount struct {
 
 // Start is the runtime process.
 type Start struct {
-	Argv    []string
-	Env     []string
-	Dir     string
-	UID     uint32 // also the group; no supplementary groups
-	Framed  bool
-	Rlimits []Rlimit
+	Argv   []string
+	Env    []string
+	Dir    string
+	UID    uint32 // also the group; no supplementary groups
+	Framed bool
+	// AttachLater keeps the privileges that Attach takes until it has come.
+	AttachLater bool
+	Rlimits     []Rlimit
 }
+
+// Attach puts mounts on places of a box that is there already.
+type Attach struct{ Targets []string }
 
 // Rlimit sets one resource limit, soft and hard alike.
 type Rlimit struct {
@@ -107,6 +115,7 @@ func (s *Setup) Encode() []byte {
 		w.text(m.Target)
 		w.flag(m.Writable)
 	}
+	w.texts(s.Places)
 	w.flag(s.TmpFD)
 	w.number(s.ShmBytes)
 	return w
@@ -125,6 +134,7 @@ func (s *Setup) Decode(message []byte) bool {
 	for range r.count() {
 		s.Mounts = append(s.Mounts, Mount{r.text(), r.text(), r.flag()})
 	}
+	s.Places = r.texts()
 	s.TmpFD, s.ShmBytes = r.flag(), r.number()
 	return r.whole()
 }
@@ -137,6 +147,7 @@ func (s *Start) Encode() []byte {
 	w.text(s.Dir)
 	w.number(uint64(s.UID))
 	w.flag(s.Framed)
+	w.flag(s.AttachLater)
 	w.number(uint64(len(s.Rlimits)))
 	for _, l := range s.Rlimits {
 		w.number(uint64(l.Resource))
@@ -149,7 +160,7 @@ func (s *Start) Encode() []byte {
 func (s *Start) Decode(message []byte) bool {
 	r := read(message, KindStart)
 	s.Argv, s.Env, s.Dir = r.texts(), r.texts(), r.text()
-	s.UID, s.Framed = uint32(r.number()), r.flag()
+	s.UID, s.Framed, s.AttachLater = uint32(r.number()), r.flag(), r.flag()
 	for range r.count() {
 		s.Rlimits = append(s.Rlimits, Rlimit{uint32(r.number()), r.number()})
 	}
@@ -197,5 +208,19 @@ func (f *Failed) Encode() []byte {
 func (f *Failed) Decode(message []byte) bool {
 	r := read(message, KindFailed)
 	f.Stage, f.Path, f.Errno = r.text(), r.text(), uint32(r.number())
+	return r.whole()
+}
+
+// Encode returns the message.
+func (a *Attach) Encode() []byte {
+	w := writer{byte(KindAttach)}
+	w.texts(a.Targets)
+	return w
+}
+
+// Decode fills a and reports whether the message is a whole Attach.
+func (a *Attach) Decode(message []byte) bool {
+	r := read(message, KindAttach)
+	a.Targets = r.texts()
 	return r.whole()
 }

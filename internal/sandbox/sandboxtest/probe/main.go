@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bufio"
 	"fmt"
 	"io"
 	"net"
@@ -18,7 +19,7 @@ func main() {
 		os.Exit(2)
 	}
 	actions := map[string]func(args []string){
-		"cat": cat, "daemon": daemon, "dial": dial, "echo": echo, "env": env, "exit": exit,
+		"cat": cat, "catlater": catLater, "daemon": daemon, "dial": dial, "echo": echo, "env": env, "exit": exit,
 		"fill": fill, "fork": fork, "hog": hog, "ls": ls, "print": printBoth, "signal": raise,
 		"sleep": sleep, "stat": stat, "stubborn": stubborn, "syscall": trySyscall, "term": term,
 		"write": write,
@@ -68,6 +69,19 @@ func printBoth(args []string) {
 func env([]string) {
 	for _, v := range os.Environ() {
 		fmt.Println(v)
+	}
+}
+
+// catLater prints the files whose paths come in on the framed socket, a line
+// each: it is a process that is told later what it works on.
+func catLater([]string) {
+	paths := bufio.NewScanner(os.NewFile(3, "framed"))
+	for paths.Scan() {
+		content, err := os.ReadFile(paths.Text())
+		if err != nil {
+			fail(err)
+		}
+		fmt.Printf("%s\n", content)
 	}
 }
 

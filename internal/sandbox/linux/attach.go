@@ -1,0 +1,92 @@
+//go:build linux
+
+package linux
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/ebb-faas/ebb/internal/sandbox"
+	"github.com/ebb-faas/ebb/internal/sandbox/linux/initproto"
+)
+
+// Attach passes detached copies of the host's mounts to ebb-init, which puts
+// them on the box's places. Only ebb can see the sources, only ebb-init the
+// targets.
+func (b *box) Attach(ctx context.Context, mounts []sandbox.Mount, limits sandbox.Limits) error {
+	if err := b.attach(ctx, mounts, limits); err != nil {
+		return unavailable("box %s: attach: %w", b.id, err)
+	}
+	return nil
+}
+
+func (b *box) attach(ctx context.Context, mounts []sandbox.Mount, limits sandbox.Limits) error {
+	spec := sandbox.Spec{ID: b.id, Mounts: mounts}
+	if err := spec.Validate(); err != nil {
+		return err
+	}
+	b.mu.Lock()
+	switch {
+	case b.destroyed:
+		b.mu.Unlock()
+		return errGone
+	case b.attaching:
+		b.mu.Unlock()
+		return errors.New("it was attached to already")
+	}
+	b.attaching = true
+	err := b.group.limit(limits.WithDefaults())
+	b.mu.Unlock()
+	if err != nil {
+		return err
+	}
+	var message initproto.Attach
+	var trees []*os.File
+	defer func() {
+		for _, t := range trees {
+			_ = t.Close()
+		}
+	}()
+	for _, m := range mounts {
+		t, err := openTree(m)
+		if err != nil {
+			return fmt.Errorf("%s: %w", m.Source, err)
+		}
+		trees = append(trees, t)
+		message.Targets = append(message.Targets, m.Target)
+	}
+	if err := b.send(message.Encode(), trees...); err != nil {
+		return err
+	}
+	select {
+	case <-b.attached:
+		return nil
+	case <-b.done:
+		return errors.Join(errors.New("the box ended"), b.Exit().Err)
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}
+
+// openTree makes a detached copy of the mounts at m.Source with the attributes
+// that they are to have in a box.
+func openTree(m sandbox.Mount) (*os.File, error) {
+	flags := uint(unix.OPEN_TREE_CLONE | unix.OPEN_TREE_CLOEXEC | unix.AT_RECURSIVE)
+	fd, err := unix.OpenTree(unix.AT_FDCWD, m.Source, flags)
+	if err != nil {
+		return nil, err
+	}
+	set := unix.MountAttr{Attr_set: unix.MOUNT_ATTR_NOSUID | unix.MOUNT_ATTR_NODEV, Propagation: unix.MS_PRIVATE}
+	if !m.Writable {
+		set.Attr_set |= unix.MOUNT_ATTR_RDONLY
+	}
+	if err := unix.MountSetattr(fd, "", unix.AT_EMPTY_PATH|unix.AT_RECURSIVE, &set); err != nil {
+		_ = unix.Close(fd)
+		return nil, err
+	}
+	return os.NewFile(uintptr(fd), m.Source), nil
+}
