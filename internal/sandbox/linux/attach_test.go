@@ -68,7 +68,7 @@ func TestAttachLeavesNoPrivileges(t *testing.T) {
 
 // capabilities reads the effective capabilities of all threads of a process,
 // those that any of them has.
-func capabilities(t *testing.T, pid int) (any uint64) {
+func capabilities(t *testing.T, pid int) (held uint64) {
 	t.Helper()
 	files, err := filepath.Glob("/proc/" + strconv.Itoa(pid) + "/task/*/status")
 	if err != nil || len(files) == 0 {
@@ -84,7 +84,7 @@ func capabilities(t *testing.T, pid int) (any uint64) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		any |= caps
+		held |= caps
 	}
-	return any
+	return held
 }

@@ -3,7 +3,11 @@ package initproto
 import (
 	"reflect"
 	"testing"
+
+	"go.uber.org/goleak"
 )
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 func fullSetup() Setup {
 	return Setup{
