@@ -6,6 +6,7 @@ import (
 	"io"
 	"net/http"
 	"strings"
+	"time"
 
 	"github.com/ebb-faas/ebb/internal/ebb"
 )
@@ -27,6 +28,7 @@ type answer struct {
 	w      http.ResponseWriter
 	route  *route
 	origin string
+	stall  time.Duration // how long the client may take nothing of a stream
 
 	head     ebb.Head
 	whole    []byte // what is kept: all of it, or the prelude so far
@@ -100,6 +102,7 @@ func (a *answer) cutPrelude() (rest []byte, complete bool) {
 // begin sends the head of a streamed answer. From here on Write passes on.
 func (a *answer) begin() {
 	a.passing, a.sent = true, true
+	a.deadline(a.stall)
 	a.response.writeHead(a.w, a.route, a.origin, -1)
 	a.flush()
 }
@@ -111,12 +114,23 @@ func (a *answer) pass(p []byte) (int, error) {
 	if !a.response.hasBody() {
 		return len(p), nil
 	}
+	a.deadline(a.stall)
 	n, err := a.w.Write(p)
 	if err == nil {
 		a.flush()
 	}
 	a.gone = err
 	return n, err
+}
+
+// deadline is when a write to the client fails; 0 = never. The function waits
+// for each write, and its own deadline cannot end one.
+func (a *answer) deadline(after time.Duration) {
+	var at time.Time
+	if after > 0 {
+		at = time.Now().Add(after)
+	}
+	_ = http.NewResponseController(a.w).SetWriteDeadline(at) // not every writer can, and those are of tests
 }
 
 // flush makes the client see what was written. An error shows at the next write.

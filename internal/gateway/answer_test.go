@@ -2,13 +2,16 @@ package gateway
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
 	"io"
 	"net/http"
+	"os"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/aws/aws-lambda-go/events"
 	"github.com/aws/aws-lambda-go/lambdaurl"
@@ -145,6 +148,42 @@ func TestStreamWithoutAReader(t *testing.T) {
 	if err := <-told; err == nil || strings.Contains(err.Error(), "succeeded") {
 		t.Fatal(err)
 	}
+}
+
+// A client that takes nothing does not hold the function for ever, and one that
+// did take its answer in time may use the connection again.
+func TestStreamNobodyReads(t *testing.T) {
+	told := make(chan error, 1)
+	r := newRig(t, Config{Stall: 50 * time.Millisecond}, plainURL(withStream), func(_ context.Context, inv *ebb.Invocation, sink ebb.Sink) (ebb.Result, error) {
+		if err := sink.Head(ebb.Head{Streaming: true}); err != nil {
+			return ebb.Result{}, err
+		}
+		if bytes.Contains(inv.Payload, []byte("short")) {
+			_, err := io.WriteString(sink, "short")
+			return ebb.Result{}, err
+		}
+		chunk := []byte(strings.Repeat("x", 64<<10))
+		var err error
+		for i := 0; err == nil && i < 10000; i++ {
+			_, err = sink.Write(chunk)
+		}
+		told <- err
+		return ebb.Result{}, nil
+	})
+	for range 2 {
+		if a := r.do(t, "GET", r.url+"/short", ""); a.body != "short" {
+			t.Fatalf("%+v", a)
+		}
+		<-time.After(60 * time.Millisecond) // longer than the first answer had
+	}
+	resp, err := r.Client().Get(r.url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := <-told; !errors.Is(err, os.ErrDeadlineExceeded) {
+		t.Errorf("the function was told %v", err)
+	}
+	_ = resp.Body.Close()
 }
 
 // AWS's own Go adapter for function URLs reads our event and streams back.

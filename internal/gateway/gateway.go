@@ -125,7 +125,7 @@ func (g *Gateway) admit(x *exchange, r *request) (err error) {
 func (g *Gateway) exchange(w http.ResponseWriter, r *request, x *exchange) {
 	x.event = appendEvent(x.event[:0], r)
 	a := &x.answer
-	*a = answer{w: w, route: r.route, origin: r.Header.Get("Origin"), whole: a.whole[:0], response: a.response}
+	*a = answer{w: w, route: r.route, stall: g.cfg.Stall, origin: r.Header.Get("Origin"), whole: a.whole[:0], response: a.response}
 	inv := &ebb.Invocation{
 		ID:          ebb.InvocationID(r.id),
 		FunctionKey: r.route.FunctionKey,
@@ -140,6 +140,7 @@ func (g *Gateway) exchange(w http.ResponseWriter, r *request, x *exchange) {
 			g.log.DebugContext(r.Context(), "streamed answer broken off", g.about(r, "error", errors.Join(err, a.gone))...)
 			panic(http.ErrAbortHandler) // the one way to tell the client
 		}
+		a.deadline(0) // the connection may carry other requests
 	case err != nil && a.wrong == "":
 		g.fail(w, r, err)
 		return // whether the payload is still read is not known: x is not used again
