@@ -33,7 +33,6 @@ class Context {
     };
     this.succeed = (value) => this.done(null, value);
     this.fail = (err) => this.done(err === undefined || err === null ? 'handled' : err);
-    Object.defineProperty(this, 'callback', { value: (err, value) => call.callback(err, value) });
   }
 }
 

@@ -80,7 +80,7 @@ class Instance {
       if (this.streaming) {
         result = require('./streaming.js').run(handler, event, context, call);
       } else {
-        result = handler(event, context, context.callback);
+        result = handler(event, context, (err, value) => call.callback(err, value));
       }
     } catch (err) {
       call.fail(err);

@@ -218,6 +218,7 @@ func TestContract(t *testing.T) {
 			f := s.families[r.Family]
 			all := s.primary(r) || !k.isolated
 			t.Run(k.name+"/"+r.ID, func(t *testing.T) {
+				t.Parallel()
 				for name, check := range behaviours {
 					if slices.Contains(f.Without, name) || !all && name != "echo" {
 						continue

@@ -1,0 +1,53 @@
+package ebb.runtime;
+
+import java.io.FileDescriptor;
+import java.io.FileInputStream;
+import java.io.FileOutputStream;
+import java.io.IOException;
+import java.io.InputStream;
+import java.lang.reflect.Constructor;
+
+/** The program: no argument = be a function's process. */
+public final class Bootstrap {
+  private static final int SOCKET = 3;
+
+  private Bootstrap() {}
+
+  public static void main(String[] args) throws Exception {
+    if (args.length == 0) {
+      run();
+    } else if (args[0].equals("probe")) {
+      System.out.println(Probe.describe());
+    } else if (args[0].equals("train")) {
+      Training.run();
+    } else {
+      System.err.println("what is " + args[0] + "?");
+      System.exit(2);
+    }
+  }
+
+  private static void run() throws Exception {
+    FileDescriptor fd = descriptor(SOCKET);
+    InputStream in = new FileInputStream(fd);
+    Channel channel = new Channel(in, new FileOutputStream(fd));
+    Output output = new Output(channel);
+    output.install();
+    Warmup.until(in);
+    try {
+      new Instance(channel, output, new Process()).run();
+    } catch (IOException e) {
+      // As at the end of the stream: the platform is gone.
+    }
+    Runtime.getRuntime().halt(1);
+  }
+
+  /**
+   * An open file descriptor as Java sees it. There is no other way to a socket
+   * that was inherited as anything but standard input.
+   */
+  private static FileDescriptor descriptor(int fd) throws ReflectiveOperationException {
+    Constructor<FileDescriptor> constructor = FileDescriptor.class.getDeclaredConstructor(int.class);
+    constructor.setAccessible(true);
+    return constructor.newInstance(fd);
+  }
+}

@@ -1,0 +1,57 @@
+package ebb.runtime;
+
+import java.io.File;
+import java.lang.reflect.Method;
+import java.net.URLClassLoader;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+
+/**
+ * Where the function's classes come from: the task root, its lib/*.jar, the
+ * layers' jars. They are added to the class path of the JVM itself, so that
+ * everything that looks for classes (threads, service loaders, logging) finds
+ * them as in a program started by hand.
+ */
+final class ClassPath {
+  private ClassPath() {}
+
+  static void append(String taskRoot) throws Exception {
+    List<String> paths = new ArrayList<>();
+    paths.add(taskRoot);
+    jars(new File(taskRoot, "lib"), paths);
+    jars(new File("/opt/java/lib"), paths);
+    ClassLoader loader = ClassLoader.getSystemClassLoader();
+    StringBuilder all = new StringBuilder(System.getProperty("java.class.path", ""));
+    for (String path : paths) {
+      append(loader, path);
+      all.append(File.pathSeparator).append(path);
+    }
+    System.setProperty("java.class.path", all.toString());
+  }
+
+  /** In the order of their names, whatever the file system says. */
+  private static void jars(File directory, List<String> to) {
+    String[] names = directory.list((d, name) -> name.endsWith(".jar"));
+    if (names == null) {
+      return;
+    }
+    Arrays.sort(names);
+    for (String name : names) {
+      to.add(new File(directory, name).getPath());
+    }
+  }
+
+  private static void append(ClassLoader loader, String path) throws Exception {
+    if (loader instanceof URLClassLoader) { // Java 8
+      Method method = URLClassLoader.class.getDeclaredMethod("addURL", java.net.URL.class);
+      method.setAccessible(true);
+      method.invoke(loader, new File(path).toURI().toURL());
+      return;
+    }
+    // What the JVM itself calls for its agents' class paths.
+    Method method = loader.getClass().getDeclaredMethod("appendToClassPathForInstrumentation", String.class);
+    method.setAccessible(true);
+    method.invoke(loader, path);
+  }
+}
