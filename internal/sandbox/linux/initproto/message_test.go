@@ -15,31 +15,33 @@ func fullSetup() Setup {
 		Links:  []Link{{"/bin", "usr/bin"}},
 		Files:  []File{{"/run/hosts", "127.0.0.1 localhost\n"}, {"/x", ""}},
 		Mounts: []Mount{{"/a", "/b", true}, {"/c", "/d", false}},
-		TmpFD:  true, ShmBytes: 1 << 40,
+		Places: []string{"/var/task"}, TmpFD: true, ShmBytes: 1 << 40,
 	}
 }
 
 func fullStart() Start {
 	return Start{
 		Argv: []string{"/bin/true", ""}, Env: []string{"A=1"}, Dir: "/",
-		UID: 700000, Framed: true, Rlimits: []Rlimit{{7, 1024}, {4, 0}},
+		UID: 700000, Framed: true, AttachLater: true, Rlimits: []Rlimit{{7, 1024}, {4, 0}},
 	}
 }
 
 func TestRoundTrip(t *testing.T) {
 	setup, start := fullSetup(), fullStart()
 	exit, signal, failed := Exit{0x8b}, Signal{15}, Failed{"mount", "/x", 2}
+	attach := Attach{[]string{"/var/task", "/opt"}}
+	var attach2 Attach
 	var setup2 Setup
 	var start2 Start
 	var exit2 Exit
 	var signal2 Signal
 	var failed2 Failed
 	ok := setup2.Decode(setup.Encode()) && start2.Decode(start.Encode()) &&
-		exit2.Decode(exit.Encode()) && signal2.Decode(signal.Encode()) && failed2.Decode(failed.Encode())
+		exit2.Decode(exit.Encode()) && signal2.Decode(signal.Encode()) && failed2.Decode(failed.Encode()) && attach2.Decode(attach.Encode())
 	if !ok {
 		t.Fatal("a message that was encoded whole is refused")
 	}
-	for _, pair := range [][2]any{{setup, setup2}, {start, start2}, {exit, exit2}, {signal, signal2}, {failed, failed2}} {
+	for _, pair := range [][2]any{{setup, setup2}, {start, start2}, {exit, exit2}, {signal, signal2}, {failed, failed2}, {attach, attach2}} {
 		if !reflect.DeepEqual(pair[0], pair[1]) {
 			t.Errorf("sent %+v, got %+v", pair[0], pair[1])
 		}
@@ -73,5 +75,6 @@ func FuzzDecode(f *testing.F) {
 		new(Exit).Decode(b)
 		new(Signal).Decode(b)
 		new(Failed).Decode(b)
+		new(Attach).Decode(b)
 	})
 }
