@@ -1,0 +1,183 @@
+package fault
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/ebb-faas/ebb/test/platform"
+)
+
+// soakDefault is how many invocations TestSoak makes where EBB_SOAK does not say.
+const soakDefault = 2000
+
+// holding is all that a platform could leak.
+type holding struct {
+	platform.Footprint
+	Goroutines int
+	Instances  int
+}
+
+// held reads what p holds, or says that it is not at rest.
+func held(ctx context.Context, p *platform.Platform) (holding, error) {
+	p.Client.Close() // connections of ours are not its leak
+	http.DefaultClient.CloseIdleConnections()
+	n, err := p.Node(ctx)
+	if err != nil {
+		return holding{}, err
+	}
+	f, err := p.Footprint()
+	h := holding{f, n.Memory.Goroutines, n.Instances.Total}
+	if err == nil && (h.Instances > 0 || h.Processes > 1) {
+		err = fmt.Errorf("not at rest: %+v", h)
+	}
+	return h, err
+}
+
+// TestSoak makes invocations over several functions, runtimes and doors, and
+// then compares what the platform holds with what it held when it was warm.
+func TestSoak(t *testing.T) {
+	total := soakDefault
+	if s := os.Getenv("EBB_SOAK"); s != "" {
+		var err error
+		if total, err = strconv.Atoi(s); err != nil || total < 1 {
+			t.Fatalf("EBB_SOAK: %q is no number", s)
+		}
+	}
+	p := start(t, filepath.Join(t.TempDir(), "data"), configured(t, "pool: {idleTimeout: 1s}\n")...)
+	doors := soakDoors(t, p)
+	// The warm-up is of the same kind, so that what is made once is made.
+	if errs := soak(t.Context(), doors, 1000); errs != nil {
+		t.Fatal(errs)
+	}
+	before := rest(t, p, func(now, last holding) bool { return now == last })
+	began := time.Now()
+	if errs := soak(t.Context(), doors, total); errs != nil {
+		t.Error(errs)
+	}
+	took := time.Since(began)
+	after := rest(t, p, func(now, _ holding) bool { return now == before })
+	n, err := p.Node(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Logf("%d invocations in %s; before %+v, after %+v; ebb takes %d MiB", total, took, before, after, n.Memory.RSS>>20)
+	if after != before {
+		t.Errorf("what is held: before %+v, after %+v", before, after)
+	}
+}
+
+// rest waits until the platform is at rest and settled says that what it holds
+// is final; when that does not happen, it returns what is held in the end.
+func rest(t *testing.T, p *platform.Platform, settled func(now, last holding) bool) holding {
+	t.Helper()
+	var now holding
+	err := platform.Poll(t.Context(), limit, func() error {
+		last, err := now, error(nil)
+		if now, err = held(t.Context(), p); err == nil && !settled(now, last) {
+			err = fmt.Errorf("not settled: %+v", now)
+		}
+		return err
+	})
+	if err != nil {
+		t.Log(err)
+	}
+	return now
+}
+
+// door is one way to one function: it sends text and returns what came back.
+type door func(ctx context.Context, text string) (string, error)
+
+// soakDoors creates functions in every runtime and returns the ways to them.
+func soakDoors(t *testing.T, p *platform.Platform) (doors []door) {
+	t.Helper()
+	bootstrap := filepath.Join(t.TempDir(), "bootstrap")
+	build := exec.CommandContext(t.Context(), "go", "build", "-o", bootstrap, "./examples/hello-go")
+	build.Dir, build.Env = platform.Root(), append(os.Environ(), "CGO_ENABLED=0", "GOFLAGS=")
+	if text, err := build.CombinedOutput(); err != nil {
+		t.Fatalf("%v: %s", err, text)
+	}
+	program, err := os.ReadFile(bootstrap)
+	if err != nil {
+		t.Fatal(err)
+	}
+	hello := platform.Function{Name: "go", Runtime: "provided", Handler: "x", Files: map[string]string{"bootstrap": string(program)}, TimeoutS: 30}
+	create(t, p, hello,
+		python("python", "def handler(event, context):\n    print('got', event)\n    return event.get('name') or event['body']\n"),
+		node("node", "exports.handler = async event => { console.log('got', event); return event.name || event.body; };"))
+	for _, name := range []string{"python", "node", "go"} {
+		doors = append(doors, func(ctx context.Context, text string) (string, error) {
+			answer, failed, err := p.Invoke(ctx, name, `{"name":"`+text+`"}`)
+			if failed != "" {
+				err = errors.Join(err, errors.New(failed))
+			}
+			return answer, err
+		})
+	}
+	for _, name := range []string{"python", "node"} {
+		u, err := p.URL(t.Context(), name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		doors = append(doors, func(ctx context.Context, text string) (string, error) { return post(ctx, u, text) })
+	}
+	return doors
+}
+
+func post(ctx context.Context, u, text string) (string, error) {
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, u, strings.NewReader(text))
+	if err != nil {
+		return "", err
+	}
+	req.Header.Set("Content-Type", "text/plain")
+	res, err := http.DefaultClient.Do(req)
+	if err != nil {
+		return "", err
+	}
+	defer func() { _ = res.Body.Close() }()
+	body, err := io.ReadAll(res.Body)
+	if err == nil && res.StatusCode != http.StatusOK {
+		err = errors.New(res.Status)
+	}
+	return string(body), err
+}
+
+// soakCallers is how many invocations are made at once.
+const soakCallers = 16
+
+// soak makes invocations, each with a text of its own that must come back. It
+// gives up after a few errors.
+func soak(ctx context.Context, doors []door, total int) error {
+	var next, wrong atomic.Int64
+	var mu sync.Mutex
+	var errs []error
+	var all sync.WaitGroup
+	for range soakCallers {
+		all.Go(func() {
+			for n := next.Add(1); n <= int64(total) && wrong.Load() < 10; n = next.Add(1) {
+				text := fmt.Sprintf("number-%d", n)
+				answer, err := doors[n%int64(len(doors))](ctx, text)
+				if err == nil && strings.Contains(answer, text) {
+					continue
+				}
+				wrong.Add(1)
+				mu.Lock()
+				errs = append(errs, fmt.Errorf("invocation %d: %s %w", n, answer, err))
+				mu.Unlock()
+			}
+		})
+	}
+	all.Wait()
+	return errors.Join(errs...)
+}
