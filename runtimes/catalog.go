@@ -59,7 +59,7 @@ type family struct {
 	Places    []string `json:"places"`    // path patterns; ~ is the home directory, $NAME a variable
 	Variables []string `json:"variables"` // of the environment that version managers read
 	Redirects []string `json:"redirects"` // files that change what a command in PATH runs
-	Probe     []string `json:"probe"`     // arguments; prints a probed as JSON
+	Probe     []string `json:"probe"`     // arguments, with {bootstrap}; prints a probed as JSON
 	Bootstrap string   `json:"bootstrap"` // folder of the bootstrap
 	Argv      []string `json:"argv"`      // with {interpreter}
 	Env       []string `json:"env"`       // with {bin}, the interpreter's folder
@@ -81,6 +81,12 @@ func Load(ctx context.Context, dir string) (*Catalog, error) {
 	bootstraps, err := writeBootstraps(filepath.Join(dir, "bootstrap"))
 	if err != nil {
 		return nil, fmt.Errorf("writing the runtimes' bootstraps: %w", err)
+	}
+	for i := range families {
+		fill := strings.NewReplacer("{bootstrap}", filepath.Join(bootstraps, families[i].Bootstrap))
+		for j, arg := range families[i].Probe {
+			families[i].Probe[j] = fill.Replace(arg)
+		}
 	}
 	found := newSearch(os.Getenv, homeDir(), filepath.Join(dir, "probed.json")).run(ctx, families)
 	if err := ctx.Err(); err != nil {

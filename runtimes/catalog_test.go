@@ -40,7 +40,7 @@ func TestLoad(t *testing.T) {
 			if !executable(r.Argv[0]) || script(r.Argv[0]) {
 				t.Errorf("%s: %s is not a real interpreter", id, r.Argv[0])
 			}
-			if !covered(r, r.Argv[0]) || !covered(r, r.Argv[1]) {
+			if !covered(r, r.Argv[0]) || !covered(r, r.Argv[len(r.Argv)-1]) {
 				t.Errorf("%s: %v is in no mount of %+v", id, r.Argv, r.Mounts)
 			}
 		}

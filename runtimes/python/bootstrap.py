@@ -5,7 +5,12 @@ The process starts generic. Everything about the function comes in the init
 frame, so that a process can wait, already started, for whichever version needs
 one. Works with Python 3.6 and later, standard library only.
 """
+import sys
+
 from ebb_runtime.instance import main
 
 if __name__ == "__main__":
+    if sys.flags.no_site:
+        from ebb_runtime.packages import add_packages
+        add_packages()
     main(3)

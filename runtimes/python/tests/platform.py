@@ -23,7 +23,7 @@ Answer = collections.namedtuple("Answer", "type flags stream head text logs json
 
 
 class Platform(object):
-    def __init__(self, files, env=None):
+    def __init__(self, files, env=None, flags=()):
         self.dir = os.path.realpath(tempfile.mkdtemp(prefix="ebb-python-test-"))
         for name, code in files.items():
             path = os.path.join(self.dir, name)
@@ -40,7 +40,7 @@ class Platform(object):
             os.dup2(fd, 3)
 
         self.process = subprocess.Popen(
-            [sys.executable, BOOTSTRAP], cwd=self.dir, env=environment, preexec_fn=child, close_fds=True,
+            [sys.executable] + list(flags) + [BOOTSTRAP], cwd=self.dir, env=environment, preexec_fn=child, close_fds=True,
             pass_fds=[3], start_new_session=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL)
         theirs.close()
         self.raw = b""

@@ -34,7 +34,7 @@ public final class Bootstrap {
     output.install();
     Warmup.until(in);
     try {
-      new Instance(channel, output, new Process()).run();
+      new Instance(channel, output, new Jvm()).run();
     } catch (IOException e) {
       // As at the end of the stream: the platform is gone.
     }

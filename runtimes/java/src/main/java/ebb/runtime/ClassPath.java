@@ -2,6 +2,7 @@ package ebb.runtime;
 
 import java.io.File;
 import java.lang.reflect.Method;
+import java.net.URL;
 import java.net.URLClassLoader;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -43,15 +44,16 @@ final class ClassPath {
   }
 
   private static void append(ClassLoader loader, String path) throws Exception {
-    if (loader instanceof URLClassLoader) { // Java 8
-      Method method = URLClassLoader.class.getDeclaredMethod("addURL", java.net.URL.class);
-      method.setAccessible(true);
-      method.invoke(loader, new File(path).toURI().toURL());
-      return;
-    }
-    // What the JVM itself calls for its agents' class paths.
-    Method method = loader.getClass().getDeclaredMethod("appendToClassPathForInstrumentation", String.class);
-    method.setAccessible(true);
-    method.invoke(loader, path);
+    Method append = method(loader);
+    append.invoke(loader, loader instanceof URLClassLoader ? new File(path).toURI().toURL() : path);
+  }
+
+  /** How a class path grows: in Java 8 by URL, later as the JVM does it for agents. */
+  static Method method(ClassLoader loader) throws ReflectiveOperationException {
+    Method append = loader instanceof URLClassLoader
+        ? URLClassLoader.class.getDeclaredMethod("addURL", URL.class)
+        : loader.getClass().getDeclaredMethod("appendToClassPathForInstrumentation", String.class);
+    append.setAccessible(true);
+    return append;
   }
 }

@@ -8,6 +8,7 @@ import java.io.IOException;
 import java.io.PrintWriter;
 import java.io.StringWriter;
 import java.nio.charset.StandardCharsets;
+import java.util.Arrays;
 import java.util.Collections;
 import java.util.IdentityHashMap;
 import java.util.Set;
@@ -61,23 +62,21 @@ final class Failure {
       return;
     }
     StackTraceElement[] all = t.getStackTrace();
-    for (int i = 0; i < all.length; i++) {
-      if (!all[i].getClassName().startsWith(OURS)) {
-        continue;
-      }
-      int end = i;
-      while (end > 0 && reflection(all[end - 1].getClassName())) {
+    int end = all.length;
+    if (end > 0 && ours(all[end - 1].getClassName())) { // else it is of a thread of the function's
+      while (end > 0 && (ours(all[end - 1].getClassName()) || reflection(all[end - 1].getClassName()))) {
         end--;
       }
-      StackTraceElement[] own = new StackTraceElement[end];
-      System.arraycopy(all, 0, own, 0, end);
-      t.setStackTrace(own);
-      break;
+      t.setStackTrace(Arrays.copyOf(all, end));
     }
     trim(t.getCause(), seen);
     for (Throwable suppressed : t.getSuppressed()) {
       trim(suppressed, seen);
     }
+  }
+
+  private static boolean ours(String name) {
+    return name.startsWith(OURS);
   }
 
   private static boolean reflection(String name) {

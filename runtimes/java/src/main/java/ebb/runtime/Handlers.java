@@ -1,0 +1,231 @@
+package ebb.runtime;
+
+import com.amazonaws.lambda.thirdparty.com.fasterxml.jackson.databind.JavaType;
+import com.amazonaws.lambda.thirdparty.com.fasterxml.jackson.databind.type.TypeFactory;
+import com.amazonaws.services.lambda.runtime.Context;
+import com.amazonaws.services.lambda.runtime.CustomPojoSerializer;
+import com.amazonaws.services.lambda.runtime.RequestHandler;
+import com.amazonaws.services.lambda.runtime.RequestStreamHandler;
+import java.io.InputStream;
+import java.io.OutputStream;
+import java.lang.reflect.Constructor;
+import java.lang.reflect.InvocationTargetException;
+import java.lang.reflect.Method;
+import java.lang.reflect.Modifier;
+import java.util.ArrayList;
+import java.util.Collections;
+import java.util.List;
+
+/** Finding the handler: 'package.Class::method' or 'package.Class'. */
+final class Handlers {
+  private static final String DEFAULT_METHOD = "handleRequest";
+
+  private final ClassLoader loader;
+  private final CustomPojoSerializer custom;
+
+  private Handlers(ClassLoader loader) throws Fault {
+    this.loader = loader;
+    this.custom = Json.custom(loader);
+  }
+
+  /** Makes the handler. What it throws is a Fault or what the function threw. */
+  static Handler load(String name, ClassLoader loader) throws Throwable {
+    int colons = name.lastIndexOf("::");
+    String className = colons < 0 ? name : name.substring(0, colons);
+    String method = colons < 0 ? null : name.substring(colons + 2);
+    if (className.isEmpty() || method != null && method.isEmpty()) {
+      throw new Fault("Runtime.MalformedHandlerName", "Invalid handler: `" + name + "'", null);
+    }
+    Class<?> type = find(className, loader);
+    if (method == null && RequestStreamHandler.class.isAssignableFrom(type)) {
+      return streams((RequestStreamHandler) make(type));
+    }
+    Handlers handlers = new Handlers(loader);
+    if (method == null && RequestHandler.class.isAssignableFrom(type)) {
+      return handlers.object(type);
+    }
+    return handlers.method(type, method == null ? DEFAULT_METHOD : method);
+  }
+
+  private static Class<?> find(String name, ClassLoader loader) throws Fault {
+    try {
+      return Class.forName(name, true, loader);
+    } catch (ClassNotFoundException e) {
+      throw new Fault(e.getClass().getName(), "Class not found: " + name, null);
+    } catch (Throwable e) { // of the class itself: its static parts, its file, what it needs
+      String why = e.getMessage() == null ? "" : ": " + e.getMessage();
+      throw new Fault(e.getClass().getName(), "Error loading class " + name + why, e);
+    }
+  }
+
+  private static Object make(Class<?> type) throws Throwable {
+    Constructor<?> constructor;
+    try {
+      constructor = type.getConstructor();
+    } catch (NoSuchMethodException e) {
+      boolean inner = type.getEnclosingClass() != null && !Modifier.isStatic(type.getModifiers());
+      throw new Fault("java.lang.Exception", "Class " + type.getName() + (inner
+          ? " cannot be instantiated because it is a non-static inner class"
+          : " has no public zero-argument constructor"), null);
+    }
+    try {
+      constructor.setAccessible(true); // its class need not be public
+      return constructor.newInstance();
+    } catch (InvocationTargetException e) {
+      throw e.getCause();
+    }
+  }
+
+  private static Handler streams(RequestStreamHandler handler) {
+    return (event, context, answer) -> handler.handleRequest(event.copy(), answer, context);
+  }
+
+  /** A RequestHandler. Its type parameters may come from anywhere above it. */
+  private Handler object(Class<?> type) throws Throwable {
+    TypeFactory types = Json.mapper().getTypeFactory();
+    JavaType[] parameters = types.findTypeParameters(types.constructType(type), RequestHandler.class);
+    boolean raw = parameters.length != 2;
+    JavaType in = raw ? TypeFactory.unknownType() : parameters[0];
+    JavaType out = raw ? TypeFactory.unknownType() : parameters[1];
+    @SuppressWarnings("unchecked")
+    RequestHandler<Object, Object> handler = (RequestHandler<Object, Object>) make(type);
+    return json(in, out, handler::handleRequest);
+  }
+
+  /** Something between JSON and JSON; in is null if it takes none. */
+  private Handler json(JavaType in, JavaType out, Call call) {
+    Json reader = in == null ? null : Json.of(in, custom, loader);
+    boolean nothing = out.hasRawClass(void.class) || out.hasRawClass(Void.class);
+    Json writer = nothing ? null : Json.of(out, custom, loader);
+    return (event, context, answer) -> {
+      Object input = null;
+      if (reader != null) {
+        try {
+          input = reader.read(event);
+        } catch (Throwable t) {
+          throw new RuntimeException("An error occurred during JSON parsing", t);
+        }
+      }
+      Object output = call.call(input, context);
+      try {
+        if (writer == null) {
+          nothing(answer);
+        } else {
+          writer.write(output, answer);
+        }
+      } catch (Throwable t) {
+        throw new RuntimeException("An error occurred during JSON serialization of response", t);
+      }
+    };
+  }
+
+  private static void nothing(OutputStream answer) throws java.io.IOException {
+    answer.write(new byte[] {'n', 'u', 'l', 'l'});
+  }
+
+  private interface Call {
+    Object call(Object input, Context context) throws Throwable;
+  }
+
+  /** The public method of that name that fits best, in Lambda's order. */
+  private Handler method(Class<?> type, String name) throws Throwable {
+    List<Method> named = new ArrayList<>();
+    for (Method m : methods(type)) {
+      if (m.getName().equals(name)) {
+        named.add(m);
+      }
+    }
+    Collections.sort(named, Handlers::order);
+    for (Method m : named) {
+      Handler handler = fit(type, m);
+      if (handler != null) {
+        return handler;
+      }
+    }
+    throw new Fault("Runtime.HandlerNotFound", "No public method named " + name
+        + " with appropriate method signature found on class " + type.getName(), null);
+  }
+
+  private static Method[] methods(Class<?> type) throws Fault {
+    try {
+      return type.getMethods();
+    } catch (NoClassDefFoundError e) {
+      throw new Fault(e.getClass().getName(), "Error loading class " + type.getName() + ": " + e.getMessage(), e);
+    }
+  }
+
+  /** Written methods before bridges, then more parameters, a Context counting double. */
+  private static int order(Method a, Method b) {
+    if (a.isBridge() != b.isBridge()) {
+      return a.isBridge() ? 1 : -1;
+    }
+    return Integer.compare(weight(b), weight(a));
+  }
+
+  private static int weight(Method m) {
+    Class<?>[] p = m.getParameterTypes();
+    return p.length + (p.length > 0 && p[p.length - 1] == Context.class ? 1 : 0);
+  }
+
+  /**
+   * The handler that m is, or null if it is none: (InputStream, OutputStream,
+   * Context) with any of them left out, or (anything, Context) likewise.
+   */
+  private Handler fit(Class<?> type, Method m) throws Throwable {
+    Class<?>[] p = m.getParameterTypes();
+    int n = p.length;
+    boolean context = n > 0 && p[n - 1] == Context.class;
+    if (context) {
+      n--;
+    }
+    boolean in = n > 0 && p[0] == InputStream.class;
+    boolean out = n > 0 && p[n - 1] == OutputStream.class;
+    if (n > (in && out ? 2 : 1) || n > 0 && p[0] == Context.class) {
+      return null;
+    }
+    Object self = Modifier.isStatic(m.getModifiers()) ? null : make(type);
+    m.setAccessible(true); // its class need not be public
+    if (in || out) {
+      return streams(m, self, in, out, context);
+    }
+    TypeFactory types = Json.mapper().getTypeFactory();
+    JavaType owner = types.constructType(type).findSuperType(m.getDeclaringClass());
+    JavaType returned = types.resolveMemberType(m.getGenericReturnType(), owner.getBindings());
+    JavaType input = n == 0 ? null : types.resolveMemberType(m.getGenericParameterTypes()[0], owner.getBindings());
+    return json(input, returned, (value, c) -> invoke(m, self, arguments(input != null, value, context, c)));
+  }
+
+  private static Object[] arguments(boolean takes, Object value, boolean context, Context c) {
+    if (!takes) {
+      return context ? new Object[] {c} : new Object[0];
+    }
+    return context ? new Object[] {value, c} : new Object[] {value};
+  }
+
+  private static Handler streams(Method m, Object self, boolean in, boolean out, boolean context) {
+    return (event, c, answer) -> {
+      List<Object> arguments = new ArrayList<>(3);
+      if (in) {
+        arguments.add(event.copy());
+      }
+      if (out) {
+        arguments.add(answer);
+      }
+      if (context) {
+        arguments.add(c);
+      }
+      invoke(m, self, arguments.toArray());
+      if (!out) {
+        nothing(answer);
+      }
+    };
+  }
+
+  private static Object invoke(Method m, Object self, Object[] arguments) throws Throwable {
+    try {
+      return m.invoke(self, arguments);
+    } catch (InvocationTargetException e) {
+      throw e.getCause();
+    }
+  }
+}

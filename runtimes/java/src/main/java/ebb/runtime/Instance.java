@@ -1,0 +1,146 @@
+package ebb.runtime;
+
+import com.amazonaws.services.lambda.runtime.LambdaRuntimeInternal;
+import java.io.IOException;
+import java.nio.charset.StandardCharsets;
+
+/** One function's life in this process: init once, then invocations one by one. */
+final class Instance {
+  private final Channel channel;
+  private final Output output;
+  private final Jvm jvm;
+  private final Logger logger;
+
+  private Handler handler;
+  private ClassLoader loader;
+  private Fixed fixed;
+  private String arn = "";
+  private int maxResponse;
+  private byte[] buffer; // of the last answer, for the next
+
+  Instance(Channel channel, Output output, Jvm jvm) {
+    this.channel = channel;
+    this.output = output;
+    this.jvm = jvm;
+    this.logger = new Logger(output);
+  }
+
+  /** Serves until the other side ends the conversation. */
+  void run() throws IOException {
+    while (channel.next()) {
+      switch (channel.type) {
+        case Channel.INVOKE:
+          invoke();
+          break;
+        case Channel.INIT:
+          init();
+          break;
+        case Channel.PING:
+          channel.send(Channel.PONG, 0);
+          break;
+        case Channel.STOP:
+          jvm.exit(0);
+          return;
+        default:
+          throw new IOException("frame of type " + channel.type);
+      }
+    }
+  }
+
+  private void init() throws IOException {
+    try {
+      Init init = Init.read(channel.body, channel.payload, channel.end);
+      arn = init.arn;
+      maxResponse = init.maxResponse;
+      loader = jvm.specialise(init);
+      fixed = new Fixed(init.env);
+      logger.install();
+      handler = Handlers.load(init.handler, loader);
+    } catch (Throwable t) {
+      fail(0, Failure.of(t), Channel.EXIT);
+      jvm.exit(1);
+      return;
+    }
+    output.flush();
+    channel.send(Channel.READY, 0, 0, new byte[0], ready());
+  }
+
+  private static byte[] ready() {
+    return ("{\"runtime\":\"java/" + System.getProperty("java.version") + "\"}").getBytes(StandardCharsets.UTF_8);
+  }
+
+  /**
+   * Runs one invocation. The frame's head is text: id, deadline, ARN, trace,
+   * client context, a line each, the last with whatever it has.
+   */
+  private void invoke() throws IOException {
+    int stream = channel.stream;
+    output.stream = stream;
+    Answer answer = new Answer(buffer, maxResponse);
+    Failure failure = null;
+    try {
+      Head head = new Head(channel.body, channel.head, channel.payload);
+      String id = head.line();
+      String deadline = head.line();
+      String called = head.line();
+      String trace = head.line();
+      jvm.trace(trace);
+      InvocationContext context = new InvocationContext(fixed, logger, id,
+          deadline.isEmpty() ? Long.MAX_VALUE : Long.parseLong(deadline), called.isEmpty() ? arn : called, trace, head.rest());
+      if (LambdaRuntimeInternal.getUseLog4jAppender()) {
+        Log4j.tell(loader, id);
+      }
+      handler.handle(new Event(channel.body, channel.payload, channel.end), context, answer);
+    } catch (Throwable t) {
+      failure = Failure.of(t);
+    }
+    Thread.interrupted(); // what the handler left must not disturb the next one
+    if (failure == null && !answer.tooLarge()) {
+      output.flush();
+      buffer = answer.send(channel, stream);
+      return;
+    }
+    buffer = answer.finish();
+    if (failure == null || failure.document.length > maxResponse) {
+      failure = Failure.tooLarge(maxResponse);
+    }
+    fail(stream, failure, failure.fatal ? Channel.EXIT : 0);
+    if (failure.fatal) {
+      jvm.exit(1);
+    }
+  }
+
+  private void fail(int stream, Failure failure, int flags) throws IOException {
+    output.flush();
+    output.line("ERROR", failure.text.getBytes(StandardCharsets.UTF_8));
+    byte[] type = failure.type.getBytes(StandardCharsets.UTF_8);
+    channel.send(Channel.ERROR, flags, stream, type, failure.document);
+  }
+
+  /** The head of an invoke frame. */
+  private static final class Head {
+    private final byte[] bytes;
+    private int at;
+    private final int end;
+
+    Head(byte[] bytes, int from, int to) {
+      this.bytes = bytes;
+      this.at = from;
+      this.end = to;
+    }
+
+    String line() {
+      int from = at;
+      while (at < end && bytes[at] != '\n') {
+        at++;
+      }
+      String line = new String(bytes, from, at - from, StandardCharsets.UTF_8);
+      at++;
+      return line;
+    }
+
+    String rest() {
+      return at < end ? new String(bytes, at, end - at, StandardCharsets.UTF_8) : "";
+    }
+  }
+}

@@ -1,0 +1,66 @@
+package ebb.runtime;
+
+import java.io.ByteArrayInputStream;
+import java.net.HttpURLConnection;
+import java.net.URL;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Paths;
+import java.time.ZoneOffset;
+import java.time.ZonedDateTime;
+import java.time.format.DateTimeFormatter;
+import java.util.Arrays;
+import java.util.Base64;
+import java.util.UUID;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.regex.Pattern;
+import java.util.stream.Collectors;
+import java.util.zip.GZIPInputStream;
+import javax.net.ssl.SSLContext;
+
+/**
+ * The run from which the JVM's archive of ready-made classes is made: all that
+ * the bootstrap does, and what functions usually need of the JDK.
+ */
+final class Training {
+  private Training() {}
+
+  static void run() throws Exception {
+    FileTouch.touch();
+    Warmup.all();
+    usual();
+  }
+
+  private static void usual() throws Exception {
+    String text = Arrays.asList("b", "a").stream().sorted().filter(s -> !s.isEmpty()).collect(Collectors.joining(","));
+    text += String.format("%s %d %.2f", text, 1, 1.5) + Pattern.compile("[a-z]+").matcher(text).replaceAll("x");
+    text += ZonedDateTime.now(ZoneOffset.UTC).format(DateTimeFormatter.ISO_INSTANT) + UUID.randomUUID();
+    text += Base64.getEncoder().encodeToString(text.getBytes(StandardCharsets.UTF_8));
+    java.security.MessageDigest.getInstance("SHA-256").digest(text.getBytes(StandardCharsets.UTF_8));
+    ExecutorService pool = Executors.newFixedThreadPool(1);
+    CompletableFuture.supplyAsync(() -> "x", pool).thenApply(String::trim).get();
+    pool.shutdown();
+    Files.exists(Paths.get("/tmp"));
+    new GZIPInputStreamTouch().touch();
+    ((HttpURLConnection) new URL("http://localhost/").openConnection()).disconnect();
+    SSLContext.getDefault().getSocketFactory();
+    java.util.logging.Logger.getLogger("ebb").fine("trained");
+  }
+
+  /** The classes of a channel on a file descriptor. */
+  private static final class FileTouch {
+    static void touch() throws Exception {
+      Output output = new Output(new Channel(new ByteArrayInputStream(new byte[0]), System.out));
+      output.flush();
+      Warmup.until(new ByteArrayInputStream(new byte[1]));
+    }
+  }
+
+  private static final class GZIPInputStreamTouch {
+    void touch() {
+      GZIPInputStream.class.getName();
+    }
+  }
+}

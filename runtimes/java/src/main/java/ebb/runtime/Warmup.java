@@ -1,0 +1,186 @@
+package ebb.runtime;
+
+import com.amazonaws.services.lambda.runtime.Context;
+import com.amazonaws.services.lambda.runtime.RequestHandler;
+import com.amazonaws.services.lambda.runtime.RequestStreamHandler;
+import com.amazonaws.services.lambda.runtime.serialization.events.LambdaEventSerializers;
+import java.io.ByteArrayInputStream;
+import java.io.ByteArrayOutputStream;
+import java.io.IOException;
+import java.io.InputStream;
+import java.io.OutputStream;
+import java.nio.charset.StandardCharsets;
+import java.util.Collections;
+import java.util.List;
+import java.util.Map;
+
+/**
+ * A process that waits uses the time: it plays functions of its own through the
+ * same code, so that classes are loaded and methods compiled when a version
+ * comes. A process that is needed at once does without.
+ */
+final class Warmup {
+  private static final int ROUNDS = 30;
+
+  private Warmup() {}
+
+  /** Warms up until all is warm or something arrives on in. */
+  static void until(InputStream in) {
+    try {
+      for (Step step : STEPS) {
+        if (in.available() > 0) {
+          return;
+        }
+        step.run();
+      }
+    } catch (Exception e) {
+      // What went wrong here will be told when a function needs it.
+    }
+  }
+
+  /** Everything, whatever waits. */
+  static void all() throws Exception {
+    for (Step step : STEPS) {
+      step.run();
+    }
+  }
+
+  private interface Step {
+    void run() throws Exception;
+  }
+
+  private static final Step[] STEPS = {
+    () -> rehearse(Streams.class.getName(), "{}"),
+    () -> rehearse(Maps.class.getName(), "{\"a\":[1,2.5,\"x\",null,true,{\"b\":12345678901}]}"),
+    () -> rehearse(Beans.class.getName(), "{\"name\":\"x\",\"number\":1,\"list\":[\"a\"],\"map\":{\"k\":1.5},\"flag\":true}"),
+    () -> rehearse(Beans.class.getName() + "::texts", "\"text\""),
+    () -> rehearse(Beans.class.getName() + "::fails", "[1]"),
+    () -> LambdaEventSerializers.isLambdaSupportedEvent(""),
+    () -> Environment.set("EBB_NEVER_SET", ""),
+    () -> ClassPath.method(ClassLoader.getSystemClassLoader()),
+  };
+
+  /** Runs a whole conversation about one handler against nobody. */
+  private static void rehearse(String handler, String event) throws IOException {
+    ByteArrayOutputStream frames = new ByteArrayOutputStream();
+    Channel platform = new Channel(null, frames);
+    String init = "{\"handler\":\"" + handler + "\",\"taskRoot\":\"\",\"arn\":\"a\",\"env\":{\"A\":\"B\"},\"maxResponse\":100000}";
+    platform.send(Channel.INIT, 0, 0, new byte[0], utf8(init));
+    byte[] head = utf8("id\n4102444800000\n\n\n{\"custom\":{\"a\":\"b\"}}");
+    for (int i = 1; i <= ROUNDS; i++) {
+      platform.send(Channel.INVOKE, 0, i, head, utf8(event));
+    }
+    Channel channel = new Channel(new ByteArrayInputStream(frames.toByteArray()), new Nowhere());
+    new Instance(channel, new Output(channel), new Nothing()).run();
+  }
+
+  private static byte[] utf8(String s) {
+    return s.getBytes(StandardCharsets.UTF_8);
+  }
+
+  /** A rehearsal changes nothing. */
+  private static final class Nothing extends Jvm {
+    @Override
+    ClassLoader specialise(Init init) {
+      return Warmup.class.getClassLoader();
+    }
+
+    @Override
+    void trace(String id) {}
+
+    @Override
+    void exit(int code) {}
+  }
+
+  private static final class Nowhere extends OutputStream {
+    @Override
+    public void write(int b) {}
+
+    @Override
+    public void write(byte[] b, int from, int length) {}
+  }
+
+  /** Rehearses streams and the logger. */
+  public static final class Streams implements RequestStreamHandler {
+    @Override
+    public void handleRequest(InputStream in, OutputStream out, Context context) throws IOException {
+      for (int b = in.read(); b >= 0; b = in.read()) {
+        out.write(b);
+      }
+      context.getLogger().log("line");
+    }
+  }
+
+  /** Rehearses untyped JSON. */
+  public static final class Maps implements RequestHandler<Map<String, Object>, Object> {
+    @Override
+    public Object handleRequest(Map<String, Object> event, Context context) {
+      return event;
+    }
+  }
+
+  /** Rehearses objects, methods and failures. */
+  public static final class Beans implements RequestHandler<Bean, Bean> {
+    @Override
+    public Bean handleRequest(Bean event, Context context) {
+      return event;
+    }
+
+    public List<String> texts(String event, Context context) {
+      return Collections.singletonList(event);
+    }
+
+    public static void fails(List<Integer> event) {
+      throw new IllegalStateException("rehearsed");
+    }
+  }
+
+  /** Has a property of each usual kind. */
+  public static final class Bean {
+    private String name;
+    private int number;
+    private Boolean flag;
+    private List<String> list;
+    private Map<String, Double> map;
+
+    public String getName() {
+      return name;
+    }
+
+    public void setName(String name) {
+      this.name = name;
+    }
+
+    public int getNumber() {
+      return number;
+    }
+
+    public void setNumber(int number) {
+      this.number = number;
+    }
+
+    public Boolean getFlag() {
+      return flag;
+    }
+
+    public void setFlag(Boolean flag) {
+      this.flag = flag;
+    }
+
+    public List<String> getList() {
+      return list;
+    }
+
+    public void setList(List<String> list) {
+      this.list = list;
+    }
+
+    public Map<String, Double> getMap() {
+      return map;
+    }
+
+    public void setMap(Map<String, Double> map) {
+      this.map = map;
+    }
+  }
+}
