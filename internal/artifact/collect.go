@@ -11,11 +11,19 @@ import (
 	"github.com/ebb-faas/ebb/internal/ebb"
 )
 
-// Collect removes packages that are not in keep and were last Put longer than
-// olderThan ago, zip and tree, and reports how many went. What cannot be
-// removed is left for the next time and told in err.
+// Collect removes packages and images that are not in keep and were last Put
+// longer than olderThan ago, with their trees and the layers that no image is
+// left to use, and reports how many packages and images went. What cannot be
+// removed is left for the next time and told in err. olderThan must be longer
+// than Config.PullTimeout, or what is on its way may go.
 func (s *Store) Collect(ctx context.Context, keep map[ebb.Digest]bool, olderThan time.Duration) (removed int, err error) {
 	before := time.Now().Add(-olderThan)
+	packages, err := s.collectPackages(ctx, keep, before)
+	images, ierr := s.collectImages(ctx, keep, before)
+	return packages + images, errors.Join(err, ierr, s.collectLayers(ctx, before))
+}
+
+func (s *Store) collectPackages(ctx context.Context, keep map[ebb.Digest]bool, before time.Time) (removed int, err error) {
 	found := make(map[ebb.Digest]bool)
 	for _, sub := range []string{packagesDir, unpackedDir} {
 		names, err := s.names(sub)
@@ -67,13 +75,5 @@ func (s *Store) collectOne(ctx context.Context, d ebb.Digest, before time.Time) 
 		}
 		s.stored.Add(-fi.Size())
 	}
-	if !s.exists(treePath(d)) {
-		return true, nil
-	}
-	// Renamed first: a crash half-way must not leave a tree that looks whole.
-	tmp := unpackedDir + "/" + tmpName()
-	if err := s.root.Rename(treePath(d), tmp); err != nil {
-		return true, err
-	}
-	return true, s.removeTree(tmp)
+	return true, s.away(unpackedDir, treePath(d))
 }

@@ -1,27 +1,39 @@
-// Package artifact keeps deployment packages by the SHA-256 of their bytes.
+// Package artifact keeps deployment packages by the SHA-256 of their bytes, and
+// container images by the digest of their manifest.
 //
-// It owns two folders below its directory: packages/<digest>.zip holds what was
-// uploaded, byte for byte, and is authoritative; unpacked/<digest> is the same
-// package as a read-only tree and can be made again from the zip at any time.
-// Who uses which digest is not known here: function says what to keep.
+// It owns the folders below its directory. Of packages: packages/<digest>.zip
+// holds what was uploaded, byte for byte, and is authoritative;
+// unpacked/<digest> is the same package as a read-only tree and can be made
+// again from the zip at any time. Of images: images/<digest>.json says what an
+// image is, layers/<diff id>/ is one of its layers, unpacked, and both are
+// authoritative; roots/<digest> is all layers of an image as one read-only tree,
+// whose files are other names of the layers' own, and can be made again. Where
+// images come from is not known here (package oci), nor who uses which digest:
+// function says what to keep.
 //
 // Invariants:
 //
 //  1. A name without the prefix ".tmp-" is complete: it was written under a
 //     temporary name, synced to disk and renamed.
-//  2. Nothing of a package is visible before every entry of it was checked and
-//     unpacked. A tree holds only directories, regular files and symbolic links
-//     that stay inside it; nobody may write to it and everybody may read it.
+//  2. Nothing of a package or an image is visible before every entry of it was
+//     checked and unpacked. A tree holds only directories, regular files and
+//     symbolic links; nobody may write to it and everybody may read it. The
+//     links of a package stay inside it; those of an image mean a place inside
+//     the box whose root it is, and are never followed on the host.
 //  3. Sizes are counted from bytes that were really read or written, never
-//     believed from a header.
+//     believed from a header; a layer is hashed, never believed to be what its
+//     image says.
 //  4. The same content is stored and unpacked once, however many callers Put it
 //     at the same time. Putting it again restarts its grace period.
+//  5. A stored image needs neither its registry nor its archive any more.
 //
-// A crash leaves at most names with the prefix ".tmp-", which Open removes, or a
-// zip without its tree, which Dir unpacks when somebody asks. A full disk is an
+// A crash leaves at most names with the prefix ".tmp-", which Open removes, a
+// zip or layers without their tree, which Dir and Image make when somebody asks,
+// or layers without their image, which Collect removes. A full disk is an
 // ebb.Unavailable error and leaves nothing behind.
 //
-// Walk D (a deploy) enters at Put from function; walk A (an invocation) enters
-// at Dir from pool when it starts an instance, and leaves with a path that the
-// sandbox mounts at /var/task.
+// Walk D (a deploy) enters at Put or PutImage from function; walk A (an
+// invocation) enters at Dir or Image from pool when it starts an instance, and
+// leaves with a path that the sandbox mounts at /var/task or makes the box's
+// root.
 package artifact

@@ -55,6 +55,22 @@ func storageExceeded(limit int64) error {
 		"Code storage limit exceeded: all packages together may take %d bytes", limit)
 }
 
+// badImage refuses an image for what it is. The first sentence is AWS's.
+func badImage(image, format string, args ...any) error {
+	return ebb.Errorf(ebb.Invalid, ebb.TypeInvalidParameterValue,
+		"Source image %s is not valid. Provide a valid source image. ("+format+")", append([]any{image}, args...)...)
+}
+
+// unavailableImage is an image that could not be fetched now.
+func unavailableImage(image string, err error) error {
+	return &ebb.Error{Kind: ebb.Unavailable, Type: ebb.TypeServiceUnavailable,
+		Message: "Source image " + image + " could not be fetched", Cause: err}
+}
+
+func errClosed() error {
+	return &ebb.Error{Kind: ebb.Unavailable, Type: ebb.TypeServiceUnavailable, Message: "ebb is shutting down"}
+}
+
 func notStored(d ebb.Digest) error {
 	return ebb.Errorf(ebb.NotFound, ebb.TypeResourceNotFound, "Code: package %q is not stored", string(d))
 }

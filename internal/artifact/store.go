@@ -11,6 +11,7 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"golang.org/x/sync/semaphore"
 
@@ -35,6 +36,9 @@ const (
 	unpackers = 4
 )
 
+// folders are all that Open makes and clears of what is half-written.
+var folders = [...]string{packagesDir, unpackedDir, imagesDir, layersDir, rootsDir}
+
 // Config says where packages live and how large they may be. Zero values mean
 // the defaults above.
 type Config struct {
@@ -43,6 +47,10 @@ type Config struct {
 	MaxUnpacked int64  `yaml:"maxUnpacked"` // bytes of all files of one package
 	MaxFiles    int    `yaml:"maxFiles"`    // files, links and directories of one package
 	MaxStored   int64  `yaml:"maxStored"`   // bytes of all zips together; 0 = no limit
+
+	MaxImage      int64         `yaml:"maxImage"`      // bytes of all files of all layers of one image
+	MaxImageFiles int           `yaml:"maxImageFiles"` // entries of all layers of one image
+	PullTimeout   time.Duration `yaml:"pullTimeout"`   // how long storing one image may take
 }
 
 // Validate reports the first field that makes no sense.
@@ -53,6 +61,9 @@ func (c Config) Validate() error {
 	case c.MaxZipped < 0, c.MaxUnpacked < 0, c.MaxFiles < 0, c.MaxStored < 0:
 		return ebb.Errorf(ebb.Invalid, ebb.TypeConfigInvalid,
 			"MaxZipped, MaxUnpacked, MaxFiles, MaxStored: must not be negative")
+	case c.MaxImage < 0, c.MaxImageFiles < 0, c.PullTimeout < 0:
+		return ebb.Errorf(ebb.Invalid, ebb.TypeConfigInvalid,
+			"MaxImage, MaxImageFiles, PullTimeout: must not be negative")
 	}
 	return nil
 }
@@ -67,6 +78,15 @@ func (c Config) withDefaults() Config {
 	if c.MaxFiles == 0 {
 		c.MaxFiles = DefaultMaxFiles
 	}
+	if c.MaxImage == 0 {
+		c.MaxImage = DefaultMaxImage
+	}
+	if c.MaxImageFiles == 0 {
+		c.MaxImageFiles = DefaultMaxImageFiles
+	}
+	if c.PullTimeout == 0 {
+		c.PullTimeout = DefaultPullTimeout
+	}
 	return c
 }
 
@@ -78,10 +98,17 @@ type Store struct {
 	dir    string // absolute
 	root   *os.Root
 	slots  *semaphore.Weighted
-	stored atomic.Int64 // bytes of all zips
+	fetch  *semaphore.Weighted // layers that may be on their way at once
+	stored atomic.Int64        // bytes of all zips
 
-	mu    sync.Mutex
-	locks map[ebb.Digest]*digestLock
+	life    context.Context // of storing images: ends with Close
+	end     context.CancelFunc
+	pulling sync.WaitGroup
+
+	mu     sync.Mutex
+	locks  map[ebb.Digest]*digestLock
+	pulls  map[ebb.Digest]*pull // images being stored
+	closed bool
 }
 
 // Limits returns the configuration in force, defaults filled in.
@@ -97,7 +124,7 @@ func Open(cfg Config) (*Store, error) {
 	if err != nil {
 		return nil, fmt.Errorf("artifact directory: %w", err)
 	}
-	for _, sub := range []string{packagesDir, unpackedDir} {
+	for _, sub := range folders {
 		if err := os.MkdirAll(filepath.Join(dir, sub), 0o755); err != nil {
 			return nil, storageFault("open", err)
 		}
@@ -109,23 +136,34 @@ func Open(cfg Config) (*Store, error) {
 	s := &Store{
 		cfg: cfg, dir: dir, root: root,
 		slots: semaphore.NewWeighted(unpackers),
+		fetch: semaphore.NewWeighted(2 * pullers),
 		locks: make(map[ebb.Digest]*digestLock),
+		pulls: make(map[ebb.Digest]*pull),
 	}
+	s.life, s.end = context.WithCancel(context.Background())
 	if err := s.recover(); err != nil {
-		return nil, errors.Join(err, root.Close())
+		return nil, errors.Join(err, s.Close())
 	}
 	return s, nil
 }
 
-// Close releases the directory. Trees and zips that were handed out stay valid.
-func (s *Store) Close() error { return s.root.Close() }
+// Close ends the storing of images and releases the directory. Trees and zips
+// that were handed out stay valid.
+func (s *Store) Close() error {
+	s.mu.Lock()
+	s.closed = true
+	s.mu.Unlock()
+	s.end()
+	s.pulling.Wait()
+	return s.root.Close()
+}
 
 // Stored is the size of all zips together, in bytes.
 func (s *Store) Stored() int64 { return s.stored.Load() }
 
 // recover removes temporary names and counts what is stored.
 func (s *Store) recover() error {
-	for _, sub := range []string{packagesDir, unpackedDir} {
+	for _, sub := range folders {
 		names, err := s.names(sub)
 		if err != nil {
 			return err

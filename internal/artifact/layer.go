@@ -1,0 +1,382 @@
+package artifact
+
+import (
+	"archive/tar"
+	"bufio"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/ebb-faas/ebb/internal/ebb"
+)
+
+// A stored layer is a folder. Its files lie in it under numbers, not under the
+// names they have in the image, so that unpacking never follows a name or a link
+// that somebody else chose; index says what is to become of them.
+const (
+	indexFile = "index" // one JSON document per line: an entry
+	sizeFile  = "size"  // a layerSize
+	// filesPerFolder keeps the folders of a large layer small.
+	filesPerFolder = 1024
+)
+
+// Names with which a layer takes away from the layers below.
+const (
+	whiteoutPrefix = ".wh."
+	opaqueMarker   = ".wh..wh..opq"
+	aufsPrefix     = ".wh..wh." // of aufs's own files, which mean nothing here
+)
+
+// What an entry of a layer does to the tree.
+const (
+	entryFile    = "file"
+	entryDir     = "dir"
+	entrySymlink = "symlink"
+	entryLink    = "link"   // another name of a file, Target
+	entryRemove  = "remove" // Path is not in the layers below
+	entryOpaque  = "opaque" // nothing below the folder Path is
+)
+
+// entry is one line of a layer's index.
+type entry struct {
+	Path   string `json:"p"` // clean, relative, "" = the root itself
+	Do     string `json:"d"`
+	Exec   bool   `json:"x,omitempty"`
+	Target string `json:"t,omitempty"` // of a symlink as it stands; of a link a clean path
+	File   int    `json:"n,omitempty"` // number of a file's content
+}
+
+// layerSize is what a layer takes of an image's limits.
+type layerSize struct {
+	Bytes int64
+	Files int
+}
+
+// budget is what is left of an image's limits. Layers are unpacked side by side.
+type budget struct {
+	image string
+	mu    sync.Mutex
+	bytes int64
+	files int
+}
+
+func (b *budget) take(bytes int64, files int) error {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.bytes -= bytes
+	b.files -= files
+	switch {
+	case b.bytes < 0:
+		return badImage(b.image, "its files come to more than packages.maxImage allows")
+	case b.files < 0:
+		return badImage(b.image, "it has more files than packages.maxImageFiles allows")
+	}
+	return nil
+}
+
+func (b *budget) give(size layerSize) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.bytes += size.Bytes
+	b.files += size.Files
+}
+
+// putLayer stores one layer unless it is here already.
+func (s *Store) putLayer(ctx context.Context, d ebb.Digest, left *budget, open func() (io.ReadCloser, error)) error {
+	if !d.Valid() {
+		return badImage(left.image, "%q is not the digest of a layer", string(d))
+	}
+	unlock, err := s.lock(ctx, layerKey(d))
+	if err != nil {
+		return err
+	}
+	defer unlock()
+	if size, err := s.layerSize(d); err == nil {
+		now := time.Now() // Collect leaves it alone until the image is written
+		return errors.Join(left.take(size.Bytes, size.Files), s.root.Chtimes(layerPath(d), now, now))
+	}
+	if err := s.fetch.Acquire(ctx, 1); err != nil {
+		return err
+	}
+	defer s.fetch.Release(1)
+	r, err := open()
+	if err != nil {
+		return err
+	}
+	defer r.Close() //nolint:errcheck // only read
+	tmp := layersDir + "/" + tmpName()
+	if err := s.unpackLayer(ctx, d, left, r, tmp); err != nil {
+		return errors.Join(err, s.removeTree(tmp))
+	}
+	if err := s.root.Rename(tmp, layerPath(d)); err != nil {
+		return errors.Join(err, s.removeTree(tmp))
+	}
+	return s.syncDir(layersDir)
+}
+
+func (s *Store) layerSize(d ebb.Digest) (size layerSize, err error) {
+	text, err := s.root.ReadFile(layerPath(d) + "/" + sizeFile)
+	if err == nil {
+		err = json.Unmarshal(text, &size)
+	}
+	return size, err
+}
+
+// unpackLayer writes a layer into the folder tmp, and checks that it is d.
+func (s *Store) unpackLayer(ctx context.Context, d ebb.Digest, left *budget, r io.Reader, tmp string) (err error) {
+	if err := s.root.Mkdir(tmp, 0o755); err != nil {
+		return err
+	}
+	root, err := s.root.OpenRoot(tmp)
+	if err != nil {
+		return err
+	}
+	defer root.Close() //nolint:errcheck // a directory handle
+	index, err := root.OpenFile(indexFile, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o644)
+	if err != nil {
+		return err
+	}
+	defer index.Close() //nolint:errcheck // flushed and synced below
+	lines := bufio.NewWriter(index)
+	sum := sha256.New()
+	// Bytes that are no file's are counted too: a tar may be all padding.
+	const framing = 64 << 20
+	stream := &cappedReader{r: io.TeeReader(&ctxReader{ctx, r}, sum), left: s.cfg.MaxImage + int64(s.cfg.MaxImageFiles)*2048 + framing}
+	w := &layerWriter{root: root, left: left, encode: json.NewEncoder(lines), buf: make([]byte, 64<<10)}
+	defer func() {
+		if err != nil { // another attempt may come
+			left.give(w.size)
+		}
+	}()
+	if err := w.all(tar.NewReader(stream)); err != nil {
+		return readFault(left.image, d, stream, err)
+	}
+	// What follows the end of the tar belongs to its digest.
+	if _, err := io.CopyBuffer(io.Discard, stream, w.buf); err != nil {
+		return readFault(left.image, d, stream, err)
+	}
+	if got := hex.EncodeToString(sum.Sum(nil)); got != string(d) {
+		return badImage(left.image, "layer sha256:%s has the content of sha256:%s", d, got)
+	}
+	size, err := json.Marshal(w.size)
+	if err == nil {
+		err = errors.Join(lines.Flush(), s.writeFile(tmp+"/"+sizeFile, size))
+	}
+	if err == nil {
+		err = syncTree(root)
+	}
+	return err
+}
+
+// cappedReader fails once more than left bytes were read, and remembers the
+// failures of the reader below, which are not the layer's.
+type cappedReader struct {
+	r    io.Reader
+	left int64
+	err  error
+}
+
+var errTooLong = errors.New("the tar is too long")
+
+func (c *cappedReader) Read(p []byte) (int, error) {
+	n, err := c.r.Read(p)
+	if c.left -= int64(n); c.left < 0 {
+		return n, errTooLong
+	}
+	if err != nil && err != io.EOF {
+		c.err = err
+	}
+	return n, err
+}
+
+// readFault tells a layer that is wrong from one that could not be read.
+func readFault(image string, d ebb.Digest, stream *cappedReader, err error) error {
+	_, ours := errors.AsType[*ebb.Error](err)
+	_, disk := errors.AsType[*fs.PathError](err)
+	switch {
+	case stream.err != nil:
+		return stream.err
+	case ours || disk:
+		return err
+	}
+	return badImage(image, "layer sha256:%s: %v", d, err)
+}
+
+// layerWriter turns a tar into numbered files and an index.
+type layerWriter struct {
+	root   *os.Root
+	left   *budget
+	encode *json.Encoder
+	buf    []byte
+	files  int
+	size   layerSize
+}
+
+func (w *layerWriter) all(r *tar.Reader) error {
+	for {
+		h, err := r.Next()
+		if err == io.EOF {
+			return nil
+		}
+		// Insecure paths are judged below, whatever GODEBUG says about them.
+		if err != nil && !errors.Is(err, tar.ErrInsecurePath) {
+			return err
+		}
+		e, err := layerEntry(h)
+		if err != nil {
+			return badImage(w.left.image, "entry %.200q: %v", h.Name, err)
+		}
+		if e == nil {
+			continue
+		}
+		if err := w.add(e, h, r); err != nil {
+			return err
+		}
+	}
+}
+
+func (w *layerWriter) add(e *entry, h *tar.Header, r io.Reader) error {
+	w.size.Files++
+	if err := w.left.take(0, 1); err != nil {
+		return err
+	}
+	if e.Do == entryFile {
+		e.File = w.files
+		if err := w.content(e, h, r); err != nil {
+			return err
+		}
+		w.files++
+	}
+	return w.encode.Encode(e)
+}
+
+// content writes one file under its number, with its final mode.
+func (w *layerWriter) content(e *entry, h *tar.Header, r io.Reader) (err error) {
+	if w.files%filesPerFolder == 0 {
+		if err := w.root.Mkdir(fileFolder(w.files), 0o755); err != nil {
+			return err
+		}
+	}
+	f, err := w.root.OpenFile(filePath(w.files), os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, f.Close()) }()
+	for {
+		n, rerr := r.Read(w.buf)
+		w.size.Bytes += int64(n)
+		if err := w.left.take(int64(n), 0); err != nil {
+			return err
+		}
+		if _, err := f.Write(w.buf[:n]); err != nil {
+			return err
+		}
+		if rerr == io.EOF {
+			break
+		}
+		if rerr != nil {
+			return fmt.Errorf("%q: %w", h.Name, rerr)
+		}
+	}
+	if e.Exec {
+		return f.Chmod(execMode)
+	}
+	return f.Chmod(fileMode)
+}
+
+func fileFolder(n int) string { return fmt.Sprintf("f%d", n/filesPerFolder) }
+func filePath(n int) string   { return fmt.Sprintf("f%d/%d", n/filesPerFolder, n) }
+
+// layerEntry says what a header means; nil means nothing. Device nodes, pipes
+// and sockets have no place in a box, and who owned a file, its set-id bits and
+// its extended attributes no meaning.
+func layerEntry(h *tar.Header) (*entry, error) {
+	path, err := layerName(h.Name)
+	if err != nil {
+		return nil, err
+	}
+	dir, base := splitName(path)
+	switch {
+	case base == opaqueMarker:
+		return &entry{Path: dir, Do: entryOpaque}, nil
+	case strings.HasPrefix(base, aufsPrefix):
+		return nil, nil
+	case strings.HasPrefix(base, whiteoutPrefix):
+		name := strings.TrimPrefix(base, whiteoutPrefix)
+		if name == "" || name == "." || name == ".." {
+			return nil, errors.New("it removes nothing that has a name")
+		}
+		return &entry{Path: joinName(dir, name), Do: entryRemove}, nil
+	}
+	switch h.Typeflag {
+	case tar.TypeDir:
+		return &entry{Path: path, Do: entryDir}, nil
+	case tar.TypeReg, tar.TypeRegA, tar.TypeGNUSparse, tar.TypeCont: //nolint:staticcheck // old tars have TypeRegA
+		if path == "" || strings.HasSuffix(h.Name, "/") {
+			if path != "" && h.Size == 0 {
+				return &entry{Path: path, Do: entryDir}, nil // how tars before 1988 wrote folders
+			}
+			return nil, errors.New("a file has no name")
+		}
+		return &entry{Path: path, Do: entryFile, Exec: h.Mode&0o111 != 0}, nil
+	case tar.TypeSymlink:
+		if path == "" || h.Linkname == "" || len(h.Linkname) > maxTarget || strings.ContainsRune(h.Linkname, 0) {
+			return nil, errors.New("the symbolic link has no proper name or target")
+		}
+		return &entry{Path: path, Do: entrySymlink, Target: h.Linkname}, nil
+	case tar.TypeLink:
+		target, err := layerName(h.Linkname)
+		if err != nil || path == "" || target == "" {
+			return nil, fmt.Errorf("the hard link to %.200q has no proper name or target", h.Linkname)
+		}
+		return &entry{Path: path, Do: entryLink, Target: target}, nil
+	}
+	return nil, nil
+}
+
+// layerName cleans a name of a layer: "./a", "/a" and "a/" are all "a".
+func layerName(name string) (string, error) {
+	if strings.ContainsRune(name, 0) || len(name) > maxPath {
+		return "", fmt.Errorf("the name has a NUL byte or more than %d bytes", maxPath)
+	}
+	var clean []string
+	for part := range strings.SplitSeq(name, "/") {
+		switch {
+		case part == "" || part == ".":
+		case part == "..":
+			return "", errors.New(`the name has ".." in it`)
+		case len(part) > maxComponent:
+			return "", fmt.Errorf("a part of the name is longer than %d bytes", maxComponent)
+		default:
+			clean = append(clean, part)
+		}
+	}
+	if len(clean) > maxDepth {
+		return "", fmt.Errorf("it is deeper than %d folders", maxDepth)
+	}
+	return strings.Join(clean, "/"), nil
+}
+
+func splitName(path string) (dir, base string) {
+	i := strings.LastIndexByte(path, '/')
+	if i < 0 {
+		return "", path
+	}
+	return path[:i], path[i+1:]
+}
+
+func joinName(dir, base string) string {
+	if dir == "" {
+		return base
+	}
+	return dir + "/" + base
+}

@@ -1,0 +1,135 @@
+package artifact
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"os"
+	"slices"
+	"syscall"
+
+	"github.com/ebb-faas/ebb/internal/ebb"
+)
+
+// assemble makes the tree of an image whose layers are stored. The files are
+// other names of the layers' own, so that images share what they have in common.
+// It runs under the image's lock.
+func (s *Store) assemble(ctx context.Context, img *Image) error {
+	tree, err := merge(img.Layers, s.readIndex)
+	if err != nil {
+		return badImage(img.Resolved, "%v", err)
+	}
+	tmp := rootsDir + "/" + tmpName()
+	err = s.root.Mkdir(tmp, 0o755)
+	if err == nil {
+		err = s.materialise(ctx, tree, tmp)
+	}
+	if err == nil {
+		err = s.syncRoot(tmp)
+	}
+	if err == nil {
+		err = s.root.Rename(tmp, rootPath(img.Digest))
+	}
+	if err != nil {
+		return errors.Join(err, s.removeTree(tmp))
+	}
+	return s.syncDir(rootsDir)
+}
+
+// readIndex reads what a stored layer holds.
+func (s *Store) readIndex(d ebb.Digest) ([]entry, error) {
+	f, err := s.root.Open(layerPath(d) + "/" + indexFile)
+	if err != nil {
+		return nil, fmt.Errorf("layer sha256:%s: %w", d, err)
+	}
+	defer f.Close() //nolint:errcheck // only read
+	var entries []entry
+	for dec := json.NewDecoder(bufio.NewReader(f)); ; {
+		var e entry
+		switch err := dec.Decode(&e); {
+		case err == io.EOF:
+			return entries, nil
+		case err != nil:
+			return nil, fmt.Errorf("layer sha256:%s is damaged on disk: %w", d, err)
+		}
+		entries = append(entries, e)
+	}
+}
+
+// materialise writes a folder's content below path. Every name it writes through
+// is a folder that it made itself.
+func (s *Store) materialise(ctx context.Context, m *merged, path string) error {
+	for _, name := range slices.Sorted(maps.Keys(m.children)) {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		child, to := m.children[name], path+"/"+name
+		var err error
+		switch {
+		case child.isFolder():
+			if err = s.root.Mkdir(to, 0o755); err == nil {
+				err = s.materialise(ctx, child, to)
+			}
+		case child.target != "":
+			err = s.root.Symlink(child.target, to)
+		default:
+			err = s.linkFile(layerPath(child.layer)+"/"+filePath(child.file), to)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return s.root.Chmod(path, dirMode)
+}
+
+// linkFile gives a layer's file another name, or copies it where that cannot be:
+// a file has only so many names, and some file systems allow one.
+func (s *Store) linkFile(from, to string) error {
+	err := s.root.Link(from, to)
+	for _, cannot := range []error{syscall.EMLINK, syscall.EPERM, syscall.ENOTSUP, syscall.EOPNOTSUPP, syscall.EXDEV} {
+		if errors.Is(err, cannot) {
+			return s.copyFile(from, to)
+		}
+	}
+	return err
+}
+
+func (s *Store) copyFile(from, to string) error {
+	src, err := s.root.Open(from)
+	if err != nil {
+		return err
+	}
+	defer src.Close() //nolint:errcheck // only read
+	st, err := src.Stat()
+	if err != nil {
+		return err
+	}
+	dst, err := s.root.OpenFile(to, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
+	if err != nil {
+		return err
+	}
+	_, err = io.Copy(dst, src)
+	return errors.Join(err, dst.Chmod(st.Mode().Perm()), dst.Close())
+}
+
+func (s *Store) syncRoot(path string) error {
+	root, err := s.root.OpenRoot(path)
+	if err != nil {
+		return err
+	}
+	return errors.Join(syncTree(root), root.Close())
+}
+
+// writeFile writes a small file that is on disk when it returns.
+func (s *Store) writeFile(name string, content []byte) error {
+	f, err := s.root.OpenFile(name, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o644)
+	if err != nil {
+		return err
+	}
+	_, err = f.Write(content)
+	return errors.Join(err, f.Sync(), f.Close())
+}
