@@ -60,6 +60,7 @@ type Counts struct {
 	Total   int `json:"total"`
 	Idle    int `json:"idle"`
 	Waiting int `json:"waiting" doc:"requests without an instance"`
+	Spare   int `json:"spare" doc:"made ahead, of no function; not in total"`
 }
 
 type (
@@ -98,7 +99,7 @@ func (a *API) node(context.Context, *struct{}) (*nodeOutput, error) {
 
 func (a *API) counts() Counts {
 	n := a.cfg.Counts()
-	return Counts{Total: n.Instances, Idle: n.Idle, Waiting: n.Waiting}
+	return Counts{Total: n.Instances, Idle: n.Idle, Waiting: n.Waiting, Spare: n.Spare}
 }
 
 func memory() Memory {

@@ -217,6 +217,15 @@ func (f *Functions) Usage(ctx context.Context, service ebb.ServiceID) (u Usage, 
 // Limits returns the configuration in force, defaults filled in.
 func (f *Functions) Limits() Config { return f.cfg }
 
+// Runtimes lists the runtimes that some version names.
+func (f *Functions) Runtimes(ctx context.Context) (runtimes []string, err error) {
+	err = f.store.Read(ctx, func(tx *store.Tx) error {
+		runtimes = nil
+		return tx.Runtimes(func(r string) { runtimes = append(runtimes, r) })
+	})
+	return runtimes, err
+}
+
 // Digests returns every package in use, for artifact.Store.Collect. A package
 // whose function is just being made is not among them: Collect's grace period
 // is for those.

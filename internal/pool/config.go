@@ -25,6 +25,15 @@ type Config struct {
 	// Files is how many file descriptors each of its processes may have.
 	Files int `yaml:"files"`
 
+	// PrewarmOff makes no instances ahead.
+	PrewarmOff bool `yaml:"prewarmOff"`
+	// PrewarmMin and PrewarmMax are how many instances are kept ready for each
+	// runtime in use, before it is known which function needs them.
+	PrewarmMin int `yaml:"prewarmMin"`
+	PrewarmMax int `yaml:"prewarmMax"`
+	// PrewarmKeep is for how long after its last use a runtime counts as in use.
+	PrewarmKeep time.Duration `yaml:"prewarmKeep"`
+
 	Region string `yaml:"-"` // set by server
 }
 
@@ -38,6 +47,9 @@ const (
 	DefaultMaxResponse    = 6<<20 + 100
 	DefaultPIDs           = 1024
 	DefaultFiles          = 1024
+	DefaultPrewarmMin     = 1
+	DefaultPrewarmMax     = 8
+	DefaultPrewarmKeep    = 30 * time.Minute
 )
 
 // withDefaults fills the fields that were not set.
@@ -57,6 +69,9 @@ func (c Config) withDefaults() Config {
 	setInt(&c.MaxQueue, DefaultMaxQueue)
 	setInt(&c.PIDs, DefaultPIDs)
 	setInt(&c.Files, DefaultFiles)
+	setInt(&c.PrewarmMin, DefaultPrewarmMin)
+	setInt(&c.PrewarmMax, max(DefaultPrewarmMax, c.PrewarmMin))
+	setDuration(&c.PrewarmKeep, DefaultPrewarmKeep)
 	setDuration(&c.IdleTimeout, DefaultIdleTimeout)
 	setDuration(&c.InitTimeout, DefaultInitTimeout)
 	if c.MaxResponse == 0 {
@@ -68,6 +83,9 @@ func (c Config) withDefaults() Config {
 // Validate refuses values that cannot work, naming the key.
 func (c Config) Validate() error {
 	for key, v := range map[string]int64{
+		"pool.prewarmMin":     int64(c.PrewarmMin),
+		"pool.prewarmMax":     int64(c.PrewarmMax),
+		"pool.prewarmKeep":    int64(c.PrewarmKeep),
 		"pool.maxInstances":   int64(c.MaxInstances),
 		"pool.maxPerFunction": int64(c.MaxPerFunction),
 		"pool.maxQueue":       int64(c.MaxQueue),

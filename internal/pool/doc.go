@@ -20,6 +20,9 @@
 //  6. A request that cannot be served waits in a bounded queue until its
 //     patience ends, then gets TooManyRequestsException with the reason.
 //
+//  7. A spare (an instance made ahead) belongs to nobody, runs nothing of a
+//     user's, and becomes an instance of one version at most once.
+//
 // A crash of ebb ends every box (package sandbox); the next start begins with
 // no instances. Walk A enters at Acquire and leaves at Lease.Release.
 package pool

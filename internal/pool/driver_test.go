@@ -75,6 +75,7 @@ type testBox struct {
 	exit          sandbox.Exit
 	gone          sync.Once
 	started       bool
+	attached      bool
 }
 
 func (b *testBox) RuntimeAPI() net.Listener  { return b.api }
@@ -85,7 +86,12 @@ func (b *testBox) Output() *os.File          { return b.out }
 func (b *testBox) Done() <-chan struct{}     { return b.done }
 func (b *testBox) Exit() sandbox.Exit        { return b.exit }
 func (b *testBox) Usage() sandbox.Usage      { return sandbox.Usage{MemoryPeak: 5 << 20} }
-func (b *testBox) Stop(time.Duration)        { b.cancel() }
+func (b *testBox) Attach(_ context.Context, mounts []sandbox.Mount, _ sandbox.Limits) error {
+	b.spec.Mounts = append(b.spec.Mounts, mounts...)
+	b.attached = true
+	return nil
+}
+func (b *testBox) Stop(time.Duration) { b.cancel() }
 
 func (b *testBox) Start(context.Context, sandbox.Process) (err error) {
 	b.started = true
@@ -160,6 +166,9 @@ type rig struct {
 
 func newRig(t *testing.T, cfg Config, d *testDriver) *rig {
 	t.Helper()
+	if cfg.PrewarmMin == 0 { // most tests count boxes
+		cfg.PrewarmOff = true
+	}
 	dir := t.TempDir()
 	log := slog.New(slog.NewTextHandler(io.Discard, nil))
 	packages, err := artifact.Open(artifact.Config{Dir: filepath.Join(dir, "packages")})

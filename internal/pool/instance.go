@@ -7,19 +7,22 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/google/uuid"
+
 	"github.com/ebb-faas/ebb/internal/ebb"
 	"github.com/ebb-faas/ebb/internal/logs"
 	"github.com/ebb-faas/ebb/internal/runtimeapi"
 	"github.com/ebb-faas/ebb/internal/sandbox"
 )
 
-// instance is one box, the process in it and the conversation with it.
+// instance is one box, the process in it and the conversation with it. It may be
+// made ahead (a spare) and become a version's by adopt; until then it has no
+// shelf, and what it writes is nobody's.
 type instance struct {
-	id     ebb.InstanceID
-	pool   *Pool
-	shelf  *shelf
-	began  time.Time
-	stream *logs.Stream
+	id    ebb.InstanceID
+	pool  *Pool
+	shelf *shelf
+	began time.Time // when it became the version's
 
 	box      sandbox.Box
 	session  runtimeapi.Session
@@ -37,8 +40,22 @@ type instance struct {
 	broken  bool                             // written by the lease's holder before Release
 	current atomic.Pointer[ebb.InvocationID] // whose lines the output is; nil during init
 
-	tailMu sync.Mutex
-	tail   *tail // of the current invocation, if its caller asked
+	logMu   sync.Mutex
+	stream  *logs.Stream // nil while it is a spare
+	version string       // qualifier
+	tail    *tail        // of the current invocation, if its caller asked
+}
+
+func newInstance(p *Pool) *instance {
+	return &instance{id: ebb.InstanceID(uuid.NewString()), pool: p, state: ebb.InstanceStarting}
+}
+
+// adopt makes the instance one of s's version.
+func (in *instance) adopt(s *shelf) {
+	in.shelf, in.began = s, time.Now()
+	in.logMu.Lock()
+	in.stream, in.version = in.pool.deps.Logs.Stream(s.fleet.key), s.version.Qualifier()
+	in.logMu.Unlock()
 }
 
 // log records one line of the function, as a line of the given request ("" =
@@ -54,27 +71,30 @@ func (in *instance) log(request ebb.InvocationID, level string, line []byte) {
 
 // append records one line in the function's log and in the caller's tail.
 func (in *instance) append(kind logs.Kind, request ebb.InvocationID, level string, line []byte) {
+	in.logMu.Lock()
+	defer in.logMu.Unlock()
+	if in.stream == nil {
+		return
+	}
 	in.stream.Append(logs.Entry{
 		Time:     time.Now(),
 		Kind:     kind,
 		Level:    level,
 		Request:  request,
-		Version:  in.shelf.version.Qualifier(),
+		Version:  in.version,
 		Instance: in.id,
 		Text:     line,
 	})
-	in.tailMu.Lock()
 	if in.tail != nil {
 		in.tail.add(line)
 	}
-	in.tailMu.Unlock()
 }
 
 // setTail begins or, with nil, ends the collection of a tail and returns what
 // was collected.
 func (in *instance) setTail(t *tail) []byte {
-	in.tailMu.Lock()
-	defer in.tailMu.Unlock()
+	in.logMu.Lock()
+	defer in.logMu.Unlock()
 	old := in.tail
 	in.tail = t
 	if old == nil {

@@ -42,6 +42,8 @@ type Pool struct {
 	leaving   int        // evicted or broken, being destroyed
 	closed    bool
 
+	spares *spares
+
 	lifetime context.Context // of starts: ends when Run drains
 	endStart context.CancelFunc
 	ending   sync.WaitGroup // instances not yet destroyed
@@ -90,12 +92,21 @@ func New(cfg Config, deps Deps) *Pool {
 		lru:       list.New(),
 		starved:   list.New(),
 	}
+	p.spares = newSpares(p)
 	p.lifetime, p.endStart = context.WithCancel(context.Background())
 	return p
 }
 
 // Limits returns the configuration in force, defaults filled in.
 func (p *Pool) Limits() Config { return p.cfg }
+
+// Prewarm notes that versions with this runtime may be wanted soon, for example
+// because one was deployed.
+func (p *Pool) Prewarm(runtime string) {
+	if rt, ok := p.deps.Runtimes.Lookup(runtime); ok && !p.cfg.PrewarmOff {
+		p.spares.use(rt)
+	}
+}
 
 // Acquire lends an instance of v: an idle one, or the first that becomes free
 // or ready before ctx or patience ends. The error is a Failure if the function

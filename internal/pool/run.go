@@ -2,6 +2,7 @@ package pool
 
 import (
 	"context"
+	"sync"
 	"time"
 
 	"github.com/ebb-faas/ebb/internal/ebb"
@@ -11,6 +12,11 @@ import (
 // new requests, waits for work in flight for at most drain, and returns when
 // every box is gone.
 func (p *Pool) Run(ctx context.Context, drain time.Duration) error {
+	var ahead sync.WaitGroup
+	aheadCtx, stopAhead := context.WithCancel(ctx)
+	defer ahead.Wait()
+	defer stopAhead()
+	ahead.Go(func() { p.spares.run(aheadCtx) })
 	tick := time.NewTicker(max(p.cfg.IdleTimeout/20, 10*time.Millisecond))
 	defer tick.Stop()
 	for {
@@ -18,6 +24,7 @@ func (p *Pool) Run(ctx context.Context, drain time.Duration) error {
 		case now := <-tick.C:
 			p.expire(now)
 		case <-ctx.Done():
+			ahead.Wait() // nothing is made ahead any more
 			p.drain(drain)
 			return nil
 		}

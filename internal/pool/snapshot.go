@@ -54,13 +54,14 @@ type Counts struct {
 	Instances int // all, in whatever state
 	Idle      int
 	Waiting   int // requests without an instance
+	Spare     int // made ahead, of no function; not among Instances
 }
 
 // Counts reads the pool's counters.
 func (p *Pool) Counts() Counts {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	c := Counts{Instances: p.instances, Idle: p.lru.Len()}
+	c := Counts{Instances: p.instances, Idle: p.lru.Len(), Spare: p.spares.count()}
 	for _, f := range p.functions {
 		c.Waiting += f.waiting
 	}

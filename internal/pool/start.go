@@ -6,9 +6,8 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"slices"
 	"time"
-
-	"github.com/google/uuid"
 
 	"github.com/ebb-faas/ebb/internal/ebb"
 	"github.com/ebb-faas/ebb/internal/logs"
@@ -30,14 +29,11 @@ func (f *Failure) Error() string { return "function initialisation failed: " + f
 // start brings up one instance for s and gives it, or what went wrong, to the
 // oldest waiter.
 func (p *Pool) start(s *shelf) {
-	in := &instance{
-		id:     ebb.InstanceID(uuid.NewString()),
-		pool:   p,
-		shelf:  s,
-		began:  time.Now(),
-		stream: p.deps.Logs.Stream(s.fleet.key),
-		state:  ebb.InstanceStarting,
+	in := p.spares.take(s.version)
+	if in == nil {
+		in = newInstance(p)
 	}
+	in.adopt(s)
 	phases, err := in.start(p.lifetime)
 
 	p.mu.Lock()
@@ -83,9 +79,9 @@ func (p *Pool) refuse(s *shelf, in *instance, err error) {
 	w.answer <- grant{err: err}
 }
 
-// start runs the hooks of an instance's beginning in order: box, specialise
-// (code, identity, listeners, process), init (until the runtime asks for work).
-// The error is a *Failure where the function is at fault.
+// start runs the hooks of an instance's beginning in order: box (unless it is a
+// spare's), specialise (code, identity, listeners, process), init (until the
+// runtime asks for work). The error is a *Failure where the function is at fault.
 func (in *instance) start(ctx context.Context) (ebb.Phases, error) {
 	v, deps := in.shelf.version, &in.pool.deps
 	var ph ebb.Phases
@@ -104,13 +100,22 @@ func (in *instance) start(ctx context.Context) (ebb.Phases, error) {
 	if err != nil {
 		return ph, err
 	}
-	if in.box, err = deps.Driver.Create(ctx, in.spec(rt, code)); err != nil {
+	mounts := []sandbox.Mount{{Source: code, Target: runtimeapi.TaskRoot}}
+	if in.box == nil {
+		spec := in.spec(rt, in.limits(v))
+		spec.Mounts = append(spec.Mounts, mounts...)
+		if in.box, err = deps.Driver.Create(ctx, spec); err != nil {
+			return ph, err
+		}
+		ph.Box = lap()
+	} else if err := in.box.Attach(ctx, mounts, in.limits(v)); err != nil {
 		return ph, err
 	}
-	ph.Box = lap()
 	env := in.environment(rt)
-	if err := in.launch(ctx, rt, env); err != nil {
-		return ph, err
+	if in.session == nil {
+		if err := in.launch(ctx, rt, env, false); err != nil {
+			return ph, err
+		}
 	}
 	ph.Specialise = lap()
 	err = in.ready(ctx, env)
@@ -122,25 +127,19 @@ func (in *instance) start(ctx context.Context) (ebb.Phases, error) {
 	return ph, err
 }
 
-// spec describes the box for a runtime and the unpacked code.
-func (in *instance) spec(rt *runtimes.Runtime, code string) sandbox.Spec {
-	v, cfg := in.shelf.version, &in.pool.cfg
+// spec describes a box for a runtime, without code.
+func (in *instance) spec(rt *runtimes.Runtime, limits sandbox.Limits) sandbox.Spec {
 	mounts := make([]sandbox.Mount, 0, len(rt.Mounts)+1)
 	for _, m := range rt.Mounts {
 		mounts = append(mounts, sandbox.Mount{Source: m.Source, Target: m.Target})
 	}
-	mounts = append(mounts, sandbox.Mount{Source: code, Target: runtimeapi.TaskRoot})
-	return sandbox.Spec{
-		ID:     string(in.id),
-		Mounts: mounts,
-		Limits: sandbox.Limits{
-			MemoryMB:  v.MemoryMB,
-			CPUWeight: max(2, v.MemoryMB*1024/1769), // Lambda: 1,769 MB is one vCPU
-			PIDs:      cfg.PIDs,
-			Files:     cfg.Files,
-			TmpMB:     v.TmpMB,
-		},
-	}
+	return sandbox.Spec{ID: string(in.id), Mounts: mounts, Limits: limits}
+}
+
+// limits are those of a version's instances.
+func (in *instance) limits(v *ebb.Version) sandbox.Limits {
+	cfg := &in.pool.cfg
+	return sandbox.Limits{MemoryMB: v.MemoryMB, TmpMB: v.TmpMB, PIDs: cfg.PIDs, Files: cfg.Files}
 }
 
 // environment builds everything the function will find in its environment, and
@@ -167,8 +166,10 @@ func (in *instance) environment(rt *runtimes.Runtime) map[string]string {
 	return runtimeapi.Env(v, opt)
 }
 
-// launch starts the process and the conversation with it.
-func (in *instance) launch(ctx context.Context, rt *runtimes.Runtime, env map[string]string) error {
+// launch starts the process and the conversation with it. A generic one is told
+// later what it works on; even one that is not finds in its environment at start
+// only what counts there, so that both are the same process.
+func (in *instance) launch(ctx context.Context, rt *runtimes.Runtime, env map[string]string, generic bool) error {
 	framed := rt.Protocol == runtimes.Framed
 	argv := make([]string, len(rt.Argv))
 	for i, a := range rt.Argv {
@@ -179,10 +180,11 @@ func (in *instance) launch(ctx context.Context, rt *runtimes.Runtime, env map[st
 		in.session = runtimeapi.NewHTTP(in.box.RuntimeAPI(), opt)
 	}
 	err := in.box.Start(ctx, sandbox.Process{
-		Argv:   argv,
-		Env:    runtimeapi.EnvList(env),
-		Dir:    in.box.Path(runtimeapi.TaskRoot),
-		Framed: framed,
+		Argv:        argv,
+		Env:         startEnv(rt, env),
+		Dir:         in.startDir(rt),
+		Framed:      framed,
+		AttachLater: generic,
 	})
 	if err != nil {
 		return err
@@ -198,6 +200,30 @@ func (in *instance) launch(ctx context.Context, rt *runtimes.Runtime, env map[st
 	}
 	go in.output.run()
 	return nil
+}
+
+// startDir is where the process begins: a framed runtime goes to the code by
+// itself, once that is there.
+func (in *instance) startDir(rt *runtimes.Runtime) string {
+	if rt.Protocol == runtimes.Framed {
+		return in.box.Path("/tmp")
+	}
+	return in.box.Path(runtimeapi.TaskRoot)
+}
+
+// startEnv is the part of a function's environment that a process must have
+// from its start on. A framed runtime gets the whole with its init frame.
+func startEnv(rt *runtimes.Runtime, env map[string]string) []string {
+	if rt.Protocol != runtimes.Framed {
+		return runtimeapi.EnvList(env)
+	}
+	list := slices.Clone(rt.Env)
+	for _, name := range append([]string{"TZ", "LANG"}, rt.StartEnv...) {
+		if value, ok := env[name]; ok {
+			list = append(list, name+"="+value)
+		}
+	}
+	return list
 }
 
 // ready waits until the runtime asks for work. What ends it earlier is a

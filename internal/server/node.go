@@ -170,6 +170,7 @@ func (n *node) changed(key ebb.FunctionKey) {
 		}
 		for _, v := range vs {
 			revisions[v.RevisionID] = true
+			n.pool.Prewarm(v.Runtime)
 		}
 		if marker = next; marker == "" {
 			break

@@ -110,6 +110,18 @@ func (tx *Tx) DeleteVersion(key ebb.FunctionKey, number int64) error {
 	return changed(n, err)
 }
 
+// Runtimes calls each with every runtime that some version names, once.
+func (tx *Tx) Runtimes(each func(runtime string)) error {
+	return tx.rows("SELECT DISTINCT runtime FROM version", nil, func(scan func(...any) error) error {
+		var runtime string
+		if err := scan(&runtime); err != nil {
+			return err
+		}
+		each(runtime)
+		return nil
+	})
+}
+
 // CodeDigests calls each with the digest of every package in use, once each.
 func (tx *Tx) CodeDigests(each func(ebb.Digest)) error {
 	return tx.rows("SELECT DISTINCT code_digest FROM version", nil, func(scan func(...any) error) error {

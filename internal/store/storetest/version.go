@@ -141,6 +141,11 @@ func testVersionCode(t *testing.T, s *store.Store) {
 			return err
 		}
 		same(t, used, map[ebb.Digest]int{Digest(1): 1, Digest(2): 1})
+		runtimes := map[string]int{}
+		if err := tx.Runtimes(func(r string) { runtimes[r]++ }); err != nil {
+			return err
+		}
+		same(t, runtimes, map[string]int{Version("a", 1).Runtime: 1})
 		bytes, among, err := tx.CodeBytes(Service, Digest(2))
 		same(t, []any{bytes, among}, []any{int64(2234), true})
 		if err != nil {

@@ -1,0 +1,246 @@
+package pool
+
+import (
+	"context"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/ebb-faas/ebb/internal/ebb"
+	"github.com/ebb-faas/ebb/internal/runtimeapi"
+	"github.com/ebb-faas/ebb/internal/sandbox"
+	"github.com/ebb-faas/ebb/runtimes"
+)
+
+// spares are the instances made ahead: a box that belongs to nobody, with a
+// generic runtime process in it where the runtime has one. Each is used once,
+// for one version. How many there are of a runtime follows how many were wanted
+// lately, between PrewarmMin and PrewarmMax; a runtime that nobody has used for
+// PrewarmKeep has none.
+//
+// One goroutine makes them, one at a time, so that they never take more than one
+// core from the requests that are waited for.
+type spares struct {
+	pool *Pool
+	wake chan struct{} // something is short; capacity 1
+
+	mu     sync.Mutex
+	stocks map[string]*stock // by what their process is
+	closed bool
+}
+
+// stock is the spares of one kind of process. Fields guarded by spares.mu.
+type stock struct {
+	runtime *runtimes.Runtime
+	ready   []*instance // a stack
+	wanted  float64     // starts lately: halves every wantedHalf
+	used    time.Time
+}
+
+// wantedHalf is how fast past demand is forgotten.
+const wantedHalf = 10 * time.Second
+
+// places are where a spare's code will be.
+var places = []string{runtimeapi.TaskRoot, "/opt"}
+
+func newSpares(p *Pool) *spares {
+	return &spares{pool: p, wake: make(chan struct{}, 1), stocks: make(map[string]*stock)}
+}
+
+// kind tells processes apart: runtimes under several names have one stock.
+func kind(rt *runtimes.Runtime) string {
+	return rt.Protocol + "\x00" + strings.Join(rt.Argv, "\x00") + "\x00" + strings.Join(rt.Env, "\x00")
+}
+
+// take returns a spare that can become an instance of v, or nil. Either way it
+// is noted that one was wanted.
+func (s *spares) take(v *ebb.Version) *instance {
+	rt, ok := s.pool.deps.Runtimes.Lookup(v.Runtime)
+	if !ok || s.pool.cfg.PrewarmOff || !fits(rt, v) {
+		return nil
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	st := s.stock(rt)
+	st.wanted++
+	s.call()
+	for len(st.ready) > 0 {
+		in := st.ready[len(st.ready)-1]
+		st.ready = st.ready[:len(st.ready)-1]
+		select {
+		case <-in.box.Done(): // died waiting
+			go s.discard(in)
+		default:
+			s.pool.ending.Done() // it is counted as an instance from now on
+			return in
+		}
+	}
+	return nil
+}
+
+// use notes that versions with this runtime may be wanted soon.
+func (s *spares) use(rt *runtimes.Runtime) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.stock(rt)
+	s.call()
+}
+
+// stock finds or makes the stock of a runtime. s.mu is held.
+func (s *spares) stock(rt *runtimes.Runtime) *stock {
+	st := s.stocks[kind(rt)]
+	if st == nil {
+		st = &stock{runtime: rt}
+		s.stocks[kind(rt)] = st
+	}
+	st.used = time.Now()
+	return st
+}
+
+// call wakes the goroutine that makes spares.
+func (s *spares) call() {
+	select {
+	case s.wake <- struct{}{}:
+	default:
+	}
+}
+
+// fits reports whether a generic process can become one of v's: nothing of v
+// counts only at the start of a process or the making of a box.
+func fits(rt *runtimes.Runtime, v *ebb.Version) bool {
+	if v.TmpMB != sandbox.DefaultTmpMB {
+		return false
+	}
+	return rt.Protocol != runtimes.Framed ||
+		!slices.ContainsFunc(rt.StartEnv, func(name string) bool { _, set := v.Env[name]; return set })
+}
+
+// run makes spares until ctx ends, and then lets all go.
+func (s *spares) run(ctx context.Context) {
+	tick := time.NewTicker(wantedHalf)
+	defer tick.Stop()
+	for {
+		select {
+		case <-s.wake:
+		case now := <-tick.C:
+			s.forget(now)
+		case <-ctx.Done():
+			s.close()
+			return
+		}
+		for rt := s.short(); rt != nil && ctx.Err() == nil; rt = s.short() {
+			if !s.make(ctx, rt) {
+				break // said why; tried again when one is wanted
+			}
+		}
+	}
+}
+
+// short returns a runtime that has too few spares, or nil.
+func (s *spares) short() *runtimes.Runtime {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, st := range s.stocks {
+		if len(st.ready) < s.target(st) {
+			return st.runtime
+		}
+	}
+	return nil
+}
+
+// target is how many spares st should have.
+func (s *spares) target(st *stock) int {
+	cfg := &s.pool.cfg
+	return min(cfg.PrewarmMin+int(st.wanted), cfg.PrewarmMax)
+}
+
+// make makes one spare. A failure is logged, not fatal: starts do without.
+func (s *spares) make(ctx context.Context, rt *runtimes.Runtime) bool {
+	in := newInstance(s.pool)
+	s.pool.ending.Add(1)
+	if err := in.prepare(ctx, rt); err != nil {
+		if ctx.Err() == nil {
+			s.pool.deps.Log.Warn("no instance could be made ahead", "runtime", rt.ID, "error", err)
+		}
+		s.discard(in)
+		return false
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	st := s.stocks[kind(rt)]
+	if s.closed || st == nil {
+		go s.discard(in)
+		return true
+	}
+	st.ready = append(st.ready, in)
+	return true
+}
+
+// prepare makes the box and, where there is one, starts the generic process.
+func (in *instance) prepare(ctx context.Context, rt *runtimes.Runtime) error {
+	cfg := &in.pool.cfg
+	// The memory limit can only be lowered later, so it begins at the largest.
+	spec := in.spec(rt, sandbox.Limits{MemoryMB: maxMemoryMB, PIDs: cfg.PIDs, Files: cfg.Files})
+	spec.Places = places
+	var err error
+	if in.box, err = in.pool.deps.Driver.Create(ctx, spec); err != nil || rt.Protocol != runtimes.Framed {
+		return err
+	}
+	env := runtimeapi.Env(&ebb.Version{}, runtimeapi.EnvOptions{Runtime: rt.Env})
+	if err := in.launch(ctx, rt, env, true); err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(ctx, cfg.InitTimeout)
+	defer cancel()
+	return in.session.(*runtimeapi.Framed).Ping(ctx) // the interpreter is up
+}
+
+// maxMemoryMB is the most that a version may have.
+const maxMemoryMB = 10240
+
+// forget lets demand fade, and the spares that are too many or unused go.
+func (s *spares) forget(now time.Time) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for key, st := range s.stocks {
+		st.wanted /= 2
+		keep := s.target(st)
+		if now.Sub(st.used) >= s.pool.cfg.PrewarmKeep {
+			keep = 0
+			delete(s.stocks, key)
+		}
+		for len(st.ready) > keep {
+			go s.discard(st.ready[0]) // the oldest
+			st.ready = st.ready[1:]
+		}
+	}
+}
+
+// close lets all go.
+func (s *spares) close() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.closed = true
+	for _, st := range s.stocks {
+		for _, in := range st.ready {
+			go s.discard(in)
+		}
+		st.ready = nil
+	}
+}
+
+func (s *spares) discard(in *instance) {
+	in.destroy()
+	s.pool.ending.Done()
+}
+
+// count is how many spares there are.
+func (s *spares) count() (n int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, st := range s.stocks {
+		n += len(st.ready)
+	}
+	return n
+}

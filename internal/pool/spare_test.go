@@ -1,0 +1,117 @@
+package pool
+
+import (
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/ebb-faas/ebb/internal/ebb"
+	"github.com/ebb-faas/ebb/internal/sandbox"
+	"github.com/ebb-faas/ebb/runtimes"
+)
+
+func TestSparesAreUsedOnceAndReplaced(t *testing.T) {
+	var attached atomic.Int64
+	d := &testDriver{handle: func(b *testBox, p []byte) ([]byte, error) {
+		if b.attached {
+			attached.Add(1)
+		}
+		return p, nil
+	}}
+	r := newRig(t, Config{PrewarmMin: 2, PrewarmMax: 2}, d)
+	r.Prewarm("provided")
+	eventually(t, "two spares", func() bool { return r.Counts().Spare == 2 })
+	if c := r.Counts(); c.Instances != 0 {
+		t.Errorf("spares count as instances: %+v", c)
+	}
+	for i := range 5 {
+		eventually(t, "two spares again", func() bool { return r.Counts().Spare == 2 })
+		if got, _, err := r.call(t.Context(), r.version("f", 3), "x", long); err != nil || got != "x" {
+			t.Fatalf("call %d: %q, %v", i, got, err)
+		}
+	}
+	if n := attached.Load(); n != 5 {
+		t.Errorf("%d of 5 instances came from spares", n)
+	}
+}
+
+func TestSpareThatDiedIsNotUsed(t *testing.T) {
+	d := &testDriver{handle: echo}
+	r := newRig(t, Config{PrewarmMin: 1, PrewarmMax: 1}, d)
+	r.Prewarm("provided")
+	eventually(t, "a spare", func() bool { return r.Counts().Spare == 1 })
+	r.spares.mu.Lock()
+	for _, st := range r.spares.stocks {
+		close(st.ready[0].box.(*testBox).done) // no process in it: only its end can be seen
+	}
+	r.spares.mu.Unlock()
+	if got, _, err := r.call(t.Context(), r.version("f", 3), "x", long); err != nil || got != "x" {
+		t.Errorf("got %q, %v", got, err)
+	}
+}
+
+func TestVersionsThatAreNotGenericStartFresh(t *testing.T) {
+	framed := &runtimes.Runtime{Protocol: runtimes.Framed, StartEnv: []string{"NODE_OPTIONS"}}
+	plain := &ebb.Version{TmpMB: sandbox.DefaultTmpMB, Env: map[string]string{"A": "1"}}
+	own := &ebb.Version{TmpMB: sandbox.DefaultTmpMB, Env: map[string]string{"NODE_OPTIONS": "--x"}}
+	large := &ebb.Version{TmpMB: 2 * sandbox.DefaultTmpMB}
+	custom := &runtimes.Runtime{Protocol: runtimes.HTTP, StartEnv: []string{"*"}}
+	for _, c := range []struct {
+		name string
+		rt   *runtimes.Runtime
+		v    *ebb.Version
+		want bool
+	}{
+		{"plain", framed, plain, true}, {"start variable", framed, own, false}, {"large /tmp", framed, large, false},
+		{"custom runtime with any variable", custom, own, true}, {"custom with large /tmp", custom, large, false},
+	} {
+		if got := fits(c.rt, c.v); got != c.want {
+			t.Errorf("%s: fits is %v", c.name, got)
+		}
+	}
+}
+
+func TestDemandForSparesGrowsAndFades(t *testing.T) {
+	p := New(Config{PrewarmMin: 1, PrewarmMax: 4, PrewarmKeep: time.Hour}, Deps{})
+	s := p.spares
+	rt := &runtimes.Runtime{Protocol: runtimes.HTTP}
+	s.use(rt)
+	st := s.stocks[kind(rt)]
+	if n := s.target(st); n != 1 {
+		t.Errorf("in use: %d, want the least", n)
+	}
+	st.wanted = 100
+	if n := s.target(st); n != 4 {
+		t.Errorf("after a burst: %d, want the most", n)
+	}
+	for range 8 {
+		s.forget(st.used.Add(time.Minute))
+	}
+	if n := s.target(st); n != 1 {
+		t.Errorf("after a while: %d, want the least", n)
+	}
+	s.forget(st.used.Add(2 * time.Hour))
+	if len(s.stocks) != 0 {
+		t.Error("a runtime that nobody uses still has a stock")
+	}
+}
+
+func TestBurstWithSpares(t *testing.T) {
+	d := &testDriver{handle: echo}
+	r := newRig(t, Config{PrewarmMin: 3, PrewarmMax: 6, MaxPerFunction: 10}, d)
+	r.Prewarm("provided")
+	v := r.version("f", 3)
+	var all sync.WaitGroup
+	for range 60 {
+		all.Go(func() {
+			if got, _, err := r.call(t.Context(), v, "x", long); err != nil || got != "x" {
+				t.Errorf("%q, %v", got, err)
+			}
+		})
+	}
+	all.Wait()
+	if n := d.peak.Load(); n > 10+6+1 {
+		t.Errorf("%d boxes at once, want at most 10 instances, 6 spares and one being made", n)
+	}
+}
