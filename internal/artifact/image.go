@@ -7,7 +7,9 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"maps"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -138,29 +140,77 @@ func (s *Store) putImage(ctx context.Context, img *Image, open OpenLayer) error 
 	return s.writeImage(img)
 }
 
-// putLayers makes sure that every layer is stored.
-func (s *Store) putLayers(ctx context.Context, img *Image, open OpenLayer) error {
+// putLayers makes sure that every layer is stored. What came whole stays, even
+// if another layer does not come: the next attempt begins there.
+func (s *Store) putLayers(ctx context.Context, img *Image, open OpenLayer) (err error) {
 	left := &budget{image: img.Resolved, bytes: s.cfg.MaxImage, files: s.cfg.MaxImageFiles}
-	g, ctx := errgroup.WithContext(ctx)
+	missing, unlock, err := s.missingLayers(ctx, img, left)
+	if err != nil {
+		return err
+	}
+	defer unlock()
+	made := make([]*madeLayer, len(missing))
+	g, gctx := errgroup.WithContext(ctx)
 	g.SetLimit(pullers)
-	seen := make(map[ebb.Digest]bool, len(img.Layers))
-	for i, d := range img.Layers {
-		if seen[d] {
-			continue // the same layer twice in one image: common with empty ones
-		}
-		seen[d] = true
+	for i, m := range missing {
 		g.Go(func() error {
 			var err error
 			for range pullAttempts {
-				err = s.putLayer(ctx, d, left, func() (io.ReadCloser, error) { return open(ctx, i) })
-				if _, ours := errors.AsType[*ebb.Error](err); err == nil || ours || ctx.Err() != nil {
+				made[i], err = s.makeLayer(gctx, m.digest, left, func() (io.ReadCloser, error) { return open(gctx, m.place) })
+				if _, ours := errors.AsType[*ebb.Error](err); err == nil || ours || gctx.Err() != nil {
 					return err
 				}
 			}
-			return fmt.Errorf("layer sha256:%s: %w", d, err)
+			return fmt.Errorf("layer sha256:%s: %w", m.digest, err)
 		})
 	}
-	return g.Wait()
+	err = g.Wait()
+	return errors.Join(err, s.adoptLayers(made))
+}
+
+// missing is a layer that is not stored.
+type missing struct {
+	digest ebb.Digest
+	place  int // in Image.Layers
+}
+
+// missingLayers finds which layers of an image are to be made, and holds their
+// locks. All who need several take them in one order.
+func (s *Store) missingLayers(ctx context.Context, img *Image, left *budget) (list []missing, unlock func(), err error) {
+	var held []func()
+	unlock = func() {
+		for _, u := range held {
+			u()
+		}
+	}
+	places := make(map[ebb.Digest]int, len(img.Layers))
+	for i, d := range img.Layers {
+		if !d.Valid() {
+			return nil, nil, badImage(img.Resolved, "%q is not the digest of a layer", string(d))
+		}
+		places[d] = i // the same layer twice in one image: common with empty ones
+	}
+	for _, d := range slices.Sorted(maps.Keys(places)) {
+		release, err := s.lock(ctx, layerKey(d))
+		if err != nil {
+			unlock()
+			return nil, nil, err
+		}
+		size, err := s.layerSize(d)
+		if err != nil {
+			held = append(held, release)
+			list = append(list, missing{d, places[d]})
+			continue
+		}
+		now := time.Now() // Collect leaves it alone until the image is written
+		err = errors.Join(s.root.Chtimes(layerPath(d), now, now), left.take(size.Bytes, size.Files))
+		release()
+		if err != nil {
+			unlock()
+			return nil, nil, err
+		}
+	}
+	return list, unlock, nil
 }
 
 // writeImage makes the image known: everything else of it is there.

@@ -31,7 +31,9 @@ type tarItem struct {
 
 func dirItem(name string) tarItem { return tarItem{name: name, kind: tar.TypeDir, mode: 0o755} }
 
-func symlinkItem(name, to string) tarItem { return tarItem{name: name, kind: tar.TypeSymlink, link: to} }
+func symlinkItem(name, to string) tarItem {
+	return tarItem{name: name, kind: tar.TypeSymlink, link: to}
+}
 
 func tarLayer(t testing.TB, items ...tarItem) []byte {
 	t.Helper()

@@ -12,9 +12,9 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"slices"
 	"strings"
 	"sync"
-	"time"
 
 	"github.com/ebb-faas/ebb/internal/ebb"
 )
@@ -90,37 +90,53 @@ func (b *budget) give(size layerSize) {
 	b.files += size.Files
 }
 
-// putLayer stores one layer unless it is here already.
-func (s *Store) putLayer(ctx context.Context, d ebb.Digest, left *budget, open func() (io.ReadCloser, error)) error {
-	if !d.Valid() {
-		return badImage(left.image, "%q is not the digest of a layer", string(d))
-	}
-	unlock, err := s.lock(ctx, layerKey(d))
-	if err != nil {
-		return err
-	}
-	defer unlock()
-	if size, err := s.layerSize(d); err == nil {
-		now := time.Now() // Collect leaves it alone until the image is written
-		return errors.Join(left.take(size.Bytes, size.Files), s.root.Chtimes(layerPath(d), now, now))
-	}
+// madeLayer is a layer unpacked under a temporary name, not yet on disk.
+type madeLayer struct {
+	digest ebb.Digest
+	tmp    string
+	files  int
+}
+
+// makeLayer unpacks one layer. Its lock is held.
+func (s *Store) makeLayer(ctx context.Context, d ebb.Digest, left *budget, open func() (io.ReadCloser, error)) (*madeLayer, error) {
 	if err := s.fetch.Acquire(ctx, 1); err != nil {
-		return err
+		return nil, err
 	}
 	defer s.fetch.Release(1)
 	r, err := open()
 	if err != nil {
-		return err
+		return nil, err
 	}
 	defer r.Close() //nolint:errcheck // only read
 	tmp := layersDir + "/" + tmpName()
-	if err := s.unpackLayer(ctx, d, left, r, tmp); err != nil {
-		return errors.Join(err, s.removeTree(tmp))
+	files, err := s.unpackLayer(ctx, d, left, r, tmp)
+	if err != nil {
+		return nil, errors.Join(err, s.removeTree(tmp))
 	}
-	if err := s.root.Rename(tmp, layerPath(d)); err != nil {
-		return errors.Join(err, s.removeTree(tmp))
+	return &madeLayer{digest: d, tmp: tmp, files: files}, nil
+}
+
+// adoptLayers brings what was made to disk, all at once, and gives it its names.
+func (s *Store) adoptLayers(made []*madeLayer) error {
+	made = slices.DeleteFunc(made, func(m *madeLayer) bool { return m == nil })
+	if len(made) == 0 {
+		return nil
 	}
-	return s.syncDir(layersDir)
+	files, paths := 0, make([]string, len(made))
+	for i, m := range made {
+		files += m.files
+		paths[i] = m.tmp
+	}
+	err := s.sync(files, paths)
+	for _, m := range made {
+		if err == nil {
+			err = s.root.Rename(m.tmp, layerPath(m.digest))
+		}
+		if err != nil {
+			err = errors.Join(err, s.removeTree(m.tmp))
+		}
+	}
+	return errors.Join(err, s.syncDir(layersDir))
 }
 
 func (s *Store) layerSize(d ebb.Digest) (size layerSize, err error) {
@@ -131,21 +147,22 @@ func (s *Store) layerSize(d ebb.Digest) (size layerSize, err error) {
 	return size, err
 }
 
-// unpackLayer writes a layer into the folder tmp, and checks that it is d.
-func (s *Store) unpackLayer(ctx context.Context, d ebb.Digest, left *budget, r io.Reader, tmp string) (err error) {
+// unpackLayer writes a layer into the folder tmp, and checks that it is d. It
+// returns how many files it wrote.
+func (s *Store) unpackLayer(ctx context.Context, d ebb.Digest, left *budget, r io.Reader, tmp string) (files int, err error) {
 	if err := s.root.Mkdir(tmp, 0o755); err != nil {
-		return err
+		return 0, err
 	}
 	root, err := s.root.OpenRoot(tmp)
 	if err != nil {
-		return err
+		return 0, err
 	}
 	defer root.Close() //nolint:errcheck // a directory handle
 	index, err := root.OpenFile(indexFile, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o644)
 	if err != nil {
-		return err
+		return 0, err
 	}
-	defer index.Close() //nolint:errcheck // flushed and synced below
+	defer func() { err = errors.Join(err, index.Close()) }()
 	lines := bufio.NewWriter(index)
 	sum := sha256.New()
 	// Bytes that are no file's are counted too: a tar may be all padding.
@@ -158,23 +175,20 @@ func (s *Store) unpackLayer(ctx context.Context, d ebb.Digest, left *budget, r i
 		}
 	}()
 	if err := w.all(tar.NewReader(stream)); err != nil {
-		return readFault(left.image, d, stream, err)
+		return 0, readFault(left.image, d, stream, err)
 	}
 	// What follows the end of the tar belongs to its digest.
 	if _, err := io.CopyBuffer(io.Discard, stream, w.buf); err != nil {
-		return readFault(left.image, d, stream, err)
+		return 0, readFault(left.image, d, stream, err)
 	}
 	if got := hex.EncodeToString(sum.Sum(nil)); got != string(d) {
-		return badImage(left.image, "layer sha256:%s has the content of sha256:%s", d, got)
+		return 0, badImage(left.image, "layer sha256:%s has the content of sha256:%s", d, got)
 	}
 	size, err := json.Marshal(w.size)
-	if err == nil {
-		err = errors.Join(lines.Flush(), s.writeFile(tmp+"/"+sizeFile, size))
+	if err != nil {
+		return 0, err
 	}
-	if err == nil {
-		err = syncTree(root)
-	}
-	return err
+	return w.files, errors.Join(lines.Flush(), root.WriteFile(sizeFile, size, 0o644))
 }
 
 // cappedReader fails once more than left bytes were read, and remembers the

@@ -17,7 +17,8 @@ import (
 
 // assemble makes the tree of an image whose layers are stored. The files are
 // other names of the layers' own, so that images share what they have in common.
-// It runs under the image's lock.
+// What is written here are names, which file systems bring to disk in order: the
+// tree's own name comes last. It runs under the image's lock.
 func (s *Store) assemble(ctx context.Context, img *Image) error {
 	tree, err := merge(img.Layers, s.readIndex)
 	if err != nil {
@@ -27,9 +28,6 @@ func (s *Store) assemble(ctx context.Context, img *Image) error {
 	err = s.root.Mkdir(tmp, 0o755)
 	if err == nil {
 		err = s.materialise(ctx, tree, tmp)
-	}
-	if err == nil {
-		err = s.syncRoot(tmp)
 	}
 	if err == nil {
 		err = s.root.Rename(tmp, rootPath(img.Digest))
@@ -113,15 +111,7 @@ func (s *Store) copyFile(from, to string) error {
 		return err
 	}
 	_, err = io.Copy(dst, src)
-	return errors.Join(err, dst.Chmod(st.Mode().Perm()), dst.Close())
-}
-
-func (s *Store) syncRoot(path string) error {
-	root, err := s.root.OpenRoot(path)
-	if err != nil {
-		return err
-	}
-	return errors.Join(syncTree(root), root.Close())
+	return errors.Join(err, dst.Chmod(st.Mode().Perm()), dst.Sync(), dst.Close())
 }
 
 // writeFile writes a small file that is on disk when it returns.

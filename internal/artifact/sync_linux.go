@@ -7,12 +7,13 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// syncTree brings everything below root to disk. One call for the whole file
-// system is many times cheaper than one for each of an image's files.
-func syncTree(root *os.Root) error {
+// syncAll brings everything on root's file system to disk, if that can be done
+// at once: many times cheaper than file by file, but somebody else's files have
+// to be waited for too.
+func syncAll(root *os.Root) (done bool, err error) {
 	f, err := root.Open(".")
 	if err != nil {
-		return err
+		return false, err
 	}
-	return errors.Join(os.NewSyscallError("syncfs", unix.Syncfs(int(f.Fd()))), f.Close())
+	return true, errors.Join(os.NewSyscallError("syncfs", unix.Syncfs(int(f.Fd()))), f.Close())
 }
