@@ -16,6 +16,9 @@ const (
 	RuntimeDir = "/var/runtime"
 )
 
+// logJSON is the LogFormat with which a runtime logs JSON objects.
+const logJSON = "JSON"
+
 // EnvOptions is what a function's environment holds besides its version's own
 // variables. Empty fields leave the variable out, unless a default is named.
 type EnvOptions struct {
@@ -38,7 +41,7 @@ type EnvOptions struct {
 var reserved = []string{
 	"_HANDLER", "_X_AMZN_TRACE_ID", "AWS_DEFAULT_REGION", "AWS_REGION", "AWS_EXECUTION_ENV",
 	"AWS_LAMBDA_FUNCTION_NAME", "AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "AWS_LAMBDA_FUNCTION_VERSION",
-	"AWS_LAMBDA_INITIALIZATION_TYPE", "AWS_LAMBDA_LOG_GROUP_NAME", "AWS_LAMBDA_LOG_STREAM_NAME",
+	"AWS_LAMBDA_INITIALIZATION_TYPE", "AWS_LAMBDA_LOG_FORMAT", "AWS_LAMBDA_LOG_GROUP_NAME", "AWS_LAMBDA_LOG_STREAM_NAME",
 	"AWS_ACCESS_KEY", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN",
 	"AWS_LAMBDA_RUNTIME_API", "AWS_LAMBDA_MAX_CONCURRENCY", "LAMBDA_TASK_ROOT", "LAMBDA_RUNTIME_DIR",
 	"AWS_ENDPOINT_URL",
@@ -81,6 +84,9 @@ func Env(v *ebb.Version, o EnvOptions) map[string]string {
 	set("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", strconv.Itoa(v.MemoryMB))
 	set("AWS_LAMBDA_LOG_GROUP_NAME", "/aws/lambda/"+v.Name)
 	set("AWS_LAMBDA_LOG_STREAM_NAME", o.LogStream)
+	if v.LogFormat == logJSON {
+		set("AWS_LAMBDA_LOG_FORMAT", logJSON)
+	}
 	set("AWS_EXECUTION_ENV", "AWS_Lambda_"+v.Runtime)
 	set("AWS_LAMBDA_INITIALIZATION_TYPE", orDefault(o.InitType, "on-demand"))
 	set("AWS_REGION", o.Region)

@@ -140,7 +140,7 @@ class Instance {
 
   logError(what, err) {
     if (this.output !== null) {
-      this.output.line('ERROR', `${what}\t${JSON.stringify(errors.forLog(err))}`);
+      this.output.error(what, errors.forLog(err));
     }
   }
 

@@ -10,19 +10,22 @@ const LEVELS = { log: 'INFO', info: 'INFO', debug: 'DEBUG', warn: 'WARN', error:
 // captureOutput takes over console, process.stdout and process.stderr. sink has
 // log(level, text) and requestID.
 function captureOutput(sink) {
-  const line = (level, text) => {
-    const id = sink.requestID === '' ? 'undefined' : sink.requestID;
-    const entry = `${new Date().toISOString()}\t${id}\t${level}\t${text}`;
+  const json = process.env.AWS_LAMBDA_LOG_FORMAT === 'JSON';
+  const line = (level, args) => {
+    const entry = json ? asJSON(sink.requestID, level, args) : asText(sink.requestID, level, args);
     for (let at = 0; at === 0 || at < entry.length; at += MAX_LINE) {
-      sink.log(level, at === 0 && entry.length <= MAX_LINE ? entry : entry.slice(at, at + MAX_LINE));
+      sink.log(level, entry.length <= MAX_LINE ? entry : entry.slice(at, at + MAX_LINE));
     }
   };
   for (const [method, level] of Object.entries(LEVELS)) {
-    console[method] = (...args) => line(level, util.format(...args));
+    console[method] = (...args) => line(level, args);
   }
   const streams = ['stdout', 'stderr'].map((name) => captureStream(name, sink));
   return {
-    line,
+    // error logs what went wrong with an invocation, described by fields.
+    error(what, fields) {
+      line('ERROR', json ? [fields] : [`${what}\t${JSON.stringify(fields)}`]);
+    },
     flush() {
       for (const s of streams) {
         s.flush();
@@ -36,6 +39,29 @@ function captureOutput(sink) {
       }
     },
   };
+}
+
+function asText(requestID, level, args) {
+  return `${new Date().toISOString()}\t${requestID || 'undefined'}\t${level}\t${util.format(...args)}`;
+}
+
+// asJSON keeps a single object as it is; anything else is one message.
+function asJSON(requestID, level, args) {
+  const entry = { timestamp: new Date().toISOString(), level, requestId: requestID || undefined };
+  const [only] = args;
+  try {
+    if (args.length === 1 && typeof only === 'object' && only !== null && !(only instanceof Error)) {
+      return JSON.stringify({ ...entry, message: only });
+    }
+  } catch {
+    // Circular: as text then.
+  }
+  entry.message = util.format(...args);
+  const err = args.find((a) => a instanceof Error);
+  if (err !== undefined) {
+    Object.assign(entry, { errorType: err.name, errorMessage: err.message, stackTrace: String(err.stack).split('\n') });
+  }
+  return JSON.stringify(entry);
 }
 
 // captureStream replaces the write method of process.stdout or process.stderr

@@ -244,6 +244,26 @@ test('output', async (t) => {
       assert.match(line, STAMP);
     }
   }));
+  await t.test('console as JSON', withFunction(`
+    exports.h = async () => {
+      console.log('a %s', 'b'); console.warn({ c: 1 }); console.error('it', new TypeError('bad'));
+      const loop = {}; loop.loop = loop; console.log(loop); process.stdout.write('as it is');
+      throw new RangeError('out');
+    };
+  `, 'index.h', async (p) => {
+    const a = await p.invoke(1, { id: 'r1' });
+    assert.strictEqual(a.logs[5].text, 'as it is');
+    const entries = texts(a).slice(0, 5).map((l) => JSON.parse(l));
+    for (const e of entries) {
+      assert.match(e.timestamp, STAMP);
+      assert.strictEqual(e.requestId, 'r1');
+    }
+    assert.deepStrictEqual(entries.map((e) => e.level), ['INFO', 'WARN', 'ERROR', 'INFO', 'ERROR']);
+    assert.deepStrictEqual([entries[0].message, entries[1].message], ['a b', { c: 1 }]);
+    assert.deepStrictEqual([entries[2].errorType, entries[2].errorMessage], ['TypeError', 'bad']);
+    assert.match(entries[3].message, /Circular/);
+    assert.deepStrictEqual([entries[4].message.errorType, entries[4].message.errorMessage], ['RangeError', 'out']);
+  }, { env: { AWS_LAMBDA_LOG_FORMAT: 'JSON' } }));
   await t.test('streams', withFunction(`
     exports.h = async (n) => {
       process.stdout.write('one\\ntw'); process.stderr.write('err\\n'); process.stdout.write('o\\n\\n');

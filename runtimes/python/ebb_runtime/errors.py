@@ -1,6 +1,7 @@
 """Errors as callers and logs see them."""
 import json
 import os
+import time
 import traceback
 
 _HERE = os.path.dirname(os.path.abspath(__file__))
@@ -37,8 +38,19 @@ def stack(exc):
     return traceback.format_list(own)
 
 
+def entry(request_id, error_type, message, trace):
+    """The same for the log, in the function's log format."""
+    if os.environ.get("AWS_LAMBDA_LOG_FORMAT") != "JSON":
+        return text(error_type, message, trace)
+    now = time.time()
+    fields = {
+        "timestamp": time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(now)) + ".%03dZ" % (now % 1 * 1000),
+        "log_level": "ERROR", "errorMessage": message, "errorType": error_type, "requestId": request_id, "stackTrace": trace}
+    return json.dumps(fields)
+
+
 def text(error_type, message, trace):
-    """The same for the log."""
+    """The same as lines of text."""
     head = "[ERROR] {}: {}".format(error_type, message) if message else "[ERROR] {}".format(error_type)
     if not trace:
         return head

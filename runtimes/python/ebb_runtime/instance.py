@@ -9,7 +9,7 @@ import time
 from . import channel as frames
 from .channel import Channel
 from .context import Context, Fixed
-from .errors import Fault, describe, text
+from .errors import Fault, describe, entry
 from .load import load
 from .output import Output
 
@@ -150,7 +150,7 @@ class Instance(object):
         if len(document) > self.max_response:
             error_type, message, trace, document = describe(
                 Fault("Function.ResponseSizeTooLarge", "The error document is too large."), request_id)
-        self.output.line(b"ERROR", text(error_type, message, trace).encode("utf-8", "backslashreplace"))
+        self.output.line(b"ERROR", entry(request_id, error_type, message, trace).encode("utf-8", "backslashreplace"))
         self.output.flush()
         self.channel.send(frames.ERROR, stream, error_type.encode("utf-8")[:1024], document, flags)
 

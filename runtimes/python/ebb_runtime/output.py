@@ -1,11 +1,13 @@
 """What the function prints and logs, sent as log frames of the request that is
 running. Whole lines; a line that has no end leaves with the invocation."""
 import io
+import json
 import logging
 import os
 import sys
 import threading
 import time
+import traceback
 
 from . import channel as frames
 
@@ -166,12 +168,41 @@ class BytesWriter(io.RawIOBase):
         return False
 
 
+class JSONFormatter(logging.Formatter):
+    """Lambda's JSON log format: a record is an object, its extras are fields."""
+
+    _usual = frozenset(vars(logging.LogRecord("", 0, "", 0, "", (), None))) | {"message", "asctime", "taskName", "aws_request_id"}
+
+    def format(self, record):
+        entry = {
+            "timestamp": time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(record.created)) + ".%03dZ" % record.msecs,
+            "level": record.levelname,
+            "message": record.getMessage(),
+            "logger": record.name,
+        }
+        if record.aws_request_id:
+            entry["requestId"] = record.aws_request_id
+        for name, value in vars(record).items():
+            if name not in self._usual and name not in entry:
+                entry[name] = value
+        if record.exc_info and record.exc_info[1] is not None:
+            exc = record.exc_info[1]
+            entry["errorType"] = type(exc).__name__
+            entry["errorMessage"] = str(exc)
+            entry["stackTrace"] = traceback.format_tb(record.exc_info[2])
+            entry["location"] = "{}:{}:{}".format(record.pathname, record.funcName, record.lineno)
+        return json.dumps(entry, default=str)
+
+
 class Handler(logging.Handler):
     """The root logger's handler: one record is one entry, in Lambda's format."""
 
     def __init__(self, output):
         logging.Handler.__init__(self)
         self._output = output
+        if os.environ.get("AWS_LAMBDA_LOG_FORMAT") == "JSON":
+            self.setFormatter(JSONFormatter())
+            return
         formatter = logging.Formatter(
             "[%(levelname)s]\t%(asctime)s.%(msecs)03dZ\t%(aws_request_id)s\t%(message)s", "%Y-%m-%dT%H:%M:%S")
         formatter.converter = time.gmtime

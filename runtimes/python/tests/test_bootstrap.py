@@ -17,7 +17,7 @@ class Case(unittest.TestCase):
         files = code if isinstance(code, dict) else {"m.py": code}
         p = Platform(files, env)
         self.addCleanup(p.close)
-        answer = p.init(handler, **init)
+        answer = p.init(handler, env, **init)
         if ready:
             self.assertEqual(answer.type, "READY", answer)
         return (p, answer) if not ready else p
@@ -312,6 +312,30 @@ def h(e, c):
         self.assertRegex(a.logs[0].text, r"^\[INFO\]\t" + STAMP + r"\tr1\thello you\nand more$")
         self.assertRegex(a.logs[1].text, r"^\[WARNING\]\t" + STAMP + r"\tr1\tcareful$")
         self.assertIn("ZeroDivisionError", a.logs[3].text)
+
+    def test_logging_as_json(self):
+        p = self.start("""
+import logging
+log = logging.getLogger('mine')
+def h(e, c):
+    log.warning('careful %d', 1, extra={'job': 7, 'odd': {1}})
+    try:
+        1 / 0
+    except ZeroDivisionError:
+        log.exception('oops')
+    print('as it is')
+    raise ValueError('bad')
+""", env={"AWS_LAMBDA_LOG_FORMAT": "JSON"})
+        a = p.invoke(request_id="r1")
+        self.assertEqual([x.level for x in a.logs], ["WARN", "ERROR", "", "ERROR"])
+        self.assertEqual(a.logs[2].text, "as it is")
+        first, second, last = [json.loads(a.logs[i].text) for i in (0, 1, 3)]
+        for e in (first, second, last):
+            self.assertRegex(e.pop("timestamp"), "^" + STAMP + "$")
+        self.assertEqual(first, {"level": "WARNING", "message": "careful 1", "logger": "mine", "requestId": "r1",
+                                 "job": 7, "odd": "{1}"})
+        self.assertEqual((second["errorType"], second["message"]), ("ZeroDivisionError", "oops"))
+        self.assertEqual((last["errorType"], last["errorMessage"], last["requestId"]), ("ValueError", "bad", "r1"))
 
     def test_children(self):
         p = self.start("""

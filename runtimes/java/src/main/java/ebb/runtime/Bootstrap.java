@@ -32,9 +32,10 @@ public final class Bootstrap {
     Channel channel = new Channel(in, new FileOutputStream(fd));
     Output output = new Output(channel);
     output.install();
-    Warmup.until(in);
+    Warmup warmup = new Warmup(in);
+    warmup.run();
     try {
-      new Instance(channel, output, new Jvm()).run();
+      new Instance(channel, output, new Jvm(), warmup).run();
     } catch (IOException e) {
       // As at the end of the stream: the platform is gone.
     }

@@ -10,6 +10,7 @@ final class Instance {
   private final Output output;
   private final Jvm jvm;
   private final Logger logger;
+  private final Warmup warmup; // null if there is none
 
   private Handler handler;
   private ClassLoader loader;
@@ -18,11 +19,12 @@ final class Instance {
   private int maxResponse;
   private byte[] buffer; // of the last answer, for the next
 
-  Instance(Channel channel, Output output, Jvm jvm) {
+  Instance(Channel channel, Output output, Jvm jvm, Warmup warmup) {
     this.channel = channel;
     this.output = output;
     this.jvm = jvm;
     this.logger = new Logger(output);
+    this.warmup = warmup;
   }
 
   /** Serves until the other side ends the conversation. */
@@ -35,7 +37,10 @@ final class Instance {
         case Channel.INIT:
           init();
           break;
-        case Channel.PING:
+        case Channel.PING: // whoever asks is in no hurry, and wants a process that is
+          if (warmup != null) {
+            warmup.run();
+          }
           channel.send(Channel.PONG, 0);
           break;
         case Channel.STOP:

@@ -17,7 +17,6 @@ import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.regex.Pattern;
 import java.util.stream.Collectors;
-import java.util.zip.GZIPInputStream;
 import javax.net.ssl.SSLContext;
 
 /**
@@ -28,8 +27,7 @@ final class Training {
   private Training() {}
 
   static void run() throws Exception {
-    FileTouch.touch();
-    Warmup.all();
+    new Warmup(new ByteArrayInputStream(new byte[0])).run();
     usual();
   }
 
@@ -43,24 +41,8 @@ final class Training {
     CompletableFuture.supplyAsync(() -> "x", pool).thenApply(String::trim).get();
     pool.shutdown();
     Files.exists(Paths.get("/tmp"));
-    new GZIPInputStreamTouch().touch();
     ((HttpURLConnection) new URL("http://localhost/").openConnection()).disconnect();
     SSLContext.getDefault().getSocketFactory();
     java.util.logging.Logger.getLogger("ebb").fine("trained");
-  }
-
-  /** The classes of a channel on a file descriptor. */
-  private static final class FileTouch {
-    static void touch() throws Exception {
-      Output output = new Output(new Channel(new ByteArrayInputStream(new byte[0]), System.out));
-      output.flush();
-      Warmup.until(new ByteArrayInputStream(new byte[1]));
-    }
-  }
-
-  private static final class GZIPInputStreamTouch {
-    void touch() {
-      GZIPInputStream.class.getName();
-    }
   }
 }

@@ -22,26 +22,21 @@ import java.util.Map;
 final class Warmup {
   private static final int ROUNDS = 30;
 
-  private Warmup() {}
+  private final InputStream platform;
+  private int done;
 
-  /** Warms up until all is warm or something arrives on in. */
-  static void until(InputStream in) {
-    try {
-      for (Step step : STEPS) {
-        if (in.available() > 0) {
-          return;
-        }
-        step.run();
-      }
-    } catch (Exception e) {
-      // What went wrong here will be told when a function needs it.
-    }
+  Warmup(InputStream platform) {
+    this.platform = platform;
   }
 
-  /** Everything, whatever waits. */
-  static void all() throws Exception {
-    for (Step step : STEPS) {
-      step.run();
+  /** Goes on until all is warm or something arrives from the platform. */
+  void run() {
+    try {
+      while (done < STEPS.length && platform.available() == 0) {
+        STEPS[done++].run();
+      }
+    } catch (Exception e) {
+      done = STEPS.length; // what went wrong here will be told when a function needs it
     }
   }
 
@@ -71,7 +66,7 @@ final class Warmup {
       platform.send(Channel.INVOKE, 0, i, head, utf8(event));
     }
     Channel channel = new Channel(new ByteArrayInputStream(frames.toByteArray()), new Nowhere());
-    new Instance(channel, new Output(channel), new Nothing()).run();
+    new Instance(channel, new Output(channel), new Nothing(), null).run();
   }
 
   private static byte[] utf8(String s) {
