@@ -16,6 +16,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/lambda"
+
 	"github.com/ebb-faas/ebb/test/platform"
 )
 
@@ -56,7 +59,7 @@ func TestSoak(t *testing.T) {
 		}
 	}
 	p := start(t, filepath.Join(t.TempDir(), "data"), configured(t, "pool: {idleTimeout: 1s}\n")...)
-	doors := soakDoors(t, p)
+	doors := append(soakDoors(t, p), soakChurn(t, p)...)
 	// The warm-up is of the same kind, so that what is made once is made.
 	if errs := soak(t.Context(), doors, 1000); errs != nil {
 		t.Fatal(errs)
@@ -135,6 +138,45 @@ func soakDoors(t *testing.T, p *platform.Platform) (doors []door) {
 	return doors
 }
 
+// soakChurn returns ways that cost an instance each: its process ends, or its
+// version is replaced. soak takes them more rarely than the others.
+func soakChurn(t *testing.T, p *platform.Platform) []door {
+	t.Helper()
+	create(t, p, node("mortal", "exports.handler = event => { process.exit(1); };"),
+		node("changing", "exports.handler = async event => event.name;"))
+	return []door{
+		func(ctx context.Context, text string) (string, error) {
+			answer, failed, err := p.Invoke(ctx, "mortal", `"`+text+`"`)
+			if failed != "Unhandled" || !strings.Contains(answer, "Runtime.ExitError") {
+				err = errors.Join(err, errors.New("it lives on"))
+			}
+			return text, err
+		},
+		func(ctx context.Context, text string) (string, error) {
+			_, err := p.Lambda().UpdateFunctionConfiguration(ctx, &lambda.UpdateFunctionConfigurationInput{
+				FunctionName: aws.String("changing"), Description: &text})
+			if err != nil {
+				return "", err
+			}
+			answer, failed, err := p.Invoke(ctx, "changing", `{"name":"`+text+`"}`)
+			return answer + failed, err
+		},
+	}
+}
+
+// rarely is how many invocations there are for one that costs an instance.
+const rarely = 50
+
+// through chooses the door for invocation n: one of the last two rarely, one of
+// the others else.
+func through(doors []door, n int64) door {
+	cheap := int64(len(doors) - 2)
+	if n%rarely == 0 {
+		return doors[cheap+n/rarely%2]
+	}
+	return doors[n%cheap]
+}
+
 func post(ctx context.Context, u, text string) (string, error) {
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, u, strings.NewReader(text))
 	if err != nil {
@@ -167,7 +209,7 @@ func soak(ctx context.Context, doors []door, total int) error {
 		all.Go(func() {
 			for n := next.Add(1); n <= int64(total) && wrong.Load() < 10; n = next.Add(1) {
 				text := fmt.Sprintf("number-%d", n)
-				answer, err := doors[n%int64(len(doors))](ctx, text)
+				answer, err := through(doors, n)(ctx, text)
 				if err == nil && strings.Contains(answer, text) {
 					continue
 				}

@@ -18,7 +18,7 @@ import (
 // Footprint is what a platform holds of the machine.
 type Footprint struct {
 	Processes  int // ebb and all below it; of Leftovers: members of its cgroups
-	Files      int // open file descriptors of ebb itself
+	Files      int // open file descriptors of ebb itself but for its database's: those are a pool with a bound
 	Mounts     int // of the machine, below the data directory
 	Loops      int // loop devices whose files lie below the data directory
 	Cgroups    int // directories of the machine's cgroup trees that carry this data directory's mark
@@ -37,9 +37,22 @@ func (p *Platform) Footprint() (Footprint, error) {
 	}
 	f.Processes = len(tree)
 	f.Namespaces = namespaces(p.PID(), tree)
-	fds, err := os.ReadDir(fmt.Sprintf("/proc/%d/fd", p.PID()))
-	f.Files = len(fds)
+	f.Files, err = files(p.PID(), filepath.Join(p.Data, "ebb.db"))
 	return f, err
+}
+
+// files counts the open files of a process but for those whose path begins with
+// except.
+func files(pid int, except string) (count int, err error) {
+	dir := fmt.Sprintf("/proc/%d/fd", pid)
+	fds, err := os.ReadDir(dir)
+	for _, fd := range fds {
+		to, err := os.Readlink(filepath.Join(dir, fd.Name()))
+		if err == nil && !strings.HasPrefix(to, except) {
+			count++
+		}
+	}
+	return count, err
 }
 
 // namespaces counts the network namespaces of tree that are not root's own.
