@@ -64,7 +64,7 @@ func badImage(image, format string, args ...any) error {
 // unavailableImage is an image that could not be fetched now.
 func unavailableImage(image string, err error) error {
 	return &ebb.Error{Kind: ebb.Unavailable, Type: ebb.TypeServiceUnavailable,
-		Message: "Source image " + image + " could not be fetched", Cause: err}
+		Message: "Source image " + image + " could not be fetched: " + err.Error(), Cause: err}
 }
 
 func errClosed() error {

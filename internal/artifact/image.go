@@ -157,15 +157,21 @@ func (s *Store) putLayers(ctx context.Context, img *Image, open OpenLayer) (err 
 			var err error
 			for range pullAttempts {
 				made[i], err = s.makeLayer(gctx, m.digest, left, func() (io.ReadCloser, error) { return open(gctx, m.place) })
-				if _, ours := errors.AsType[*ebb.Error](err); err == nil || ours || gctx.Err() != nil {
+				if _, disk := errors.AsType[*fs.PathError](err); err == nil || disk || gctx.Err() != nil || !mayPass(err) {
 					return err
 				}
 			}
-			return fmt.Errorf("layer sha256:%s: %w", m.digest, err)
+			return unavailableImage(img.Resolved, fmt.Errorf("layer sha256:%s: %w", m.digest, err))
 		})
 	}
 	err = g.Wait()
 	return errors.Join(err, s.adoptLayers(made))
+}
+
+// mayPass reports whether a failure of a source may be over the next time.
+func mayPass(err error) bool {
+	kind := ebb.KindOf(err)
+	return kind == ebb.Internal || kind == ebb.Unavailable
 }
 
 // missing is a layer that is not stored.
