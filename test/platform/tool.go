@@ -126,6 +126,7 @@ type Node struct {
 		Total   int `json:"total"`
 		Idle    int `json:"idle"`
 		Waiting int `json:"waiting"`
+		Spare   int `json:"spare"` // made ahead; not among Total
 	} `json:"instances"`
 }
 
