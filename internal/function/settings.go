@@ -7,6 +7,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/ebb-faas/ebb/internal/ebb"
+	"github.com/ebb-faas/ebb/internal/runtimeapi"
 	"github.com/ebb-faas/ebb/runtimes"
 )
 
@@ -24,16 +25,6 @@ var (
 	handlerRE = regexp.MustCompile(`^[^\s\x00-\x1f\x7f]+$`)
 	envNameRE = regexp.MustCompile(`^[a-zA-Z][a-zA-Z0-9_]+$`)
 )
-
-// reservedEnv are the variables that the platform sets, as AWS lists them.
-var reservedEnv = []string{
-	"_HANDLER", "_X_AMZN_TRACE_ID",
-	"AWS_DEFAULT_REGION", "AWS_REGION", "AWS_EXECUTION_ENV",
-	"AWS_LAMBDA_FUNCTION_NAME", "AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "AWS_LAMBDA_FUNCTION_VERSION",
-	"AWS_LAMBDA_INITIALIZATION_TYPE", "AWS_LAMBDA_LOG_GROUP_NAME", "AWS_LAMBDA_LOG_STREAM_NAME",
-	"AWS_ACCESS_KEY", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN",
-	"AWS_LAMBDA_RUNTIME_API", "LAMBDA_TASK_ROOT", "LAMBDA_RUNTIME_DIR",
-}
 
 // newVersion fills in a Create's defaults, checks it and makes its $LATEST,
 // still without code and time.
@@ -186,7 +177,7 @@ func checkEnv(env map[string]string) error {
 	var reserved []string
 	for name, value := range env {
 		size += len(name) + len(value)
-		if slices.Contains(reservedEnv, name) {
+		if runtimeapi.Reserved(name) {
 			reserved = append(reserved, name)
 			continue
 		}

@@ -9,7 +9,8 @@
 //
 // Invariants:
 //
-//  1. Once handed to a bootstrap, an invocation is never tried again.
+//  1. Once handed to a bootstrap, an invocation is never tried again. An instance
+//     that was dead before that costs nothing but time.
 //  2. A failed handler is an answer (Result.FunctionError); a Go error is
 //     always the platform's or the caller's, and then nothing went to the sink.
 //  3. The payload is never decoded.

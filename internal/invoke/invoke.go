@@ -65,26 +65,46 @@ func (i *Invoker) Invoke(ctx context.Context, inv *ebb.Invocation, sink ebb.Sink
 	if err != nil {
 		return ebb.Result{}, err
 	}
-	patience := inv.Patience
+	waiting, patience := ctx, inv.Patience
 	if patience.IsZero() {
 		patience = time.Now().Add(i.cfg.Patience)
 	}
-	lease, err := i.pool.Acquire(ctx, v, patience)
-	if err != nil {
-		return i.notStarted(inv, v, err, sink)
+	ctx = context.WithoutCancel(ctx)
+	for tries := 1; ; tries++ {
+		lease, err := i.pool.Acquire(waiting, v, patience)
+		if err != nil {
+			return i.notStarted(inv, v, err, sink)
+		}
+		res, delivered := i.run(ctx, lease, v, inv, sink)
+		lease.Release()
+		if delivered {
+			return res, nil
+		}
+		if tries == maxTries {
+			return ebb.Result{}, ebb.Errorf(ebb.Unavailable, ebb.TypeServiceUnavailable,
+				"%d instances of %s ended before the request reached them", tries, v.Name)
+		}
 	}
-	defer lease.Release()
-	return i.run(context.WithoutCancel(ctx), lease, v, inv, sink), nil
 }
 
-// run has lease's instance run inv, and keeps the record of it.
-func (i *Invoker) run(ctx context.Context, lease *pool.Lease, v *ebb.Version, inv *ebb.Invocation, sink ebb.Sink) ebb.Result {
+// maxTries is how many instances may turn out to be dead when they are handed
+// an invocation.
+const maxTries = 3
+
+// run has lease's instance run inv, and keeps the record of it. It reports
+// whether the function saw anything of it.
+func (i *Invoker) run(ctx context.Context, lease *pool.Lease, v *ebb.Version, inv *ebb.Invocation, sink ebb.Sink) (ebb.Result, bool) {
 	var line [512]byte
 	version := v.Qualifier()
 	phases := lease.Phases()
 	lease.Begin(inv)
 	lease.Record(inv.ID, appendStart(line[:0], inv.ID, version))
 	out := lease.Invoke(ctx, inv, ebb.FunctionARN(i.cfg.Region, v.FunctionKey, inv.Qualifier), sink)
+	if out.NotDelivered {
+		lease.Record(inv.ID, appendCause(line[:0], inv.ID, time.Now(), "The instance ended before the request reached it"))
+		lease.End()
+		return ebb.Result{}, false
+	}
 	phases.Invoke = out.Duration
 	if out.Cause != "" {
 		lease.Record(inv.ID, appendCause(line[:0], inv.ID, time.Now(), out.Cause))
@@ -98,7 +118,7 @@ func (i *Invoker) run(ctx context.Context, lease *pool.Lease, v *ebb.Version, in
 		LateError:     out.LateError,
 		LogTail:       lease.End(),
 		Phases:        phases,
-	}
+	}, true
 }
 
 // notStarted answers an invocation for which no instance came to be. If the

@@ -10,13 +10,18 @@
 //
 //  1. For a version, instances starting never outnumber requests waiting: a
 //     burst of N on a cold version starts at most N.
+//
 //  2. Capacity (per function and per node) is reserved before a start and given
 //     back only after the box is destroyed.
+//
 //  3. An instance never serves two versions, and never two invocations at once.
+//
 //  4. Waiting requests of a version are served in order; idle instances are
 //     reused last in, first out, so that the tail can expire.
+//
 //  5. An instance whose conversation broke, or whose process has ended, is
 //     destroyed, never lent again. One with work in flight is never taken away.
+//
 //  6. A request that cannot be served waits in a bounded queue until its
 //     patience ends, then gets TooManyRequestsException with the reason.
 //

@@ -37,6 +37,7 @@ type handler func(box *testBox, payload []byte) ([]byte, error)
 type testDriver struct {
 	handle  handler
 	begin   func(ctx context.Context) error // before the first poll; nil = nothing
+	fail    atomic.Int64 // so many boxes cannot be made
 	created atomic.Int64
 	alive   atomic.Int64
 	peak    atomic.Int64
@@ -48,6 +49,9 @@ func (d *testDriver) Close() error                { return nil }
 
 func (d *testDriver) Create(_ context.Context, spec sandbox.Spec) (sandbox.Box, error) {
 	d.created.Add(1)
+	if d.fail.Add(-1) >= 0 {
+		return nil, ebb.Errorf(ebb.Unavailable, ebb.TypeSandboxUnavailable, "no box today")
+	}
 	if n := d.alive.Add(1); n > d.peak.Load() {
 		d.peak.Store(n)
 	}

@@ -25,6 +25,9 @@ type Outcome struct {
 	Duration   time.Duration // from hand-over to the end of the answer
 	MemoryPeak int64         // of the instance so far, bytes
 	Cause      string        // why ebb ended the invocation, for the log; "" if the function answered
+	// NotDelivered says that the instance was dead before it had the invocation:
+	// nothing was answered, and another instance may have it.
+	NotDelivered bool
 }
 
 // Instance names the instance lent.
@@ -52,7 +55,7 @@ func (l *Lease) End() []byte { return l.in.setTail(nil) }
 // Invoke hands inv to the instance and streams the answer to sink. It always
 // comes to an outcome: if the conversation breaks or the version's timeout
 // ends, the instance is killed and the outcome says what happened, as the
-// function's error.
+// function's error; unless the function had seen nothing yet.
 func (l *Lease) Invoke(ctx context.Context, inv *ebb.Invocation, arn string, sink ebb.Sink) Outcome {
 	in := l.in
 	begin := time.Now()
@@ -67,7 +70,10 @@ func (l *Lease) Invoke(ctx context.Context, inv *ebb.Invocation, arn string, sin
 	}, &l.answer)
 	o := Outcome{Outcome: out}
 	in.broken = err != nil || out.Ending
-	if err != nil {
+	switch {
+	case err != nil && errors.Is(err, runtimeapi.ErrNotDelivered) && !errors.Is(err, context.DeadlineExceeded):
+		o.NotDelivered = true
+	case err != nil:
 		o = l.broke(inv, out.Answered, err)
 	}
 	in.output.drain()

@@ -12,6 +12,7 @@ import (
 
 	"github.com/ebb-faas/ebb/internal/ebb"
 	"github.com/ebb-faas/ebb/internal/logs"
+	"github.com/ebb-faas/ebb/internal/runtimeapi"
 )
 
 const long = time.Minute
@@ -295,6 +296,20 @@ func TestFailedStartAnswersEachWaiter(t *testing.T) {
 	all.Wait()
 }
 
+func TestOneBoxThatFailsIsNobodysAnswer(t *testing.T) {
+	d := &testDriver{handle: echo}
+	r := newRig(t, Config{PrewarmOff: true}, d)
+	v := r.version("f", 3)
+	d.fail.Store(1)
+	if got, _, err := r.call(t.Context(), v, "x", long); err != nil || got != "x" {
+		t.Errorf("one failed: %q, %v", got, err)
+	}
+	d.fail.Store(2)
+	if _, _, err := r.call(t.Context(), r.version("g", 3), "x", long); ebb.TypeOf(err) != ebb.TypeSandboxUnavailable {
+		t.Errorf("two failed: %v", err)
+	}
+}
+
 func TestInitTimeout(t *testing.T) {
 	d := &testDriver{handle: echo, begin: func(ctx context.Context) error { <-ctx.Done(); return errCrash }}
 	r := newRig(t, Config{InitTimeout: 50 * time.Millisecond}, d)
@@ -385,5 +400,32 @@ func TestRandomUse(t *testing.T) {
 	all.Wait()
 	if p := d.peak.Load(); p > 6 {
 		t.Errorf("%d instances at once, the cap is 6", p)
+	}
+}
+
+// deadSession is the conversation with a process that died unnoticed.
+type deadSession struct{ runtimeapi.Session }
+
+func (deadSession) Invoke(context.Context, *runtimeapi.Call, ebb.Sink) (runtimeapi.Outcome, error) {
+	return runtimeapi.Outcome{}, runtimeapi.ErrNotDelivered
+}
+
+func TestUndeliveredInvocationIsNotAnswered(t *testing.T) {
+	d := &testDriver{handle: echo}
+	r := newRig(t, Config{}, d)
+	v := r.version("f", 5)
+	if _, _, err := r.call(t.Context(), v, "x", long); err != nil {
+		t.Fatal(err)
+	}
+	r.mu.Lock()
+	in := r.functions[v.FunctionKey].shelves[v.RevisionID].idle[0]
+	in.session = deadSession{in.session}
+	r.mu.Unlock()
+	got, out, err := r.call(t.Context(), v, "x", long)
+	if err != nil || got != "" || !out.NotDelivered || out.FunctionError != "" {
+		t.Errorf("got %q, %+v, %v; want no answer at all", got, out, err)
+	}
+	if got, out, err := r.call(t.Context(), v, "y", long); err != nil || got != "y" || out.NotDelivered {
+		t.Errorf("the next instance: %q, %+v, %v", got, out, err)
 	}
 }

@@ -35,6 +35,15 @@ func (p *Pool) start(s *shelf) {
 	}
 	in.adopt(s)
 	phases, err := in.start(p.lifetime)
+	if ebb.KindOf(err) == ebb.Unavailable && p.lifetime.Err() == nil {
+		// The box failed, and nothing of the function has run: once more.
+		p.deps.Log.Warn("a box failed, another is made", "function", s.fleet.key.String(),
+			"instance", string(in.id), "error", err)
+		in.destroy()
+		in = newInstance(p)
+		in.adopt(s)
+		phases, err = in.start(p.lifetime)
+	}
 
 	p.mu.Lock()
 	defer p.mu.Unlock()

@@ -44,7 +44,6 @@ var reserved = []string{
 	"AWS_LAMBDA_INITIALIZATION_TYPE", "AWS_LAMBDA_LOG_FORMAT", "AWS_LAMBDA_LOG_GROUP_NAME", "AWS_LAMBDA_LOG_STREAM_NAME",
 	"AWS_ACCESS_KEY", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN",
 	"AWS_LAMBDA_RUNTIME_API", "AWS_LAMBDA_MAX_CONCURRENCY", "LAMBDA_TASK_ROOT", "LAMBDA_RUNTIME_DIR",
-	"AWS_ENDPOINT_URL",
 }
 
 // Reserved reports whether name is a variable that only the platform sets.
@@ -94,7 +93,9 @@ func Env(v *ebb.Version, o EnvOptions) map[string]string {
 	set("AWS_ACCESS_KEY_ID", o.AccessKeyID)
 	set("AWS_SECRET_ACCESS_KEY", o.SecretAccessKey)
 	set("AWS_SESSION_TOKEN", o.SessionToken)
-	set("AWS_ENDPOINT_URL", o.Endpoint)
+	if _, own := v.Env["AWS_ENDPOINT_URL"]; !own { // a function may have an endpoint of its own in mind
+		set("AWS_ENDPOINT_URL", o.Endpoint)
+	}
 	return env
 }
 

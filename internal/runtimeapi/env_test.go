@@ -37,11 +37,18 @@ func TestEnv(t *testing.T) {
 		t.Error("the version's own map was changed")
 	}
 	// What Env sets whatever the function says must be refused when it is created.
-	free := []string{"MINE", "PATH", "NODE_PATH", "TZ", "LANG", "LD_LIBRARY_PATH"}
+	free := []string{"MINE", "PATH", "NODE_PATH", "TZ", "LANG", "LD_LIBRARY_PATH", "AWS_ENDPOINT_URL"}
 	for name := range maps.Keys(got) {
 		if Reserved(name) == slices.Contains(free, name) {
 			t.Errorf("Reserved(%s) is %v", name, Reserved(name))
 		}
+	}
+}
+
+func TestEndpointOfTheFunctionsOwn(t *testing.T) {
+	v := &ebb.Version{Env: map[string]string{"AWS_ENDPOINT_URL": "https://s3.bank.example"}}
+	if got := Env(v, EnvOptions{Endpoint: "http://127.0.0.1:9002"})["AWS_ENDPOINT_URL"]; got != "https://s3.bank.example" {
+		t.Errorf("got %q", got)
 	}
 }
 
