@@ -56,7 +56,7 @@ run: build ## Serve in the foreground with its data in $(DATA), until Ctrl-C
 	$(EBB_BIN) serve --data $(DATA)
 
 .PHONY: build
-build: init-bin ## Build bin/ebb and what it embeds
+build: init-bin java ## Build bin/ebb and what it embeds
 	@mkdir -p bin
 	CGO_ENABLED=0 go build -trimpath -ldflags '$(LDFLAGS)' -o bin/ebb ./cmd/ebb
 
@@ -67,13 +67,18 @@ init-bin: ## Build only ebb-init, the PID 1 of a box
 	@mkdir -p $(dir $(INIT))
 	CGO_ENABLED=0 GOOS=linux go build -trimpath -ldflags '-s -w' -o $(INIT) ./cmd/ebb-init
 
+# Skipped, with a message, where there is no JDK or Maven.
+.PHONY: java
+java: ## Build only the Java bootstrap, if its sources have changed
+	@scripts/java.sh
+
 .PHONY: deps
 deps: ## Install what the host lacks for tests and demo (apt; a Python venv in build/)
 	@scripts/deps.sh $(VENV)
 
 .PHONY: clean
 clean: ## Remove everything that was built here
-	rm -rf bin build $(INIT)
+	rm -rf bin build $(INIT) runtimes/java/target runtimes/java/dist/ebb-runtime.jar runtimes/java/dist/.built
 
 ##@ Checks
 

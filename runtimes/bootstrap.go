@@ -20,7 +20,7 @@ func writeBootstraps(dir string) (string, error) {
 		if err != nil || d.IsDir() || path == "catalog.json" {
 			return err
 		}
-		if strings.HasSuffix(path, "_test.py") {
+		if strings.HasSuffix(path, "_test.py") || strings.HasSuffix(path, ".md") {
 			return nil
 		}
 		text, err := files.ReadFile(path)

@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"io/fs"
 	"maps"
 	"os"
 	"path"
@@ -29,10 +30,13 @@ type Runtime struct {
 	Family   string   // for example python
 	Version  string   // full version of the interpreter, "" without one
 	Protocol string   // Framed or HTTP
-	Argv     []string // command; arguments that begin with / are paths of the box
+	Argv     []string // command as catalog.json has it; Command makes it one that can be run
+	Dir      string   // where the process must start, because it cannot go there by itself; "" = anywhere
 	Env      []string // KEY=VALUE that the runtime needs from its start on
 	Mounts   []Mount  // what the command needs besides what every box has
 	StartEnv []string // names of variables that count only if set at process start; "*" = all
+	Prepare  *Prepare // what makes starts faster if it was run once; nil = nothing
+	Heap     Heap     // of {heapMB} in Argv
 }
 
 // Mount makes a file or directory of the host visible in the box, read-only.
@@ -45,25 +49,38 @@ type Mount struct {
 type Catalog struct {
 	runtimes map[string]*Runtime
 	ids      []string
+	missing  []Missing
+}
+
+// Missing is a family of runtimes that this ebb cannot run, whatever the host has.
+type Missing struct {
+	Family string
+	Reason string // what to do about it, too
 }
 
 // family is an entry of catalog.json.
 type family struct {
-	Name      string   `json:"name"`
-	Protocol  string   `json:"protocol"`
-	ID        string   `json:"id"`        // of one version, with {major} and {minor}
-	Default   string   `json:"default"`   // id of the host's own choice
-	IDs       []string `json:"ids"`       // of a family without interpreters
-	Oldest    string   `json:"oldest"`    // version, MAJOR.MINOR
-	Commands  []string `json:"commands"`  // file name patterns, looked for in PATH
-	Places    []string `json:"places"`    // path patterns; ~ is the home directory, $NAME a variable
-	Variables []string `json:"variables"` // of the environment that version managers read
-	Redirects []string `json:"redirects"` // files that change what a command in PATH runs
-	Probe     []string `json:"probe"`     // arguments, with {bootstrap}; prints a probed as JSON
-	Bootstrap string   `json:"bootstrap"` // folder of the bootstrap
-	Argv      []string `json:"argv"`      // with {interpreter}
-	Env       []string `json:"env"`       // with {bin}, the interpreter's folder
-	StartEnv  []string `json:"startEnv"`
+	Name      string            `json:"name"`
+	Protocol  string            `json:"protocol"`
+	ID        string            `json:"id"`        // of one version, with {major} and {minor}
+	Default   string            `json:"default"`   // id of the host's own choice
+	IDs       []string          `json:"ids"`       // of a family without interpreters
+	Aliases   map[string]string `json:"aliases"`   // further names of ids
+	Oldest    string            `json:"oldest"`    // version, MAJOR.MINOR
+	Commands  []string          `json:"commands"`  // file name patterns, looked for in PATH
+	Places    []string          `json:"places"`    // path patterns; ~ is the home directory, $NAME a variable
+	Variables []string          `json:"variables"` // of the environment that version managers read
+	Redirects []string          `json:"redirects"` // files that change what a command in PATH runs
+	Probe     []string          `json:"probe"`     // arguments, with {bootstrap}; prints a probed as JSON
+	Bootstrap string            `json:"bootstrap"` // folder of the bootstrap
+	Needs     string            `json:"needs"`     // a part of the bootstrap that is built, not kept with the sources
+	How       string            `json:"how"`       // what to do if that is missing
+	Dir       string            `json:"dir"`       // see Runtime
+	Heap      Heap              `json:"heap"`
+	Argv      []string          `json:"argv"` // with {interpreter}, and what Command fills in
+	Prepare   *prepare          `json:"prepare"`
+	Env       []string          `json:"env"` // with {bin}, the interpreter's folder
+	StartEnv  []string          `json:"startEnv"`
 }
 
 // Load probes the host for interpreters and writes the bootstraps under dir,
@@ -82,6 +99,7 @@ func Load(ctx context.Context, dir string) (*Catalog, error) {
 	if err != nil {
 		return nil, fmt.Errorf("writing the runtimes' bootstraps: %w", err)
 	}
+	families, missing := complete(families)
 	for i := range families {
 		fill := strings.NewReplacer("{bootstrap}", filepath.Join(bootstraps, families[i].Bootstrap))
 		for j, arg := range families[i].Probe {
@@ -92,7 +110,9 @@ func Load(ctx context.Context, dir string) (*Catalog, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	return build(families, found, bootstraps), nil
+	c := build(families, found, bootstraps)
+	c.missing = missing
+	return c, c.keepPrepared(filepath.Join(dir, "prepared"))
 }
 
 // Lookup returns the runtime with that identifier or alias.
@@ -103,6 +123,23 @@ func (c *Catalog) Lookup(id string) (*Runtime, bool) {
 
 // IDs lists the identifiers and aliases that Lookup knows, sorted.
 func (c *Catalog) IDs() []string { return slices.Clone(c.ids) }
+
+// Missing lists what cannot be run because ebb was built without it.
+func (c *Catalog) Missing() []Missing { return slices.Clone(c.missing) }
+
+// complete leaves out the families of whose bootstrap a part was not built.
+func complete(all []family) (families []family, missing []Missing) {
+	for _, f := range all {
+		if f.Needs != "" {
+			if _, err := fs.Stat(files, f.Needs); err != nil {
+				missing = append(missing, Missing{Family: f.Name, Reason: f.How})
+				continue
+			}
+		}
+		families = append(families, f)
+	}
+	return families, missing
+}
 
 func readFamilies() ([]family, error) {
 	text, err := files.ReadFile("catalog.json")
@@ -134,6 +171,13 @@ func build(families []family, found map[string][]probed, bootstraps string) *Cat
 				}
 			}
 		}
+		for alias, id := range f.Aliases {
+			if r := c.runtimes[id]; r != nil {
+				also := *r
+				also.ID = alias
+				c.runtimes[alias] = &also
+			}
+		}
 	}
 	c.ids = slices.SortedFunc(maps.Keys(c.runtimes), compareIDs)
 	return c
@@ -146,7 +190,7 @@ func (f *family) idOf(version string) string {
 }
 
 func (f *family) runtime(id string, p probed, bootstraps string) *Runtime {
-	r := &Runtime{ID: id, Family: f.Name, Version: p.Version, Protocol: f.Protocol, StartEnv: f.StartEnv}
+	r := &Runtime{ID: id, Family: f.Name, Version: p.Version, Protocol: f.Protocol, StartEnv: f.StartEnv, Dir: f.Dir, Heap: f.Heap}
 	fill := strings.NewReplacer("{interpreter}", p.Executable, "{bin}", path.Dir(p.Executable))
 	for _, a := range f.Argv {
 		r.Argv = append(r.Argv, fill.Replace(a))
@@ -156,6 +200,9 @@ func (f *family) runtime(id string, p probed, bootstraps string) *Runtime {
 	}
 	if f.Bootstrap != "" {
 		r.Mounts = append(r.Mounts, Mount{Source: filepath.Join(bootstraps, f.Bootstrap), Target: bootstrapDir})
+	}
+	if f.Prepare != nil && compareVersions(p.Version, f.Prepare.Since) >= 0 {
+		r.Prepare = f.Prepare.of(p, fill, bootstraps)
 	}
 	for _, m := range p.Mounts {
 		if !provided(m) {

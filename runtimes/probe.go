@@ -26,6 +26,7 @@ const (
 // probed is what an interpreter says about itself.
 type probed struct {
 	Version    string   `json:"version"`
+	Build      string   `json:"build"`      // tells apart what has the same version; may be ""
 	Executable string   `json:"executable"` // the real one, behind links and shims
 	Mounts     []string `json:"mounts"`     // what it needs to run
 }

@@ -40,6 +40,8 @@ missing() {
   have python3 || echo python3
   python3 -c 'import venv, ensurepip' 2>/dev/null || echo python3-venv
   have node || have nodejs || echo nodejs
+  have javac || echo default-jdk-headless # the Java bootstrap is built with these
+  have mvn || echo maven
   # The tools of e2fsprogs live in sbin, which is not on everyone's PATH.
   PATH="$PATH:/usr/sbin:/sbin" have mkfs.ext4 || echo e2fsprogs
 }
@@ -67,11 +69,11 @@ explain() {
   cat >&2 <<TEXT
 deps: this host lacks: $*   (names of Debian packages)
 Install the like of them with your own package manager, then make again:
-  Fedora, RHEL   dnf install gcc git python3 nodejs e2fsprogs
-  openSUSE       zypper install gcc git python3 nodejs e2fsprogs
-  Alpine         apk add build-base bash coreutils git python3 nodejs e2fsprogs
-  Arch           pacman -S gcc git python nodejs e2fsprogs
-  macOS          xcode-select --install; brew install python node coreutils
+  Fedora, RHEL   dnf install gcc git python3 nodejs e2fsprogs java-devel maven
+  openSUSE       zypper install gcc git python3 nodejs e2fsprogs java-devel maven
+  Alpine         apk add build-base bash coreutils git python3 nodejs e2fsprogs openjdk17 maven
+  Arch           pacman -S gcc git python nodejs e2fsprogs jdk-openjdk maven
+  macOS          xcode-select --install; brew install python node coreutils maven
                  (boxes are plain processes there: see "ebb doctor")
 TEXT
 }

@@ -1,0 +1,53 @@
+package runtimes
+
+import (
+	"regexp"
+	"strconv"
+	"strings"
+)
+
+// Heap is how the memory of an instance is shared between a language's heap and
+// everything else in its process.
+type Heap struct {
+	Percent   int `json:"percent"`   // of the memory is the heap's,
+	ReserveMB int `json:"reserveMB"` // but this much is always left
+}
+
+// leastHeapMB is the heap of an instance that is too small for any.
+const leastHeapMB = 16
+
+func (h Heap) of(memoryMB int) int {
+	return max(leastHeapMB, min(memoryMB*h.Percent/100, memoryMB-h.ReserveMB))
+}
+
+// boxPath is a path of the box inside an argument: {/var/runtime/x}.
+var boxPath = regexp.MustCompile(`\{/[^{}]*\}`)
+
+// Command is the argv of an instance with that much memory. path turns a path of
+// the box into the one that its processes see (sandbox.Box.Path).
+func (r *Runtime) Command(memoryMB int, path func(string) string) []string {
+	argv := make([]string, 0, len(r.Argv)+4)
+	for _, a := range r.Argv {
+		if a != "{prepared}" {
+			argv = append(argv, r.argument(a, memoryMB, path))
+			continue
+		}
+		if r.Prepare.ready(path) {
+			for _, add := range r.Prepare.Adds {
+				argv = append(argv, r.argument(add, memoryMB, path))
+			}
+		}
+	}
+	return argv
+}
+
+func (r *Runtime) argument(a string, memoryMB int, path func(string) string) string {
+	if strings.HasPrefix(a, "/") {
+		return path(a)
+	}
+	if !strings.Contains(a, "{") {
+		return a
+	}
+	a = strings.ReplaceAll(a, "{heapMB}", strconv.Itoa(r.Heap.of(memoryMB)))
+	return boxPath.ReplaceAllStringFunc(a, func(p string) string { return path(p[1 : len(p)-1]) })
+}

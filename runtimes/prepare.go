@@ -1,0 +1,138 @@
+package runtimes
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+)
+
+// preparedDir is where a box finds what was prepared for its runtime.
+const preparedDir = "/var/cache/runtime"
+
+// prepare is Prepare as catalog.json has it.
+type prepare struct {
+	Since string   `json:"since"` // version of the interpreter
+	Argv  []string `json:"argv"`
+	File  string   `json:"file"`
+	Adds  []string `json:"adds"` // to argv, in the place of {prepared}
+}
+
+// Prepare is a command that is run once for an interpreter and leaves a file
+// with which its starts are faster. The file depends on the interpreter, on the
+// bootstrap, and on where the command saw them; it is kept across starts of ebb.
+type Prepare struct {
+	Key  string   // tells preparations apart: a runtime's several names have one
+	Argv []string // see Command
+	Adds []string // to the runtime's own Argv once it is done
+	File string   // what it leaves
+	Dir  string   // where that is kept on the host; in the box preparedDir
+}
+
+func (p *prepare) of(interpreter probed, fill *strings.Replacer, bootstraps string) *Prepare {
+	done := &Prepare{File: p.File}
+	for _, a := range p.Argv {
+		done.Argv = append(done.Argv, fill.Replace(a))
+	}
+	for _, a := range p.Adds {
+		done.Adds = append(done.Adds, fill.Replace(a))
+	}
+	sum := sha256.Sum256([]byte(strings.Join(append(slices.Clone(done.Argv),
+		interpreter.Executable, interpreter.Version, interpreter.Build, filepath.Base(bootstraps)), "\x00")))
+	done.Key = hex.EncodeToString(sum[:])[:16]
+	return done
+}
+
+// keepPrepared makes a place below dir for what runtimes prepare, and removes
+// what nobody will use any more.
+func (c *Catalog) keepPrepared(dir string) error {
+	used := make(map[string]bool)
+	for _, r := range c.runtimes {
+		p := r.Prepare
+		if p == nil || p.Dir != "" { // an alias shares it
+			continue
+		}
+		p.Dir = filepath.Join(dir, p.Key)
+		used[p.Key] = true
+		if err := os.MkdirAll(p.Dir, 0o755); err != nil {
+			return err
+		}
+	}
+	for _, r := range c.runtimes {
+		if r.Prepare != nil {
+			r.Mounts = append(r.Mounts, Mount{Source: r.Prepare.Dir, Target: preparedDir})
+		}
+	}
+	old, err := os.ReadDir(dir)
+	if err != nil {
+		return nil // nothing was ever prepared
+	}
+	for _, d := range old {
+		if !used[d.Name()] {
+			_ = os.RemoveAll(filepath.Join(dir, d.Name())) // it only takes room
+		}
+	}
+	return nil
+}
+
+// Command is what is to be run in a box that has the runtime's mounts but Dir
+// writable instead of what was prepared. path is as in Runtime.Command.
+func (p *Prepare) Command(path func(string) string) []string {
+	r := &Runtime{Argv: p.Argv}
+	return r.Command(0, path)
+}
+
+// Begin makes a directory for the command to write to, as the mount of the box
+// that it needs. Every uid may write there.
+func (p *Prepare) Begin() (Mount, error) {
+	dir, err := os.MkdirTemp(p.Dir, ".new-*")
+	if err == nil {
+		err = os.Chmod(dir, 0o777)
+	}
+	return Mount{Source: dir, Target: preparedDir}, err
+}
+
+// Finish keeps what the command left in the mount of Begin, if keep is true, and
+// removes the directory. path is the one that Command was called with.
+func (p *Prepare) Finish(m Mount, keep bool, path func(string) string) error {
+	defer func() { _ = os.RemoveAll(m.Source) }() // it only takes room
+	if !keep {
+		return nil
+	}
+	made := filepath.Join(m.Source, p.File)
+	if st, err := os.Lstat(made); err != nil || !st.Mode().IsRegular() {
+		return fmt.Errorf("%s was not made: %w", p.File, err)
+	}
+	if err := os.Chown(made, os.Getuid(), os.Getgid()); err != nil {
+		return err
+	}
+	if err := os.Chmod(made, 0o444); err != nil {
+		return err
+	}
+	if err := os.Rename(made, filepath.Join(p.Dir, p.File)); err != nil {
+		return err
+	}
+	return writeFile(p.stamp(), []byte(p.view(path)))
+}
+
+// Done reports whether there is nothing left to do.
+func (p *Prepare) Done(path func(string) string) bool { return p.ready(path) }
+
+// ready reports whether the file is there and was made where path leads to.
+func (p *Prepare) ready(path func(string) string) bool {
+	if p == nil {
+		return false
+	}
+	view, err := os.ReadFile(p.stamp())
+	return err == nil && string(view) == p.view(path)
+}
+
+func (p *Prepare) stamp() string { return filepath.Join(p.Dir, "made-with") }
+
+// view is how the command sees the box: the file is only good for the same.
+func (p *Prepare) view(path func(string) string) string {
+	return path(bootstrapDir)
+}
