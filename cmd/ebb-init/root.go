@@ -26,7 +26,7 @@ var (
 )
 
 // emptyDir is what hides a directory of /proc.
-const emptyDir = "/run/empty"
+const emptyDir = "/run/.ebb-empty"
 
 // buildRoot makes the box's root, enters it and leaves the host's behind.
 // tmp is the detached mount of /tmp, or -1 if Setup.Mounts brings one.
@@ -37,6 +37,9 @@ func buildRoot(setup *initproto.Setup, tmp int) *initproto.Failed {
 		return failed("make mounts private", "/", err)
 	}
 	root, f := stage(setup.Root)
+	if f == nil && setup.Image != "" {
+		root, f = stageImage(root, setup.Root, setup.Image)
+	}
 	if f != nil {
 		return f
 	}
@@ -105,6 +108,10 @@ func fill(root tree, setup *initproto.Setup) *initproto.Failed {
 	}
 	for _, f := range setup.Files {
 		err := root.within(f.Path, func(dir int, name string) error {
+			// An image may have one of its own, or a link to somewhere.
+			if err := unix.Unlinkat(dir, name, 0); err != nil && err != unix.ENOENT {
+				return err
+			}
 			return root.write(dir, name, f.Content)
 		})
 		if err != nil {

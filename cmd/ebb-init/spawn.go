@@ -59,8 +59,12 @@ func spawn(ctl *control, start *initproto.Start, fds []int) (process, *initproto
 	if start.Framed {
 		attr.Files = append(attr.Files, uintptr(fds[1]))
 	}
+	path, err := program(start)
+	if err != nil {
+		return noChild, explain(start, err)
+	}
 	before := setOOMScore(oomScore)
-	child.pid, err = syscall.ForkExec(start.Argv[0], start.Argv, &attr)
+	child.pid, err = syscall.ForkExec(path, start.Argv, &attr)
 	setOOMScore(before)
 	if err != nil {
 		return noChild, explain(start, err)

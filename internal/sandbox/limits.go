@@ -45,6 +45,9 @@ func (s *Spec) Validate() error {
 	if !validID(s.ID) {
 		return invalid("ID: %q is not 1 to 40 of a-z, 0-9 and -", s.ID)
 	}
+	if s.Root != "" && !cleanAbsolute(s.Root) {
+		return invalid("Root: %q is not a clean absolute path", s.Root)
+	}
 	for _, m := range s.Mounts {
 		if !cleanAbsolute(m.Source) {
 			return invalid("Mounts: source %q is not a clean absolute path", m.Source)
@@ -65,6 +68,15 @@ func (s *Spec) Validate() error {
 func (p *Process) Validate() error {
 	if len(p.Argv) == 0 || !cleanAbsolute(p.Argv[0]) {
 		return invalid("Argv: the program must be a clean absolute path, not %q", p.Argv)
+	}
+	return p.ValidateInRoot()
+}
+
+// ValidateInRoot is Validate for a box with Spec.Root, whose programs are looked
+// for inside it.
+func (p *Process) ValidateInRoot() error {
+	if len(p.Argv) == 0 || p.Argv[0] == "" {
+		return invalid("Argv: there is no program")
 	}
 	if !cleanAbsolute(p.Dir) {
 		return invalid("Dir: %q is not a clean absolute path", p.Dir)

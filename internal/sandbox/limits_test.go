@@ -33,6 +33,7 @@ func TestValidateNamesTheField(t *testing.T) {
 	for field, err := range map[string]error{
 		"ID":     (&Spec{ID: "A"}).Validate(),
 		"Mounts": (&Spec{ID: "a", Mounts: []Mount{{Source: "/a", Target: "/a/"}}}).Validate(),
+		"Root":   (&Spec{ID: "a", Root: "relative"}).Validate(),
 		"Argv":   (&Process{Argv: []string{"./a"}, Dir: "/"}).Validate(),
 		"Dir":    (&Process{Argv: []string{"/a"}}).Validate(),
 	} {
@@ -42,6 +43,12 @@ func TestValidateNamesTheField(t *testing.T) {
 	}
 	if err := (&Spec{ID: "a-1", Mounts: []Mount{{Source: "/", Target: "/host"}}}).Validate(); err != nil {
 		t.Error(err)
+	}
+	if err := (&Process{Argv: []string{"./a"}, Dir: "/"}).ValidateInRoot(); err != nil {
+		t.Error(err)
+	}
+	if err := (&Process{Argv: []string{""}, Dir: "/"}).ValidateInRoot(); err == nil {
+		t.Error("no program is accepted")
 	}
 	if err := (&Process{Argv: []string{"/a", ""}, Dir: "/"}).Validate(); err != nil {
 		t.Error(err)

@@ -68,7 +68,11 @@ type Box interface {
 
 // Spec is what a box must be before anything runs in it.
 type Spec struct {
-	ID     string  // unique while the node lives; [a-z0-9-], at most 40 bytes
+	ID string // unique while the node lives; [a-z0-9-], at most 40 bytes
+	// Root is the directory on the host whose tree is what the box sees as /, read
+	// only: a container image's. The driver adds /proc, /dev, /tmp and what makes
+	// /etc know the box's own name and user. "" = the host's programs and libraries.
+	Root   string
 	Mounts []Mount // in order; later ones may cover earlier ones
 	Limits Limits
 	// Places are directories of the box that Attach may mount on later.
@@ -95,7 +99,9 @@ type Limits struct {
 
 // Process is what runs in a box.
 type Process struct {
-	Argv   []string // Argv[0] is an absolute path as Box.Path gives it
+	// Argv[0] is an absolute path as Box.Path gives it. In a box with Spec.Root it
+	// may also be a name, looked for in the PATH of Env, or a path relative to Dir.
+	Argv   []string
 	Env    []string // complete; nothing is inherited
 	Dir    string   // working directory as Box.Path gives it
 	Framed bool     // pass the framed socket as file descriptor 3

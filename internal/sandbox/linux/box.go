@@ -24,6 +24,7 @@ type box struct {
 	d          *Driver
 	id         string
 	limits     sandbox.Limits
+	image      bool        // its root is an image's
 	uid        int         // 0: none taken
 	init       *os.Process // PID 1 of the box
 	ctl        *net.UnixConn
@@ -92,7 +93,11 @@ var (
 
 // Start sends the process to ebb-init, which answers to watch.
 func (b *box) Start(_ context.Context, p sandbox.Process) error {
-	if err := p.Validate(); err != nil {
+	validate := p.Validate
+	if b.image {
+		validate = p.ValidateInRoot
+	}
+	if err := validate(); err != nil {
 		return err
 	}
 	b.mu.Lock()

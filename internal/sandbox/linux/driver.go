@@ -114,7 +114,7 @@ func (d *Driver) Create(ctx context.Context, spec sandbox.Spec) (sandbox.Box, er
 	if err := spec.Validate(); err != nil {
 		return nil, err
 	}
-	b := &box{d: d, id: spec.ID, limits: spec.Limits.WithDefaults(),
+	b := &box{d: d, id: spec.ID, image: spec.Root != "", limits: spec.Limits.WithDefaults(),
 		attached: make(chan struct{}), done: make(chan struct{})}
 	d.mu.Lock()
 	switch {

@@ -4,7 +4,6 @@ package linux
 
 import (
 	"errors"
-	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -61,11 +60,9 @@ func openRootfs(dir string) (*rootfs, error) {
 // files are the box's own ones.
 func (r *rootfs) files(uid int) []initproto.File {
 	return []initproto.File{
-		{Path: "/run/hosts", Content: "127.0.0.1 localhost " + hostname + "\n::1 localhost\n"},
-		{Path: "/run/passwd", Content: fmt.Sprintf("root:x:0:0:root:/root:/sbin/nologin\n"+
-			"sandbox:x:%d:%d::/tmp:/sbin/nologin\n"+
-			"nobody:x:65534:65534:nobody:/nonexistent:/sbin/nologin\n", uid, uid)},
-		{Path: "/run/group", Content: fmt.Sprintf("root:x:0:\nsandbox:x:%d:\nnogroup:x:65534:\n", uid)},
+		{Path: "/run/hosts", Content: hosts},
+		{Path: "/run/passwd", Content: passwdLines(uid)},
+		{Path: "/run/group", Content: groupLines(uid)},
 	}
 }
 

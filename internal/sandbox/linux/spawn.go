@@ -89,13 +89,21 @@ func socketPair(kind int) (ours *net.UnixConn, theirs *os.File, err error) {
 func (b *box) setup(ctx context.Context, spec sandbox.Spec) (*initproto.Setup, error) {
 	s := &initproto.Setup{
 		Root:     b.d.stage,
+		Image:    spec.Root,
 		Hostname: hostname,
-		Links:    b.d.rootfs.links,
-		Files:    b.d.rootfs.files(b.uid),
 		Places:   spec.Places,
 		ShmBytes: uint64(b.limits.ShmMB) << 20,
 	}
-	s.Mounts = append(s.Mounts, b.d.rootfs.mounts...)
+	if spec.Root == "" {
+		s.Links, s.Files = b.d.rootfs.links, b.d.rootfs.files(b.uid)
+		s.Mounts = append(s.Mounts, b.d.rootfs.mounts...)
+	} else {
+		files, err := imageFiles(spec.Root, b.uid)
+		if err != nil {
+			return nil, fmt.Errorf("image: %w", err)
+		}
+		s.Files = files
+	}
 	for _, m := range spec.Mounts {
 		s.Mounts = append(s.Mounts, initproto.Mount{Source: m.Source, Target: m.Target, Writable: m.Writable})
 	}

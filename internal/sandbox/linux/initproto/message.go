@@ -29,6 +29,7 @@ const MaxMessage = 128 << 10
 // Setup is what the box must become before anything runs in it.
 type Setup struct {
 	Root     string   // an empty host directory to build the box's root on
+	Image    string   // a host directory that is what the root has at first, or ""
 	Hostname string   //
 	Links    []Link   // symbolic links, made first
 	Files    []File   // small files in the root, made next
@@ -98,6 +99,7 @@ func KindOf(message []byte) Kind {
 func (s *Setup) Encode() []byte {
 	w := writer{byte(KindSetup)}
 	w.text(s.Root)
+	w.text(s.Image)
 	w.text(s.Hostname)
 	w.number(uint64(len(s.Links)))
 	for _, l := range s.Links {
@@ -124,7 +126,7 @@ func (s *Setup) Encode() []byte {
 // Decode fills s and reports whether the message is a whole Setup.
 func (s *Setup) Decode(message []byte) bool {
 	r := read(message, KindSetup)
-	s.Root, s.Hostname = r.text(), r.text()
+	s.Root, s.Image, s.Hostname = r.text(), r.text(), r.text()
 	for range r.count() {
 		s.Links = append(s.Links, Link{r.text(), r.text()})
 	}

@@ -11,7 +11,7 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 func fullSetup() Setup {
 	return Setup{
-		Root: "/r", Hostname: "h",
+		Root: "/r", Image: "/i", Hostname: "h",
 		Links:  []Link{{"/bin", "usr/bin"}},
 		Files:  []File{{"/run/hosts", "127.0.0.1 localhost\n"}, {"/x", ""}},
 		Mounts: []Mount{{"/a", "/b", true}, {"/c", "/d", false}},
