@@ -9,12 +9,13 @@ import (
 )
 
 // attachAll puts detached mounts on places that the box was made with. If its
-// process runs already, the privileges that were kept for this go afterwards.
+// process runs already it is taken to what covers its directory now, and the
+// privileges that were kept for all this go afterwards.
 //
 // The calling thread may be the one whose children are confined, and then it is
 // confined too: the work is done on another. The Go runtime makes its threads
 // from one that was never touched.
-func attachAll(targets []string, mounts []int, running bool) *initproto.Failed {
+func attachAll(targets []string, mounts []int, child process) *initproto.Failed {
 	done := make(chan *initproto.Failed)
 	go func() {
 		root, err := unix.Open("/", unix.O_PATH|unix.O_CLOEXEC|unix.O_DIRECTORY, 0)
@@ -29,9 +30,15 @@ func attachAll(targets []string, mounts []int, running bool) *initproto.Failed {
 				return
 			}
 		}
+		if child.dir != "" {
+			if err := unix.Chdir(child.dir); err != nil {
+				done <- failed("enter", child.dir, err)
+				return
+			}
+		}
 		done <- nil
 	}()
-	if f := <-done; f != nil || !running {
+	if f := <-done; f != nil || child == noChild {
 		return f
 	}
 	return shedCapabilities()

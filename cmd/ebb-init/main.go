@@ -59,11 +59,11 @@ func live(ctl *control) *initproto.Failed {
 	for _, fd := range listeners {
 		_ = syscall.Close(fd)
 	}
-	return serve(ctl)
+	return serve(ctl, setup.Places)
 }
 
 // serve obeys ebb until the control socket ends.
-func serve(ctl *control) *initproto.Failed {
+func serve(ctl *control, places []string) *initproto.Failed {
 	child := noChild
 	attached := false
 	for {
@@ -75,7 +75,7 @@ func serve(ctl *control) *initproto.Failed {
 				return &initproto.Failed{Stage: "read start message"}
 			}
 			var failed *initproto.Failed
-			if child, failed = spawn(ctl, &start, fds); failed != nil {
+			if child, failed = spawn(ctl, &start, places, fds); failed != nil {
 				ctl.send(failed.Encode())
 			}
 		case initproto.KindAttach:
@@ -84,7 +84,7 @@ func serve(ctl *control) *initproto.Failed {
 				return &initproto.Failed{Stage: "read attach message"}
 			}
 			attached = true
-			if failed := attachAll(a.Targets, fds, child != noChild); failed != nil {
+			if failed := attachAll(a.Targets, fds, child); failed != nil {
 				return failed
 			}
 			ctl.send([]byte{byte(initproto.KindAttached)})

@@ -3,6 +3,7 @@
 package main
 
 import (
+	"slices"
 	"syscall"
 
 	"golang.org/x/sys/unix"
@@ -15,6 +16,7 @@ import (
 type process struct {
 	pid   int
 	pidfd int
+	dir   string // of a process whose working directory ebb-init can change, else ""
 }
 
 var noChild = process{pidfd: -1}
@@ -28,7 +30,7 @@ func (p process) signal(number int) {
 // spawn starts the runtime with the box's identity and reports its end. fds are
 // the output pipe and, if framed, the framed socket; they are closed here. If
 // the process could not be started that is all that failed: ebb decides.
-func spawn(ctl *control, start *initproto.Start, fds []int) (process, *initproto.Failed) {
+func spawn(ctl *control, start *initproto.Start, places []string, fds []int) (process, *initproto.Failed) {
 	defer func() {
 		for _, fd := range fds {
 			_ = unix.Close(fd)
@@ -55,6 +57,13 @@ func spawn(ctl *control, start *initproto.Start, fds []int) (process, *initproto
 			Setsid:     true,
 			PidFD:      &child.pidfd,
 		},
+	}
+	if start.AttachLater && slices.Contains(places, start.Dir) {
+		// What Attach will mount there covers the directory that the process is in,
+		// and not every runtime can go elsewhere. So it shares with ebb-init what
+		// directory it is in. (All that ebb-init opens later it names from /.)
+		attr.Sys.Cloneflags = unix.CLONE_FS
+		child.dir = start.Dir
 	}
 	if start.Framed {
 		attr.Files = append(attr.Files, uintptr(fds[1]))

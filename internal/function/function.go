@@ -217,13 +217,19 @@ func (f *Functions) Usage(ctx context.Context, service ebb.ServiceID) (u Usage, 
 // Limits returns the configuration in force, defaults filled in.
 func (f *Functions) Limits() Config { return f.cfg }
 
-// Runtimes lists the runtimes that some version names.
-func (f *Functions) Runtimes(ctx context.Context) (runtimes []string, err error) {
+// Use is a runtime that some version names, with that version's memory.
+type Use struct {
+	Runtime  string
+	MemoryMB int
+}
+
+// Runtimes lists the runtimes that versions name, once for each size of memory.
+func (f *Functions) Runtimes(ctx context.Context) (uses []Use, err error) {
 	err = f.store.Read(ctx, func(tx *store.Tx) error {
-		runtimes = nil
-		return tx.Runtimes(func(r string) { runtimes = append(runtimes, r) })
+		uses = nil
+		return tx.Runtimes(func(runtime string, memoryMB int) { uses = append(uses, Use{runtime, memoryMB}) })
 	})
-	return runtimes, err
+	return uses, err
 }
 
 // Digests returns every package in use, for artifact.Store.Collect. A package

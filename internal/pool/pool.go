@@ -100,11 +100,11 @@ func New(cfg Config, deps Deps) *Pool {
 // Limits returns the configuration in force, defaults filled in.
 func (p *Pool) Limits() Config { return p.cfg }
 
-// Prewarm notes that versions with this runtime may be wanted soon, for example
-// because one was deployed.
-func (p *Pool) Prewarm(runtime string) {
+// Prewarm notes that versions with this runtime and memory may be wanted soon,
+// for example because one was deployed.
+func (p *Pool) Prewarm(runtime string, memoryMB int) {
 	if rt, ok := p.deps.Runtimes.Lookup(runtime); ok && !p.cfg.PrewarmOff {
-		p.spares.use(rt)
+		p.spares.use(rt, memoryMB)
 	}
 }
 

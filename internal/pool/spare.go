@@ -33,6 +33,7 @@ type spares struct {
 // stock is the spares of one kind of process. Fields guarded by spares.mu.
 type stock struct {
 	runtime *runtimes.Runtime
+	memory  int         // MB; only of account if the runtime's command depends on it
 	ready   []*instance // a stack
 	wanted  float64     // starts lately: halves every wantedHalf
 	used    time.Time
@@ -48,9 +49,11 @@ func newSpares(p *Pool) *spares {
 	return &spares{pool: p, wake: make(chan struct{}, 1), stocks: make(map[string]*stock)}
 }
 
-// kind tells processes apart: runtimes under several names have one stock.
-func kind(rt *runtimes.Runtime) string {
-	return rt.Protocol + "\x00" + strings.Join(rt.Argv, "\x00") + "\x00" + strings.Join(rt.Env, "\x00")
+// kind tells processes apart: runtimes under several names have one stock, and
+// one whose process must know its memory when it starts has several.
+func kind(rt *runtimes.Runtime, memoryMB int) string {
+	argv := rt.Command(memoryMB, func(inside string) string { return inside })
+	return rt.Protocol + "\x00" + strings.Join(argv, "\x00") + "\x00" + strings.Join(rt.Env, "\x00")
 }
 
 // take returns a spare that can become an instance of v, or nil. Either way it
@@ -62,7 +65,7 @@ func (s *spares) take(v *ebb.Version) *instance {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	st := s.stock(rt)
+	st := s.stock(rt, v.MemoryMB)
 	st.wanted++
 	s.call()
 	for len(st.ready) > 0 {
@@ -79,20 +82,21 @@ func (s *spares) take(v *ebb.Version) *instance {
 	return nil
 }
 
-// use notes that versions with this runtime may be wanted soon.
-func (s *spares) use(rt *runtimes.Runtime) {
+// use notes that versions with this runtime and memory may be wanted soon.
+func (s *spares) use(rt *runtimes.Runtime, memoryMB int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.stock(rt)
+	s.stock(rt, memoryMB)
 	s.call()
 }
 
 // stock finds or makes the stock of a runtime. s.mu is held.
-func (s *spares) stock(rt *runtimes.Runtime) *stock {
-	st := s.stocks[kind(rt)]
+func (s *spares) stock(rt *runtimes.Runtime, memoryMB int) *stock {
+	key := kind(rt, memoryMB)
+	st := s.stocks[key]
 	if st == nil {
-		st = &stock{runtime: rt}
-		s.stocks[kind(rt)] = st
+		st = &stock{runtime: rt, memory: memoryMB}
+		s.stocks[key] = st
 	}
 	st.used = time.Now()
 	return st
@@ -129,21 +133,21 @@ func (s *spares) run(ctx context.Context) {
 			s.close()
 			return
 		}
-		for rt := s.short(); rt != nil && ctx.Err() == nil; rt = s.short() {
-			if !s.make(ctx, rt) {
+		for st := s.short(); st != nil && ctx.Err() == nil; st = s.short() {
+			if !s.make(ctx, st) {
 				break // said why; tried again when one is wanted
 			}
 		}
 	}
 }
 
-// short returns a runtime that has too few spares, or nil.
-func (s *spares) short() *runtimes.Runtime {
+// short returns a stock that has too few spares, or nil.
+func (s *spares) short() *stock {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, st := range s.stocks {
 		if len(st.ready) < s.target(st) {
-			return st.runtime
+			return st
 		}
 	}
 	return nil
@@ -156,20 +160,19 @@ func (s *spares) target(st *stock) int {
 }
 
 // make makes one spare. A failure is logged, not fatal: starts do without.
-func (s *spares) make(ctx context.Context, rt *runtimes.Runtime) bool {
+func (s *spares) make(ctx context.Context, st *stock) bool {
 	in := newInstance(s.pool)
 	s.pool.ending.Add(1)
-	if err := in.prepare(ctx, rt); err != nil {
+	if err := in.prepare(ctx, st.runtime, st.memory); err != nil {
 		if ctx.Err() == nil {
-			s.pool.deps.Log.Warn("no instance could be made ahead", "runtime", rt.ID, "error", err)
+			s.pool.deps.Log.Warn("no instance could be made ahead", "runtime", st.runtime.ID, "error", err)
 		}
 		s.discard(in)
 		return false
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	st := s.stocks[kind(rt)]
-	if s.closed || st == nil {
+	if s.closed || s.stocks[kind(st.runtime, st.memory)] != st {
 		go s.discard(in)
 		return true
 	}
@@ -178,22 +181,28 @@ func (s *spares) make(ctx context.Context, rt *runtimes.Runtime) bool {
 }
 
 // prepare makes the box and, where there is one, starts the generic process.
-func (in *instance) prepare(ctx context.Context, rt *runtimes.Runtime) error {
+func (in *instance) prepare(ctx context.Context, rt *runtimes.Runtime, memoryMB int) error {
 	cfg := &in.pool.cfg
 	// The memory limit can only be lowered later, so it begins at the largest.
 	spec := in.spec(rt, sandbox.Limits{MemoryMB: maxMemoryMB, PIDs: cfg.PIDs, Files: cfg.Files})
 	spec.Places = places
 	var err error
-	if in.box, err = in.pool.deps.Driver.Create(ctx, spec); err != nil || rt.Protocol != runtimes.Framed {
+	if in.box, err = in.pool.deps.Driver.Create(ctx, spec); err != nil || !in.pool.generic(rt) {
 		return err
 	}
 	env := runtimeapi.Env(&ebb.Version{}, runtimeapi.EnvOptions{Runtime: rt.Env})
-	if err := in.launch(ctx, rt, env, true); err != nil {
+	if err := in.launch(ctx, rt, memoryMB, env, true); err != nil {
 		return err
 	}
 	ctx, cancel := context.WithTimeout(ctx, cfg.InitTimeout)
 	defer cancel()
 	return in.session.(*runtimeapi.Framed).Ping(ctx) // the interpreter is up
+}
+
+// generic reports whether the runtime's process can be started before its code
+// is there.
+func (p *Pool) generic(rt *runtimes.Runtime) bool {
+	return rt.Protocol == runtimes.Framed && (rt.Dir == "" || p.deps.Driver.Level().Follows)
 }
 
 // maxMemoryMB is the most that a version may have.

@@ -20,7 +20,7 @@ func TestSparesAreUsedOnceAndReplaced(t *testing.T) {
 		return p, nil
 	}}
 	r := newRig(t, Config{PrewarmMin: 2, PrewarmMax: 2}, d)
-	r.Prewarm("provided")
+	r.Prewarm("provided", 128)
 	eventually(t, "two spares", func() bool { return r.Counts().Spare == 2 })
 	if c := r.Counts(); c.Instances != 0 {
 		t.Errorf("spares count as instances: %+v", c)
@@ -39,7 +39,7 @@ func TestSparesAreUsedOnceAndReplaced(t *testing.T) {
 func TestSpareThatDiedIsNotUsed(t *testing.T) {
 	d := &testDriver{handle: echo}
 	r := newRig(t, Config{PrewarmMin: 1, PrewarmMax: 1}, d)
-	r.Prewarm("provided")
+	r.Prewarm("provided", 128)
 	eventually(t, "a spare", func() bool { return r.Counts().Spare == 1 })
 	r.spares.mu.Lock()
 	for _, st := range r.spares.stocks {
@@ -72,12 +72,23 @@ func TestVersionsThatAreNotGenericStartFresh(t *testing.T) {
 	}
 }
 
+func TestProcessesThatKnowTheirMemoryAreKeptApart(t *testing.T) {
+	sized := &runtimes.Runtime{Protocol: runtimes.Framed, Argv: []string{"/x", "-Xmx{heapMB}m"}, Heap: runtimes.Heap{Percent: 50}}
+	plain := &runtimes.Runtime{Protocol: runtimes.Framed, Argv: []string{"/x"}}
+	if kind(sized, 256) == kind(sized, 512) || kind(sized, 256) != kind(sized, 256) {
+		t.Error("a heap of one size serves versions of another")
+	}
+	if kind(plain, 256) != kind(plain, 512) {
+		t.Error("processes that are the same are kept apart")
+	}
+}
+
 func TestDemandForSparesGrowsAndFades(t *testing.T) {
 	p := New(Config{PrewarmMin: 1, PrewarmMax: 4, PrewarmKeep: time.Hour}, Deps{})
 	s := p.spares
 	rt := &runtimes.Runtime{Protocol: runtimes.HTTP}
-	s.use(rt)
-	st := s.stocks[kind(rt)]
+	s.use(rt, 128)
+	st := s.stocks[kind(rt, 128)]
 	if n := s.target(st); n != 1 {
 		t.Errorf("in use: %d, want the least", n)
 	}
@@ -100,7 +111,7 @@ func TestDemandForSparesGrowsAndFades(t *testing.T) {
 func TestBurstWithSpares(t *testing.T) {
 	d := &testDriver{handle: echo}
 	r := newRig(t, Config{PrewarmMin: 3, PrewarmMax: 6, MaxPerFunction: 10}, d)
-	r.Prewarm("provided")
+	r.Prewarm("provided", 128)
 	v := r.version("f", 3)
 	var all sync.WaitGroup
 	for range 60 {

@@ -122,7 +122,7 @@ func (in *instance) start(ctx context.Context) (ebb.Phases, error) {
 	}
 	env := in.environment(rt)
 	if in.session == nil {
-		if err := in.launch(ctx, rt, env, false); err != nil {
+		if err := in.launch(ctx, rt, v.MemoryMB, env, false); err != nil {
 			return ph, err
 		}
 	}
@@ -178,18 +178,14 @@ func (in *instance) environment(rt *runtimes.Runtime) map[string]string {
 // launch starts the process and the conversation with it. A generic one is told
 // later what it works on; even one that is not finds in its environment at start
 // only what counts there, so that both are the same process.
-func (in *instance) launch(ctx context.Context, rt *runtimes.Runtime, env map[string]string, generic bool) error {
+func (in *instance) launch(ctx context.Context, rt *runtimes.Runtime, memoryMB int, env map[string]string, generic bool) error {
 	framed := rt.Protocol == runtimes.Framed
-	argv := make([]string, len(rt.Argv))
-	for i, a := range rt.Argv {
-		argv[i] = in.box.Path(a)
-	}
 	opt := runtimeapi.Options{MaxResponse: in.pool.cfg.MaxResponse, Log: in.log}
 	if !framed { // before the process can call
 		in.session = runtimeapi.NewHTTP(in.box.RuntimeAPI(), opt)
 	}
 	err := in.box.Start(ctx, sandbox.Process{
-		Argv:        argv,
+		Argv:        rt.Command(memoryMB, in.box.Path),
 		Env:         startEnv(rt, env),
 		Dir:         in.startDir(rt),
 		Framed:      framed,
@@ -211,9 +207,12 @@ func (in *instance) launch(ctx context.Context, rt *runtimes.Runtime, env map[st
 	return nil
 }
 
-// startDir is where the process begins: a framed runtime goes to the code by
-// itself, once that is there.
+// startDir is where the process begins: most framed runtimes go to the code by
+// themselves, once that is there.
 func (in *instance) startDir(rt *runtimes.Runtime) string {
+	if rt.Dir != "" {
+		return in.box.Path(rt.Dir)
+	}
 	if rt.Protocol == runtimes.Framed {
 		return in.box.Path("/tmp")
 	}

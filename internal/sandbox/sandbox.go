@@ -106,7 +106,8 @@ type Process struct {
 	Dir    string   // working directory as Box.Path gives it
 	Framed bool     // pass the framed socket as file descriptor 3
 	// AttachLater says that the process is generic and Attach follows. Until then
-	// nothing of a user's may run.
+	// nothing of a user's may run. If Dir is one of Spec.Places, and Level.Follows,
+	// the process is in what was mounted there when Attach returns.
 	AttachLater bool
 }
 
@@ -131,4 +132,5 @@ type Level struct {
 	Name    string   // "linux" or "process"
 	Summary string   // one line for people
 	Missing []string // what the host lacks, each with what follows from it
+	Follows bool     // see Process.AttachLater
 }

@@ -170,7 +170,7 @@ func (n *node) changed(key ebb.FunctionKey) {
 		}
 		for _, v := range vs {
 			revisions[v.RevisionID] = true
-			n.pool.Prewarm(v.Runtime)
+			n.pool.Prewarm(v.Runtime, v.MemoryMB)
 		}
 		if marker = next; marker == "" {
 			break

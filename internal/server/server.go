@@ -141,12 +141,12 @@ func (n *node) httpServer(h http.Handler) *http.Server {
 // prewarm has instances made ahead for the runtimes that functions have. Without
 // it the first cold starts are slower, nothing else.
 func (n *node) prewarm(ctx context.Context) {
-	runtimes, err := n.functions.Runtimes(ctx)
+	uses, err := n.functions.Runtimes(ctx)
 	if err != nil {
 		n.log.Warn("no instances are made ahead", "error", err)
 	}
-	for _, r := range runtimes {
-		n.pool.Prewarm(r)
+	for _, u := range uses {
+		n.pool.Prewarm(u.Runtime, u.MemoryMB)
 	}
 }
 

@@ -110,14 +110,16 @@ func (tx *Tx) DeleteVersion(key ebb.FunctionKey, number int64) error {
 	return changed(n, err)
 }
 
-// Runtimes calls each with every runtime that some version names, once.
-func (tx *Tx) Runtimes(each func(runtime string)) error {
-	return tx.rows("SELECT DISTINCT runtime FROM version", nil, func(scan func(...any) error) error {
+// Runtimes calls each with every runtime that some version names and the memory
+// it has, once each.
+func (tx *Tx) Runtimes(each func(runtime string, memoryMB int)) error {
+	return tx.rows("SELECT DISTINCT runtime, CAST(settings ->> 'memory_mb' AS INTEGER) FROM version", nil, func(scan func(...any) error) error {
 		var runtime string
-		if err := scan(&runtime); err != nil {
+		var memoryMB int
+		if err := scan(&runtime, &memoryMB); err != nil {
 			return err
 		}
-		each(runtime)
+		each(runtime, memoryMB)
 		return nil
 	})
 }

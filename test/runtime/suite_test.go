@@ -39,6 +39,7 @@ type family struct {
 	Inits   map[string]string // handlers that cannot be initialised, and their error type
 	Without []string          // behaviours that the language does not have
 	Build   bool              // the code is a Go program to be compiled
+	Javac   bool              // the code is Java to be compiled
 	code    string            // directory
 }
 
@@ -78,7 +79,7 @@ func newSuite(t testing.TB) *suite {
 			t.Fatalf("%s: %v", path, err)
 		}
 		name := filepath.Base(filepath.Dir(path))
-		f.prepare(t, filepath.Dir(path))
+		s.prepare(t, f, filepath.Dir(path))
 		s.families[name] = f
 	}
 	log := slog.New(slog.NewTextHandler(testWriter{t}, nil))
@@ -101,7 +102,7 @@ func newSuite(t testing.TB) *suite {
 }
 
 // prepare makes a directory as a deployed package's is: readable by every uid.
-func (f *family) prepare(t testing.TB, source string) {
+func (s *suite) prepare(t testing.TB, f *family, source string) {
 	t.Helper()
 	f.code = t.TempDir()
 	if err := os.Chmod(filepath.Dir(f.code), 0o755); err != nil {
@@ -109,6 +110,10 @@ func (f *family) prepare(t testing.TB, source string) {
 	}
 	if err := os.Chmod(f.code, 0o755); err != nil {
 		t.Fatal(err)
+	}
+	if f.Javac {
+		s.compileJava(t, f)
+		return
 	}
 	if f.Build {
 		cmd := exec.CommandContext(t.Context(), "go", "build", "-o", filepath.Join(f.code, "bootstrap"), "./"+source)
@@ -214,12 +219,8 @@ func launch(t testing.TB, st start) (*instance, runtimeapi.Init) {
 		in.session = runtimeapi.NewHTTP(box.RuntimeAPI(), st.opt)
 	}
 	env := runtimeapi.Env(version, opt)
-	var argv []string
-	for _, a := range st.runtime.Argv {
-		argv = append(argv, box.Path(a))
-	}
 	err = box.Start(t.Context(), sandbox.Process{
-		Argv: argv, Env: runtimeapi.EnvList(env), Dir: box.Path(runtimeapi.TaskRoot), Framed: framed,
+		Argv: st.runtime.Command(256, box.Path), Env: runtimeapi.EnvList(env), Dir: box.Path(runtimeapi.TaskRoot), Framed: framed,
 	})
 	if err != nil {
 		t.Fatal(err)

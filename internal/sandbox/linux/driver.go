@@ -94,6 +94,7 @@ func (d *Driver) open(ctx context.Context) error {
 		Summary: "own namespaces and user id per instance, no privileges, seccomp deny list, " +
 			groups.level() + ", " + what,
 		Missing: missing,
+		Follows: true,
 	}
 	return nil
 }

@@ -1,6 +1,7 @@
 package storetest
 
 import (
+	"fmt"
 	"testing"
 
 	"github.com/ebb-faas/ebb/internal/ebb"
@@ -142,10 +143,10 @@ func testVersionCode(t *testing.T, s *store.Store) {
 		}
 		same(t, used, map[ebb.Digest]int{Digest(1): 1, Digest(2): 1})
 		runtimes := map[string]int{}
-		if err := tx.Runtimes(func(r string) { runtimes[r]++ }); err != nil {
+		if err := tx.Runtimes(func(r string, memoryMB int) { runtimes[fmt.Sprint(r, memoryMB)]++ }); err != nil {
 			return err
 		}
-		same(t, runtimes, map[string]int{Version("a", 1).Runtime: 1})
+		same(t, runtimes, map[string]int{fmt.Sprint(Version("a", 1).Runtime, Version("a", 1).MemoryMB): 1})
 		bytes, among, err := tx.CodeBytes(Service, Digest(2))
 		same(t, []any{bytes, among}, []any{int64(2234), true})
 		if err != nil {

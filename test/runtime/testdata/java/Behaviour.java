@@ -1,0 +1,99 @@
+import com.amazonaws.services.lambda.runtime.Context;
+import java.io.File;
+import java.io.IOException;
+import java.util.Arrays;
+import java.util.LinkedHashMap;
+import java.util.Map;
+
+/** The functions of the runtime contract suite, one per behaviour. */
+public class Behaviour {
+  private int count;
+
+  public Object echo(Object event) {
+    return event;
+  }
+
+  public int counter() {
+    return ++count;
+  }
+
+  public Map<String, Object> context(Object event, Context context) {
+    Map<String, Object> told = new LinkedHashMap<>();
+    told.put("requestId", context.getAwsRequestId());
+    told.put("arn", context.getInvokedFunctionArn());
+    told.put("name", context.getFunctionName());
+    told.put("version", context.getFunctionVersion());
+    told.put("memory", context.getMemoryLimitInMB());
+    told.put("group", context.getLogGroupName());
+    told.put("stream", context.getLogStreamName());
+    told.put("remaining", context.getRemainingTimeInMillis());
+    told.put("trace", System.getProperty("com.amazonaws.xray.traceHeader", ""));
+    told.put("custom", context.getClientContext() == null ? null : context.getClientContext().getCustom());
+    return told;
+  }
+
+  public Map<String, String> environment() {
+    return System.getenv();
+  }
+
+  public void error() throws CustomError {
+    throw new CustomError("it broke: ü");
+  }
+
+  public void crash() {
+    System.out.println("before the crash");
+    Runtime.getRuntime().halt(3);
+  }
+
+  public void exit() {
+    System.out.println("before the exit");
+    System.exit(1);
+  }
+
+  public String big(int size) {
+    char[] text = new char[size];
+    Arrays.fill(text, 'x');
+    return new String(text);
+  }
+
+  public void lines(int count) {
+    for (int i = 0; i < count; i++) {
+      System.out.println("line " + i);
+    }
+  }
+
+  public void no_newline() {
+    System.out.print("one\ntwo");
+  }
+
+  public void binary() throws IOException {
+    System.out.write(new byte[] {(byte) 0xff, 0, (byte) 0xfe, '\n'});
+  }
+
+  public int child() throws Exception {
+    return new ProcessBuilder("sh", "-c", "echo from the child; exit 5").inheritIO().start().waitFor();
+  }
+
+  public void sleep() throws InterruptedException {
+    System.out.println("going to sleep");
+    Thread.sleep(60000);
+  }
+
+  public Map<String, Object> files() throws IOException {
+    String code = "writable";
+    File root = new File(System.getenv("LAMBDA_TASK_ROOT"));
+    try {
+      new File(root, "written").createNewFile();
+    } catch (IOException e) {
+      code = "read-only";
+    }
+    File scratch = new File("/tmp/x");
+    scratch.createNewFile();
+    scratch.delete();
+    Map<String, Object> found = new LinkedHashMap<>();
+    found.put("code", code);
+    // Not by its name alone: the process must be where the files are.
+    found.put("cwd", new File("").getAbsoluteFile().equals(root) && new File("Behaviour.class").exists());
+    return found;
+  }
+}

@@ -1,0 +1,5 @@
+public class BrokenImport extends Gone {
+  public String handler() {
+    return "";
+  }
+}

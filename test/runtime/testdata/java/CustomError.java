@@ -1,0 +1,5 @@
+public class CustomError extends Exception {
+  public CustomError(String message) {
+    super(message);
+  }
+}

@@ -1,0 +1,2 @@
+/** Is left out of the package. */
+public class Gone {}
