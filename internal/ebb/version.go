@@ -30,7 +30,8 @@ type Version struct {
 	TimeoutS     int // seconds
 	TmpMB        int // size of /tmp
 	Architecture string
-	PackageType  string // Zip
+	PackageType  string // PackageZip or PackageImage
+	Image        *Image // with PackageImage; it has no Runtime and no Handler then
 	Env          map[string]string
 	Code         Code
 	LogFormat    string // Text or JSON
@@ -40,11 +41,40 @@ type Version struct {
 	LastModified time.Time
 }
 
+// Types of package.
+const (
+	PackageZip   = "Zip"
+	PackageImage = "Image"
+)
+
 // Code is a version's deployment package.
 type Code struct {
-	Digest Digest
-	Size   int64 // bytes, zipped
+	Digest Digest // of the zip, or of the image's manifest
+	Size   int64  // bytes, zipped; 0 of an image
 }
+
+// Image is the container image of a version.
+type Image struct {
+	URI      string      // as it was asked for
+	Resolved string      // what that was when it was stored: a reference with the digest
+	Config   ImageConfig // what to do otherwise than the image says
+}
+
+// ImageConfig overrides what a container image says about running it. Empty
+// fields leave it as it is.
+type ImageConfig struct {
+	EntryPoint       []string `json:",omitempty"`
+	Command          []string `json:",omitempty"`
+	WorkingDirectory string   `json:",omitempty"`
+}
+
+// Empty reports whether nothing is overridden.
+func (c *ImageConfig) Empty() bool {
+	return len(c.EntryPoint) == 0 && len(c.Command) == 0 && c.WorkingDirectory == ""
+}
+
+// IsImage reports whether the version runs a container image.
+func (v *Version) IsImage() bool { return v.PackageType == PackageImage }
 
 // Timeout is how long one invocation may run.
 func (v *Version) Timeout() time.Duration { return time.Duration(v.TimeoutS) * time.Second }

@@ -1,9 +1,11 @@
 package function
 
 import (
+	"context"
 	"runtime"
 	"time"
 
+	"github.com/ebb-faas/ebb/internal/artifact"
 	"github.com/ebb-faas/ebb/internal/ebb"
 )
 
@@ -18,6 +20,8 @@ type Config struct {
 	// CodeStorageMB is how much the packages of one service may take together,
 	// zipped, each counted once. Default 76800 (75 GB).
 	CodeStorageMB int64 `yaml:"codeStorageMB"`
+	// Images finds container images by their URI. nil = there are none.
+	Images func(ctx context.Context, uri string) (*artifact.Image, artifact.OpenLayer, error) `yaml:"-"`
 	// Now is the wall clock. Default time.Now.
 	Now func() time.Time `yaml:"-"`
 }

@@ -35,8 +35,8 @@ func New(cfg Config, s *store.Store, p *artifact.Store, r *runtimes.Catalog) *Fu
 // must not call back. All OnChange calls come before the first request.
 func (f *Functions) OnChange(fn func(ebb.FunctionKey)) { f.onChange = append(f.onChange, fn) }
 
-// Create is a function to be. Zero values mean the default; Runtime, Role and
-// Zip are required, Handler if the runtime needs one.
+// Create is a function to be. Zero values mean the default; Role is required,
+// and either Runtime and Zip, with Handler if the runtime needs one, or ImageURI.
 type Create struct {
 	ebb.FunctionKey
 	Runtime      string
@@ -49,6 +49,8 @@ type Create struct {
 	Architecture string
 	Env          map[string]string
 	Zip          []byte
+	ImageURI     string           // a container image instead of a package
+	ImageConfig  *ebb.ImageConfig // with ImageURI; nil = as the image says
 	Tags         map[string]string
 	LogFormat    string // Text or JSON
 	Publish      bool   // make version 1 as well
@@ -76,7 +78,12 @@ func (f *Functions) Create(ctx context.Context, c Create) (*ebb.Version, error) 
 	}); err != nil {
 		return nil, err
 	}
-	if v.Code, err = f.put(ctx, c.Service, c.Zip); err != nil {
+	if v.IsImage() {
+		v.Code, v.Image.Resolved, err = f.putImage(ctx, c.ImageURI)
+	} else {
+		v.Code, err = f.put(ctx, c.Service, c.Zip)
+	}
+	if err != nil {
 		return nil, err
 	}
 	v.LastModified = f.now()

@@ -17,9 +17,6 @@ const (
 	LogJSON = "JSON"
 )
 
-// PackageZip is the one type of package there is.
-const PackageZip = "Zip"
-
 var (
 	roleRE    = regexp.MustCompile(`^arn:aws:iam::[0-9]{12}:role/([A-Za-z0-9+=,.@_-]+/)*[A-Za-z0-9+=,.@_-]{1,64}$`)
 	handlerRE = regexp.MustCompile(`^[^\s\x00-\x1f\x7f]+$`)
@@ -37,13 +34,21 @@ func (f *Functions) newVersion(c *Create) (*ebb.Version, error) {
 	if err := f.checkCreate(c); err != nil {
 		return nil, err
 	}
-	return &ebb.Version{
+	v := &ebb.Version{
 		FunctionKey: c.FunctionKey, RevisionID: newRevision(), Description: c.Description,
 		Runtime: c.Runtime, Handler: c.Handler, Role: c.Role,
 		MemoryMB: c.MemoryMB, TimeoutS: c.TimeoutS, TmpMB: c.TmpMB,
-		Architecture: c.Architecture, PackageType: PackageZip, Env: someEnv(c.Env), LogFormat: c.LogFormat,
+		Architecture: c.Architecture, PackageType: ebb.PackageZip, Env: someEnv(c.Env), LogFormat: c.LogFormat,
 		State: ebb.StateActive, UpdateStatus: ebb.UpdateSuccessful,
-	}, nil
+	}
+	if c.ImageURI != "" {
+		v.PackageType = ebb.PackageImage
+		v.Image = &ebb.Image{URI: c.ImageURI}
+		if c.ImageConfig != nil {
+			v.Image.Config = *c.ImageConfig
+		}
+	}
+	return v, nil
 }
 
 func (f *Functions) checkCreate(c *Create) error {
@@ -54,7 +59,7 @@ func (f *Functions) checkCreate(c *Create) error {
 		return invalid("FunctionName: %.140q is not 1 to 64 letters, digits, - and _", c.Name)
 	}
 	for _, check := range []error{
-		f.checkRuntime(c.Runtime), f.checkHandler(c.Runtime, c.Handler), checkRole(c.Role),
+		f.checkSource(c), checkRole(c.Role),
 		checkDescription(c.Description),
 		checkRange("MemorySize", c.MemoryMB, MinMemoryMB, MaxMemoryMB, "MB"),
 		checkRange("Timeout", c.TimeoutS, 1, f.cfg.MaxTimeoutS, "seconds"),
@@ -64,9 +69,6 @@ func (f *Functions) checkCreate(c *Create) error {
 		if check != nil {
 			return check
 		}
-	}
-	if len(c.Zip) == 0 {
-		return missing("Code.ZipFile")
 	}
 	return nil
 }

@@ -18,6 +18,7 @@ import (
 type UpdateCode struct {
 	ebb.FunctionKey
 	Zip          []byte
+	ImageURI     string // instead of Zip, of a function with an image
 	Architecture string // "" = leave
 	RevisionID   string // "" = whatever is there
 	Publish      bool   // publish a version as well, and return that
@@ -32,12 +33,16 @@ func (f *Functions) UpdateCode(ctx context.Context, u UpdateCode) (*ebb.Version,
 			return nil, err
 		}
 	}
-	if len(u.Zip) == 0 {
-		return nil, missing("ZipFile")
-	}
 	var code ebb.Code
+	var resolved string
 	change := func(v *ebb.Version) error {
+		if err := checkUpdateSource(v, &u); err != nil {
+			return err
+		}
 		v.Code = code
+		if v.IsImage() {
+			v.Image = &ebb.Image{URI: u.ImageURI, Resolved: resolved, Config: v.Image.Config}
+		}
 		if u.Architecture != "" {
 			v.Architecture = u.Architecture
 		}
@@ -46,20 +51,29 @@ func (f *Functions) UpdateCode(ctx context.Context, u UpdateCode) (*ebb.Version,
 	// Refuse before storing a package for nobody.
 	var preview *ebb.Version
 	err := f.store.Read(ctx, func(tx *store.Tx) (err error) {
-		preview, err = f.latest(tx, u.FunctionKey, u.RevisionID)
-		return err
+		if preview, err = f.latest(tx, u.FunctionKey, u.RevisionID); err != nil {
+			return err
+		}
+		return checkUpdateSource(preview, &u)
 	})
 	if err != nil {
 		return nil, err
 	}
-	if u.DryRun {
-		if code, err = f.packages.Check(ctx, bytes.NewReader(u.Zip)); err != nil {
-			return nil, err
-		}
-		return preview, change(preview)
+	switch {
+	case preview.IsImage() && u.DryRun:
+		code, resolved, err = f.checkImage(ctx, u.ImageURI)
+	case preview.IsImage():
+		code, resolved, err = f.putImage(ctx, u.ImageURI)
+	case u.DryRun:
+		code, err = f.packages.Check(ctx, bytes.NewReader(u.Zip))
+	default:
+		code, err = f.put(ctx, u.Service, u.Zip)
 	}
-	if code, err = f.put(ctx, u.Service, u.Zip); err != nil {
+	if err != nil {
 		return nil, err
+	}
+	if u.DryRun {
+		return preview, change(preview)
 	}
 	return f.edit(ctx, u.FunctionKey, u.RevisionID, u.Publish, change)
 }
@@ -77,6 +91,7 @@ type UpdateConfig struct {
 	TmpMB       *int
 	Env         map[string]string // replaces all; empty but not nil = none
 	LogFormat   *string
+	ImageConfig *ebb.ImageConfig // replaces all overrides of a function with an image
 }
 
 // UpdateConfig makes the change and returns $LATEST. Only what is set is
@@ -97,6 +112,12 @@ func (f *Functions) UpdateConfig(ctx context.Context, u UpdateConfig) (*ebb.Vers
 		set(&v.LogFormat, u.LogFormat)
 		if u.Env != nil {
 			v.Env = someEnv(u.Env)
+		}
+		if v.IsImage() {
+			return updateImage(v, &u)
+		}
+		if u.ImageConfig != nil && !u.ImageConfig.Empty() {
+			return invalid("ImageConfig: only a function with PackageType Image has one")
 		}
 		if u.Runtime != nil || u.Handler != nil {
 			return f.checkHandler(v.Runtime, v.Handler)
@@ -311,7 +332,7 @@ func (f *Functions) publish(tx *store.Tx, latest *ebb.Version, description strin
 
 // sameContent compares what a version runs with, not what it is called.
 func sameContent(a, b *ebb.Version) bool {
-	return a.Code == b.Code && a.Runtime == b.Runtime && a.Handler == b.Handler && a.Role == b.Role &&
+	return a.Code == b.Code && sameImageConfig(a, b) && a.Runtime == b.Runtime && a.Handler == b.Handler && a.Role == b.Role &&
 		a.MemoryMB == b.MemoryMB && a.TimeoutS == b.TimeoutS && a.TmpMB == b.TmpMB &&
 		a.Architecture == b.Architecture && a.PackageType == b.PackageType &&
 		a.LogFormat == b.LogFormat && maps.Equal(a.Env, b.Env)

@@ -32,6 +32,8 @@ func (a *API) createFunction(c *call, in *CreateFunctionRequest) (*FunctionConfi
 		Architecture: architecture(in.Architectures),
 		Env:          variables(in.Environment),
 		Zip:          in.Code.ZipFile,
+		ImageURI:     deref(in.Code.ImageUri),
+		ImageConfig:  imageConfig(in.ImageConfig),
 		Tags:         in.Tags,
 		LogFormat:    deref(logFormat(in.LoggingConfig)),
 		Publish:      deref(in.Publish),
@@ -51,13 +53,15 @@ func (a *API) getFunction(c *call, in *GetFunctionRequest) (*GetFunctionResponse
 	if err != nil {
 		return nil, err
 	}
-	location, err := a.location(c, v)
-	if err != nil {
-		return nil, err
-	}
-	out := &GetFunctionResponse{
-		Configuration: a.configuration(v, t.Qualifier != ""),
-		Code:          &FunctionCodeLocation{RepositoryType: new("S3"), Location: &location},
+	out := &GetFunctionResponse{Configuration: a.configuration(v, t.Qualifier != "")}
+	if v.IsImage() {
+		out.Code = imageLocation(v)
+	} else {
+		location, err := a.location(c, v)
+		if err != nil {
+			return nil, err
+		}
+		out.Code = &FunctionCodeLocation{RepositoryType: new("S3"), Location: &location}
 	}
 	if len(fn.Tags) > 0 {
 		out.Tags = fn.Tags
@@ -88,6 +92,7 @@ func (a *API) updateFunctionCode(c *call, in *UpdateFunctionCodeRequest) (*Funct
 	v, err := a.functions.UpdateCode(c, function.UpdateCode{
 		FunctionKey:  t.FunctionKey,
 		Zip:          in.ZipFile,
+		ImageURI:     deref(in.ImageUri),
 		Architecture: architecture(in.Architectures),
 		RevisionID:   deref(in.RevisionId),
 		Publish:      deref(in.Publish),
@@ -119,6 +124,7 @@ func (a *API) updateFunctionConfiguration(c *call, in *UpdateFunctionConfigurati
 		TmpMB:       tmpSize(in.EphemeralStorage),
 		Env:         variables(in.Environment),
 		LogFormat:   logFormat(in.LoggingConfig),
+		ImageConfig: imageConfig(in.ImageConfig),
 	})
 	if err != nil {
 		return nil, err
@@ -202,6 +208,9 @@ func (a *API) configuration(v *ebb.Version, qualified bool) *FunctionConfigurati
 		RuntimeVersionConfig: &RuntimeVersionConfig{RuntimeVersionArn: new("arn:aws:lambda:" + a.cfg.Region + "::runtime:" + v.Runtime)},
 		LoggingConfig:        &LoggingConfig{LogFormat: &v.LogFormat, LogGroup: new(logGroup(v.Name))},
 	}
+	if v.IsImage() {
+		describeImage(out, v)
+	}
 	if len(v.Env) > 0 {
 		out.Environment = &EnvironmentResponse{Variables: v.Env}
 	}
@@ -223,8 +232,11 @@ func codeSHA256(d ebb.Digest) string {
 	return base64.StdEncoding.EncodeToString(sum)
 }
 
-// digest reads what codeSHA256 writes.
+// digest reads what codeSHA256 writes, or the digest of an image.
 func digest(code string) (ebb.Digest, error) {
+	if d := ebb.Digest(code); d.Valid() {
+		return d, nil
+	}
 	sum, err := base64.StdEncoding.DecodeString(code)
 	if err != nil || len(sum) != 32 {
 		return "", invalid("CodeSha256: %q is not the base64 of a SHA-256", clip(code))

@@ -6,7 +6,6 @@ import "github.com/ebb-faas/ebb/internal/ebb"
 const (
 	tracingPassThrough = "PassThrough"
 	snapStartNone      = "None"
-	packageZip         = "Zip"
 )
 
 // settings are the members that CreateFunction and UpdateFunctionConfiguration
@@ -18,7 +17,6 @@ type settings struct {
 	tracing     *TracingConfig
 	layers      []string
 	fileSystems []FileSystemConfig
-	image       *ImageConfig
 	snapStart   *SnapStart
 	logging     *LoggingConfig
 	capacity    *CapacityProviderConfig
@@ -36,9 +34,6 @@ func (s *settings) refuse(t target) error {
 	}
 	if s.tracing != nil && s.tracing.Mode != nil && *s.tracing.Mode != tracingPassThrough {
 		return unsupported("TracingConfig.Mode")
-	}
-	if i := s.image; i != nil && (len(i.EntryPoint)+len(i.Command) > 0 || deref(i.WorkingDirectory) != "") {
-		return unsupported("ImageConfig")
 	}
 	if s.snapStart != nil && s.snapStart.ApplyOn != nil && *s.snapStart.ApplyOn != snapStartNone {
 		return unsupported("SnapStart.ApplyOn")
@@ -76,12 +71,15 @@ func refuseLogging(t target, l *LoggingConfig) error {
 }
 
 func (a *API) refuseCreate(t target, in *CreateFunctionRequest) error {
-	if in.PackageType != nil && *in.PackageType != packageZip {
-		return unsupported("PackageType")
-	}
 	code := in.Code
-	if err := refuseSource(code.S3Bucket, code.S3Key, code.S3ObjectVersion, code.ImageUri, code.SourceKMSKeyArn, "Code."); err != nil {
+	if err := refuseSource(code.S3Bucket, code.S3Key, code.S3ObjectVersion, code.SourceKMSKeyArn, "Code."); err != nil {
 		return err
+	}
+	switch image := deref(in.PackageType) == ebb.PackageImage; {
+	case image && deref(code.ImageUri) == "":
+		return invalid("Code.ImageUri: missing; PackageType Image needs it")
+	case !image && deref(code.ImageUri) != "":
+		return invalid("PackageType: must be Image where Code.ImageUri is given")
 	}
 	for _, m := range []struct {
 		name string
@@ -97,7 +95,7 @@ func (a *API) refuseCreate(t target, in *CreateFunctionRequest) error {
 	}
 	return (&settings{
 		vpc: in.VpcConfig, deadLetter: in.DeadLetterConfig, kmsKey: in.KMSKeyArn, tracing: in.TracingConfig,
-		layers: in.Layers, fileSystems: in.FileSystemConfigs, image: in.ImageConfig, snapStart: in.SnapStart,
+		layers: in.Layers, fileSystems: in.FileSystemConfigs, snapStart: in.SnapStart,
 		logging: in.LoggingConfig, capacity: in.CapacityProviderConfig, durable: in.DurableConfig,
 	}).refuse(t)
 }
@@ -105,7 +103,7 @@ func (a *API) refuseCreate(t target, in *CreateFunctionRequest) error {
 func (a *API) refuseUpdateConfiguration(t target, in *UpdateFunctionConfigurationRequest) error {
 	return (&settings{
 		vpc: in.VpcConfig, deadLetter: in.DeadLetterConfig, kmsKey: in.KMSKeyArn, tracing: in.TracingConfig,
-		layers: in.Layers, fileSystems: in.FileSystemConfigs, image: in.ImageConfig, snapStart: in.SnapStart,
+		layers: in.Layers, fileSystems: in.FileSystemConfigs, snapStart: in.SnapStart,
 		logging: in.LoggingConfig, capacity: in.CapacityProviderConfig, durable: in.DurableConfig,
 	}).refuse(t)
 }
@@ -114,17 +112,18 @@ func refuseUpdateCode(in *UpdateFunctionCodeRequest) error {
 	if in.PublishTo != nil {
 		return unsupported("PublishTo")
 	}
-	return refuseSource(in.S3Bucket, in.S3Key, in.S3ObjectVersion, in.ImageUri, in.SourceKMSKeyArn, "")
+	return refuseSource(in.S3Bucket, in.S3Key, in.S3ObjectVersion, in.SourceKMSKeyArn, "")
 }
 
-// refuseSource refuses every source of code but the package in the request.
-func refuseSource(bucket, key, version, image, kmsKey *string, under string) error {
+// refuseSource refuses every source of code but the package in the request and
+// container images.
+func refuseSource(bucket, key, version, kmsKey *string, under string) error {
 	for _, m := range []struct {
 		name  string
 		value *string
 	}{
 		{"S3Bucket", bucket}, {"S3Key", key}, {"S3ObjectVersion", version},
-		{"ImageUri", image}, {"SourceKMSKeyArn", kmsKey},
+		{"SourceKMSKeyArn", kmsKey},
 	} {
 		if deref(m.value) != "" {
 			return unsupported(under + m.name)

@@ -16,7 +16,6 @@ func TestUnsupportedMembers(t *testing.T) {
 		"VpcConfig":                         `"VpcConfig":{"SubnetIds":["subnet-1"],"SecurityGroupIds":["sg-1"]}`,
 		"DeadLetterConfig":                  `"DeadLetterConfig":{"TargetArn":"arn:aws:sqs:us-east-1:000000000000:q"}`,
 		"TracingConfig.Mode":                `"TracingConfig":{"Mode":"Active"}`,
-		"ImageConfig":                       `"ImageConfig":{"Command":["x"]}`,
 		"SnapStart.ApplyOn":                 `"SnapStart":{"ApplyOn":"PublishedVersions"}`,
 		"KMSKeyArn":                         `"KMSKeyArn":"arn:aws:kms:us-east-1:000000000000:key/k"`,
 		"Layers":                            `"Layers":["arn:aws:lambda:us-east-1:000000000000:layer:l:1"]`,
@@ -31,9 +30,7 @@ func TestUnsupportedMembers(t *testing.T) {
 		"CodeSigningConfigArn": `"CodeSigningConfigArn":"arn:aws:lambda:us-east-1:000000000000:code-signing-config:csc-0123456789abcdef0",` + code,
 		"PublishTo":            `"PublishTo":"LATEST_PUBLISHED",` + code,
 		"TenancyConfig":        `"TenancyConfig":{"TenantIsolationMode":"PER_TENANT"},` + code,
-		"PackageType":          `"PackageType":"Image","Code":{"ImageUri":"i"}`,
 		"Code.S3Bucket":        `"Code":{"S3Bucket":"bucket","S3Key":"k"}`,
-		"Code.ImageUri":        `"Code":{"ImageUri":"i"}`,
 		"Code.SourceKMSKeyArn": `"Code":{"ZipFile":"UEs=","SourceKMSKeyArn":"arn:aws:kms:us-east-1:000000000000:key/k"}`,
 		"Code.S3ObjectVersion": `"Code":{"S3ObjectVersion":"1"}`,
 	}
@@ -45,7 +42,7 @@ func TestUnsupportedMembers(t *testing.T) {
 		p.raw("POST", "/2015-03-31/functions", p.createDoc("new", doc)).is(t, 501, "NotImplementedException", `"Message":"`+member+`: `)
 	}
 	for member, doc := range map[string]string{
-		"S3Bucket": `"S3Bucket":"bucket","S3Key":"k"`, "ImageUri": `"ImageUri":"i"`, "PublishTo": `"PublishTo":"LATEST_PUBLISHED"`,
+		"S3Bucket": `"S3Bucket":"bucket","S3Key":"k"`, "PublishTo": `"PublishTo":"LATEST_PUBLISHED"`,
 	} {
 		p.raw("PUT", "/2015-03-31/functions/there/code", "{"+doc+"}").is(t, 501, "NotImplementedException", `"Message":"`+member+`: `)
 	}
@@ -78,16 +75,17 @@ func TestDefaultsAreNoDemands(t *testing.T) {
 // generation must get a meaning, not be dropped.
 func TestEveryMemberIsUsedOrRefused(t *testing.T) {
 	used := strings.Fields(`FunctionName Runtime Role Handler Code Description Timeout MemorySize Publish Environment Tags
-		Architectures EphemeralStorage LoggingConfig RevisionId DryRun ZipFile Variables Size LogFormat`)
-	refused := strings.Fields(`VpcConfig PackageType DeadLetterConfig KMSKeyArn TracingConfig Layers FileSystemConfigs ImageConfig
+		Architectures EphemeralStorage LoggingConfig RevisionId DryRun ZipFile Variables Size LogFormat
+		PackageType ImageUri ImageConfig EntryPoint Command WorkingDirectory`)
+	refused := strings.Fields(`VpcConfig DeadLetterConfig KMSKeyArn TracingConfig Layers FileSystemConfigs
 		CodeSigningConfigArn SnapStart CapacityProviderConfig PublishTo DurableConfig TenancyConfig
-		S3Bucket S3Key S3ObjectVersion ImageUri SourceKMSKeyArn LogGroup ApplicationLogLevel SystemLogLevel`)
+		S3Bucket S3Key S3ObjectVersion SourceKMSKeyArn LogGroup ApplicationLogLevel SystemLogLevel`)
 	known := map[string]bool{}
 	for _, m := range append(used, refused...) {
 		known[m] = true
 	}
 	for _, shape := range []string{"CreateFunctionRequest", "UpdateFunctionConfigurationRequest", "UpdateFunctionCodeRequest",
-		"FunctionCode", "Environment", "EphemeralStorage", "LoggingConfig"} {
+		"FunctionCode", "Environment", "EphemeralStorage", "LoggingConfig", "ImageConfig"} {
 		fields := shapes()[shape].Fields
 		if len(fields) == 0 {
 			t.Errorf("no shape %s", shape)

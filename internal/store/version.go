@@ -18,6 +18,7 @@ type versionSettings struct {
 	Env          map[string]string `json:"env,omitempty"`
 	LogFormat    string            `json:"log_format"`
 	StateReason  string            `json:"state_reason,omitempty"`
+	Image        *ebb.Image        `json:"image,omitempty"`
 }
 
 const versionColumns = `service, name, number, revision_id, runtime, code_digest, code_size,
@@ -182,7 +183,7 @@ func scanVersion(scan func(...any) error) (*ebb.Version, error) {
 	v.Description, v.Handler, v.Role = s.Description, s.Handler, s.Role
 	v.MemoryMB, v.TimeoutS, v.TmpMB = s.MemoryMB, s.TimeoutS, s.TmpMB
 	v.Architecture, v.PackageType, v.Env = s.Architecture, s.PackageType, s.Env
-	v.LogFormat, v.StateReason = s.LogFormat, s.StateReason
+	v.LogFormat, v.StateReason, v.Image = s.LogFormat, s.StateReason, s.Image
 	return v, nil
 }
 
@@ -191,6 +192,6 @@ func encodeSettings(v *ebb.Version) (string, error) {
 		Description: v.Description, Handler: v.Handler, Role: v.Role,
 		MemoryMB: v.MemoryMB, TimeoutS: v.TimeoutS, TmpMB: v.TmpMB,
 		Architecture: v.Architecture, PackageType: v.PackageType, Env: v.Env,
-		LogFormat: v.LogFormat, StateReason: v.StateReason,
+		LogFormat: v.LogFormat, StateReason: v.StateReason, Image: v.Image,
 	})
 }

@@ -61,8 +61,10 @@ func Version(name string, number int64) *ebb.Version {
 		Description: "says héllo", Runtime: "python3", Handler: "app.handler",
 		Role:     "arn:aws:iam::000000000000:role/r",
 		MemoryMB: 256, TimeoutS: 7, TmpMB: 1024, Architecture: "x86_64", PackageType: "Zip",
-		Env:       map[string]string{"GREETING": "hé\"llo\n", "EMPTY": ""},
-		Code:      ebb.Code{Digest: Digest(1), Size: 1234},
+		Env:  map[string]string{"GREETING": "hé\"llo\n", "EMPTY": ""},
+		Code: ebb.Code{Digest: Digest(1), Size: 1234},
+		Image: &ebb.Image{URI: "r/app:1", Resolved: "r/app@sha256:1",
+			Config: ebb.ImageConfig{EntryPoint: []string{"/run"}, Command: []string{"a", ""}, WorkingDirectory: "/srv"}},
 		LogFormat: "JSON", State: ebb.StateFailed, UpdateStatus: ebb.UpdateFailed, StateReason: "because",
 		LastModified: At(number + 1),
 	}
