@@ -41,6 +41,7 @@ func TestEval(t *testing.T) {
 		{`$partition([1,2,3,4,5], 2)`, `{}`, `[[1,2],[3,4],[5]]`},
 		{`$range(0, 10, 3)`, `{}`, `[0,3,6,9]`},
 		{`$range(3, 1, -1)`, `{}`, `[3,2,1]`},
+		{`$range(1, 9, 9)`, `{}`, `1`},
 		{`$hash("input data", "SHA-1")`, `{}`, `"aaff4a450a104cd177d28d18d74485e8cae074b7"`},
 		{`$parse('{"b":[1],"a":null}')`, `{}`, `{"b":[1],"a":null}`},
 		{`$random(5) = $random(5) and $random(5) != $random(6)`, `{}`, `true`},

@@ -28,6 +28,8 @@
       }
       var out = [];
       for (var i = 0; i < count; i++) out.push(first + i * step);
+      // A sequence, as [first..last] is one: of a single element it is that element.
+      Object.defineProperty(out, 'sequence', { value: true, enumerable: false });
       return out;
     }, '<nnn:a>');
     expr.registerFunction('hash', function (text, algorithm) {
