@@ -50,6 +50,25 @@ func attachRunning(t *testing.T, b Boxes) {
 	}
 }
 
+// attachFollows: a process that began where the code was to be is in it, not
+// under it.
+func attachFollows(t *testing.T, b Boxes) {
+	if !b.Driver.Level().Follows {
+		t.Skip("this driver's processes stay where they are")
+	}
+	box, code := b.ahead(t, "attach-follows")
+	p := Process(box, "catlater")
+	p.Framed, p.AttachLater, p.Dir = true, true, place
+	StartProcess(t, box, p)
+	if err := box.Attach(context.Background(), code, sandbox.Limits{}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := io.WriteString(box.Conn(), "code\n"); err != nil {
+		t.Fatal(err)
+	}
+	Expect(t, box, "the code")
+}
+
 func attachEmpty(t *testing.T, b Boxes) {
 	box, code := b.ahead(t, "attach-empty")
 	if err := box.Attach(context.Background(), code, sandbox.Limits{}); err != nil {

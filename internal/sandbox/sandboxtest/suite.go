@@ -41,7 +41,7 @@ func Run(t *testing.T, open func(t *testing.T, dir string) sandbox.Driver) {
 		"StopGraceful": stopGraceful, "StopStubborn": stopStubborn, "StopBeforeStart": stopBeforeStart,
 		"DestroyRunning": destroyRunning, "DestroyDaemons": destroyDaemons, "DestroyUnstarted": destroyUnstarted,
 		"StartTwice": startTwice, "BadSpec": badSpec, "SameID": sameID, "Canceled": canceled,
-		"AttachRunning": attachRunning, "AttachEmpty": attachEmpty,
+		"AttachRunning": attachRunning, "AttachFollows": attachFollows, "AttachEmpty": attachEmpty,
 		"FileLimit": fileLimit, "Usage": usage, "Fifty": fifty, "Level": level,
 	}
 	for name, test := range tests {
