@@ -46,13 +46,13 @@ func TestNodeWithToken(t *testing.T) {
 			"sandbox":{"name":"linux","summary":"s","missing":["x"]},"runtimes":["python3"],
 			"limits":{"instances":1,"instancesPerFunction":2,"queuePerFunction":3,"requestBytes":4,"responseBytes":5,
 				"zippedBytes":6,"unzippedBytes":7,"timeoutSeconds":8},
-			"memory":{"rss":1,"heap":2,"goroutines":3},"instances":{"total":1,"idle":2,"waiting":3},"of a later server":1}`)
+			"memory":{"rss":1,"heap":2,"goroutines":3},"instances":{"total":1,"idle":2,"waiting":3,"spare":4},"of a later server":1}`)
 	})
 	n, err := c.Node(t.Context())
 	want := &Node{
 		Version: "1", Region: "r", Platform: "linux/amd64", Began: time.Date(2026, 11, 22, 8, 0, 0, 0, time.UTC), Uptime: 1.5,
 		Sandbox: Sandbox{Name: "linux", Summary: "s", Missing: []string{"x"}}, Runtimes: []string{"python3"},
-		Limits: Limits{1, 2, 3, 4, 5, 6, 7, 8}, Memory: Memory{1, 2, 3}, Instances: Counts{1, 2, 3},
+		Limits: Limits{1, 2, 3, 4, 5, 6, 7, 8}, Memory: Memory{1, 2, 3}, Instances: Counts{1, 2, 3, 4},
 	}
 	if err != nil || !reflect.DeepEqual(n, want) {
 		t.Errorf("got %+v, %v", n, err)
@@ -67,7 +67,8 @@ func TestInstances(t *testing.T) {
 		_, _ = io.WriteString(w, `{"instances":[{"id":"i","function":"f","state":"idle","invocations":7,"cpu":0.5}],"counts":{"total":1}}`)
 	})
 	all, err := c.Instances(t.Context(), "f")
-	if err != nil || len(all) != 1 || all[0].ID != "i" || all[0].State != "idle" || all[0].Invocations != 7 || all[0].CPU != 0.5 {
+	want := &Instances{Instances: []Instance{{ID: "i", Function: "f", State: "idle", Invocations: 7, CPU: 0.5}}, Counts: Counts{Total: 1}}
+	if err != nil || !reflect.DeepEqual(all, want) {
 		t.Errorf("got %+v, %v", all, err)
 	}
 }

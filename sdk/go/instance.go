@@ -23,16 +23,22 @@ type Instance struct {
 	PIDs        int       `json:"pids"`        // processes and threads
 }
 
+// Instances is the instances of a node, and how many there are of all.
+type Instances struct {
+	Instances []Instance `json:"instances"` // idle and busy ones
+	Counts    Counts     `json:"counts"`    // of the node, whatever was asked for
+}
+
 // Instances lists the instances of a function (name or ARN), or all if function
 // is "", ordered by function, version and age.
-func (c *Client) Instances(ctx context.Context, function string) ([]Instance, error) {
+func (c *Client) Instances(ctx context.Context, function string) (*Instances, error) {
 	query := url.Values{}
 	if function != "" {
 		query.Set("function", function)
 	}
-	var answer struct{ Instances []Instance }
+	var answer Instances
 	if err := c.get(ctx, "/v1/instances", query, &answer); err != nil {
 		return nil, err
 	}
-	return answer.Instances, nil
+	return &answer, nil
 }

@@ -50,6 +50,7 @@ type Counts struct {
 	Total   int `json:"total"`
 	Idle    int `json:"idle"`
 	Waiting int `json:"waiting"` // requests without an instance
+	Spare   int `json:"spare"`   // made ahead, of no function; not in Total
 }
 
 // Health asks whether the server answers and takes new work. It needs no right
