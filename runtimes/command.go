@@ -51,3 +51,14 @@ func (r *Runtime) argument(a string, memoryMB int, path func(string) string) str
 	a = strings.ReplaceAll(a, "{heapMB}", strconv.Itoa(r.Heap.of(memoryMB)))
 	return boxPath.ReplaceAllStringFunc(a, func(p string) string { return path(p[1 : len(p)-1]) })
 }
+
+// Kind tells processes apart that were started without code: those of one kind
+// can stand in for each other. Runtimes with several names are of one kind, and
+// one whose process must know its memory is of several.
+func (r *Runtime) Kind(memoryMB int) string {
+	kind := r.Protocol + "\x00" + strings.Join(r.Argv, "\x00") + "\x00" + strings.Join(r.Env, "\x00")
+	if strings.Contains(kind, "{heapMB}") {
+		kind += "\x00" + strconv.Itoa(r.Heap.of(memoryMB))
+	}
+	return kind
+}

@@ -3,7 +3,6 @@ package pool
 import (
 	"context"
 	"slices"
-	"strings"
 	"sync"
 	"time"
 
@@ -24,6 +23,8 @@ import (
 type spares struct {
 	pool *Pool
 	wake chan struct{} // something is short; capacity 1
+
+	prepared map[string]bool // of runtimes, by their Prepare.Key; of run alone
 
 	mu     sync.Mutex
 	stocks map[string]*stock // by what their process is
@@ -46,14 +47,7 @@ const wantedHalf = 10 * time.Second
 var places = []string{runtimeapi.TaskRoot, "/opt"}
 
 func newSpares(p *Pool) *spares {
-	return &spares{pool: p, wake: make(chan struct{}, 1), stocks: make(map[string]*stock)}
-}
-
-// kind tells processes apart: runtimes under several names have one stock, and
-// one whose process must know its memory when it starts has several.
-func kind(rt *runtimes.Runtime, memoryMB int) string {
-	argv := rt.Command(memoryMB, func(inside string) string { return inside })
-	return rt.Protocol + "\x00" + strings.Join(argv, "\x00") + "\x00" + strings.Join(rt.Env, "\x00")
+	return &spares{pool: p, wake: make(chan struct{}, 1), prepared: make(map[string]bool), stocks: make(map[string]*stock)}
 }
 
 // take returns a spare that can become an instance of v, or nil. Either way it
@@ -92,7 +86,7 @@ func (s *spares) use(rt *runtimes.Runtime, memoryMB int) {
 
 // stock finds or makes the stock of a runtime. s.mu is held.
 func (s *spares) stock(rt *runtimes.Runtime, memoryMB int) *stock {
-	key := kind(rt, memoryMB)
+	key := rt.Kind(memoryMB)
 	st := s.stocks[key]
 	if st == nil {
 		st = &stock{runtime: rt, memory: memoryMB}
@@ -161,8 +155,12 @@ func (s *spares) target(st *stock) int {
 
 // make makes one spare. A failure is logged, not fatal: starts do without.
 func (s *spares) make(ctx context.Context, st *stock) bool {
-	in := newInstance(s.pool)
 	s.pool.ending.Add(1)
+	if p := st.runtime.Prepare; p != nil && !s.prepared[p.Key] {
+		s.prepared[p.Key] = true
+		s.pool.prepareRuntime(ctx, st.runtime)
+	}
+	in := newInstance(s.pool)
 	if err := in.prepare(ctx, st.runtime, st.memory); err != nil {
 		if ctx.Err() == nil {
 			s.pool.deps.Log.Warn("no instance could be made ahead", "runtime", st.runtime.ID, "error", err)
@@ -172,7 +170,7 @@ func (s *spares) make(ctx context.Context, st *stock) bool {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.closed || s.stocks[kind(st.runtime, st.memory)] != st {
+	if s.closed || s.stocks[st.runtime.Kind(st.memory)] != st {
 		go s.discard(in)
 		return true
 	}

@@ -72,23 +72,12 @@ func TestVersionsThatAreNotGenericStartFresh(t *testing.T) {
 	}
 }
 
-func TestProcessesThatKnowTheirMemoryAreKeptApart(t *testing.T) {
-	sized := &runtimes.Runtime{Protocol: runtimes.Framed, Argv: []string{"/x", "-Xmx{heapMB}m"}, Heap: runtimes.Heap{Percent: 50}}
-	plain := &runtimes.Runtime{Protocol: runtimes.Framed, Argv: []string{"/x"}}
-	if kind(sized, 256) == kind(sized, 512) || kind(sized, 256) != kind(sized, 256) {
-		t.Error("a heap of one size serves versions of another")
-	}
-	if kind(plain, 256) != kind(plain, 512) {
-		t.Error("processes that are the same are kept apart")
-	}
-}
-
 func TestDemandForSparesGrowsAndFades(t *testing.T) {
 	p := New(Config{PrewarmMin: 1, PrewarmMax: 4, PrewarmKeep: time.Hour}, Deps{})
 	s := p.spares
 	rt := &runtimes.Runtime{Protocol: runtimes.HTTP}
 	s.use(rt, 128)
-	st := s.stocks[kind(rt, 128)]
+	st := s.stocks[rt.Kind(128)]
 	if n := s.target(st); n != 1 {
 		t.Errorf("in use: %d, want the least", n)
 	}

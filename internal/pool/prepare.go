@@ -1,0 +1,88 @@
+package pool
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/ebb-faas/ebb/internal/sandbox"
+	"github.com/ebb-faas/ebb/runtimes"
+)
+
+// Bounds of preparing a runtime.
+const (
+	prepareTime     = 2 * time.Minute
+	prepareMemoryMB = 1024
+	prepareOutput   = 4 << 10 // of what it prints, the part that is logged
+)
+
+// prepareRuntime runs what makes later starts of rt faster, unless that was done
+// once, by this ebb or an earlier one. Without it starts are slower, no more.
+func (p *Pool) prepareRuntime(ctx context.Context, rt *runtimes.Runtime) {
+	began := time.Now()
+	done, err := p.runPreparation(ctx, rt)
+	switch {
+	case err != nil && ctx.Err() == nil:
+		p.deps.Log.Warn("starts could not be made faster", "runtime", rt.ID, "error", err)
+	case done:
+		p.deps.Log.Info("starts were made faster", "runtime", rt.ID, "took", time.Since(began))
+	}
+}
+
+// runPreparation runs the command in a box of its own, in which nothing of a
+// user's is.
+func (p *Pool) runPreparation(ctx context.Context, rt *runtimes.Runtime) (done bool, err error) {
+	mount, err := rt.Prepare.Begin()
+	if err != nil {
+		return false, err
+	}
+	path := func(inside string) string { return inside }
+	defer func() { err = errors.Join(err, rt.Prepare.Finish(mount, done, path)) }()
+	spec := sandbox.Spec{ID: uuid.NewString(), Limits: sandbox.Limits{MemoryMB: prepareMemoryMB}}
+	for _, m := range rt.Mounts {
+		spec.Mounts = append(spec.Mounts, sandbox.Mount{Source: m.Source, Target: m.Target})
+	}
+	spec.Mounts = append(spec.Mounts, sandbox.Mount{Source: mount.Source, Target: mount.Target, Writable: true})
+	box, err := p.deps.Driver.Create(ctx, spec)
+	if err != nil {
+		return false, err
+	}
+	defer box.Destroy()
+	path = box.Path
+	if rt.Prepare.Done(path) {
+		return false, nil
+	}
+	err = box.Start(ctx, sandbox.Process{
+		Argv: rt.Prepare.Command(path), Env: append(slices.Clone(rt.Env), "LANG=C.UTF-8", "TZ=:UTC"), Dir: path("/tmp"),
+	})
+	if err != nil {
+		return false, err
+	}
+	if err := wait(ctx, box); err != nil {
+		return false, err
+	}
+	return true, nil
+}
+
+// wait waits for the end of what runs in box, and for its success.
+func wait(ctx context.Context, box sandbox.Box) error {
+	ctx, cancel := context.WithTimeout(ctx, prepareTime)
+	defer cancel()
+	defer context.AfterFunc(ctx, box.Destroy)()
+	output := box.Output()
+	defer func() { _ = output.Close() }() // only read
+	var said bytes.Buffer
+	_, _ = io.CopyN(&said, output, prepareOutput) // fails at the end, which is what is waited for
+	_, _ = io.Copy(io.Discard, output)
+	<-box.Done()
+	if exit := box.Exit(); exit.Code != 0 || exit.Err != nil {
+		return fmt.Errorf("ended with %+v: %s", exit, bytes.TrimSpace(said.Bytes()))
+	}
+	return ctx.Err()
+}
