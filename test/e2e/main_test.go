@@ -10,9 +10,12 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
+	"github.com/aws/aws-sdk-go-v2/service/lambda"
 	"go.uber.org/goleak"
 
 	"github.com/ebb-faas/ebb/test/platform"
@@ -87,12 +90,22 @@ func start(t *testing.T, data string, args ...string) *platform.Platform {
 	return p
 }
 
-// name is a function name of the test's own.
+// names remembers what name gave each test; count makes them differ between the
+// runs of one test.
+var (
+	names sync.Map
+	count atomic.Int64
+)
+
+// name is a function name of the test's own, the same for all its calls.
 func name(t *testing.T) string {
-	return strings.Trim(regexp.MustCompile(`[^a-zA-Z0-9-_]+`).ReplaceAllString(t.Name(), "-"), "-")
+	plain := strings.Trim(regexp.MustCompile(`[^a-zA-Z0-9-_]+`).ReplaceAllString(t.Name(), "-"), "-")
+	given, _ := names.LoadOrStore(t, fmt.Sprintf("%s-%d", plain, count.Add(1)))
+	return given.(string)
 }
 
-// deploy creates f, named after the test if it has no name, and returns its name.
+// deploy creates f, named after the test if it has no name, and returns its
+// name. It is gone with the test.
 func deploy(t *testing.T, f platform.Function) string {
 	t.Helper()
 	if f.Name == "" {
@@ -101,6 +114,12 @@ func deploy(t *testing.T, f platform.Function) string {
 	if err := shared.Create(t.Context(), f); err != nil {
 		t.Fatal(err)
 	}
+	t.Cleanup(func() {
+		_, err := shared.Lambda().DeleteFunction(context.Background(), &lambda.DeleteFunctionInput{FunctionName: &f.Name})
+		if err != nil {
+			t.Error(err)
+		}
+	})
 	return f.Name
 }
 
