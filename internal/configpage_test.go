@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"go/ast"
 	"os"
+	"path"
 	"reflect"
 	"strconv"
 	"strings"
@@ -51,7 +52,7 @@ func TestEveryConfigKeyIsDocumented(t *testing.T) {
 	}
 }
 
-// configStructs finds type Config of each package directly under internal.
+// configStructs finds type Config of each package under internal, by its name.
 func configStructs(t *testing.T) map[string]*ast.StructType {
 	t.Helper()
 	found := map[string]*ast.StructType{}
@@ -63,7 +64,7 @@ func configStructs(t *testing.T) map[string]*ast.StructType {
 		ast.Inspect(s.file, func(n ast.Node) bool {
 			if spec, ok := n.(*ast.TypeSpec); ok && spec.Name.Name == "Config" {
 				if st, ok := spec.Type.(*ast.StructType); ok {
-					found[pkg] = st
+					found[path.Base(pkg)] = st
 				}
 			}
 			return true

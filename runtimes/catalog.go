@@ -37,6 +37,8 @@ type Runtime struct {
 	StartEnv []string // names of variables that count only if set at process start; "*" = all
 	Prepare  *Prepare // what makes starts faster if it was run once; nil = nothing
 	Heap     Heap     // of {heapMB} in Argv
+	Root     string   // tree on the host that is the box's root (a container image's); "" = the host's own programs
+	Literal  bool     // Argv is run as it stands
 }
 
 // Mount makes a file or directory of the host visible in the box, read-only.

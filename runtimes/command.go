@@ -2,6 +2,7 @@ package runtimes
 
 import (
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -26,6 +27,9 @@ var boxPath = regexp.MustCompile(`\{/[^{}]*\}`)
 // Command is the argv of an instance with that much memory. path turns a path of
 // the box into the one that its processes see (sandbox.Box.Path).
 func (r *Runtime) Command(memoryMB int, path func(string) string) []string {
+	if r.Literal {
+		return slices.Clone(r.Argv)
+	}
 	argv := make([]string, 0, len(r.Argv)+4)
 	for _, a := range r.Argv {
 		if a != "{prepared}" {

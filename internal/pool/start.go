@@ -94,10 +94,9 @@ func (p *Pool) refuse(s *shelf, in *instance, err error) {
 func (in *instance) start(ctx context.Context) (ebb.Phases, error) {
 	v, deps := in.shelf.version, &in.pool.deps
 	var ph ebb.Phases
-	rt, ok := deps.Runtimes.Lookup(v.Runtime)
-	if !ok {
-		return ph, ebb.Errorf(ebb.Invalid, ebb.TypeInvalidRuntime,
-			"Runtime: %s is not installed on this node", v.Runtime)
+	rt, mounts, err := in.program(ctx)
+	if err != nil {
+		return ph, err
 	}
 	clock := time.Now()
 	lap := func() time.Duration {
@@ -105,11 +104,6 @@ func (in *instance) start(ctx context.Context) (ebb.Phases, error) {
 		clock = clock.Add(d)
 		return d
 	}
-	code, err := deps.Packages.Dir(ctx, v.Code.Digest)
-	if err != nil {
-		return ph, err
-	}
-	mounts := []sandbox.Mount{{Source: code, Target: runtimeapi.TaskRoot}}
 	if in.box == nil {
 		spec := in.spec(rt, in.limits(v))
 		spec.Mounts = append(spec.Mounts, mounts...)
@@ -142,7 +136,11 @@ func (in *instance) spec(rt *runtimes.Runtime, limits sandbox.Limits) sandbox.Sp
 	for _, m := range rt.Mounts {
 		mounts = append(mounts, sandbox.Mount{Source: m.Source, Target: m.Target})
 	}
-	return sandbox.Spec{ID: string(in.id), Mounts: mounts, Limits: limits}
+	spec := sandbox.Spec{ID: string(in.id), Root: rt.Root, Mounts: mounts, Limits: limits}
+	if rt.Root != "" && rt.Dir != "" {
+		spec.Places = append(spec.Places, rt.Dir) // a WORKDIR need not be in any layer
+	}
+	return spec
 }
 
 // limits are those of a version's instances.
@@ -168,6 +166,7 @@ func (in *instance) environment(rt *runtimes.Runtime) map[string]string {
 		TaskRoot:        in.box.Path(runtimeapi.TaskRoot),
 		RuntimeDir:      in.box.Path(runtimeapi.RuntimeDir),
 		Runtime:         rt.Env,
+		Image:           rt.Root != "",
 	}
 	if rt.Protocol == runtimes.HTTP {
 		opt.RuntimeAPI = in.box.RuntimeAPI().Addr().String()

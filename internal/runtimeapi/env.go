@@ -33,6 +33,7 @@ type EnvOptions struct {
 	RuntimeDir      string   // default RuntimeDir
 	InitType        string   // default on-demand
 	Runtime         []string // KEY=VALUE of the runtime (runtimes.Runtime.Env): PATH and its like
+	Image           bool     // the box's root is an image, which knows its own places and language
 }
 
 // reserved are the variables that describe the platform; a function cannot set
@@ -60,6 +61,9 @@ func Env(v *ebb.Version, o EnvOptions) map[string]string {
 	taskRoot, runtimeDir := orDefault(o.TaskRoot, TaskRoot), orDefault(o.RuntimeDir, RuntimeDir)
 	env["LD_LIBRARY_PATH"] = strings.Join([]string{
 		"/lib64", "/usr/lib64", runtimeDir, runtimeDir + "/lib", taskRoot, taskRoot + "/lib", "/opt/lib"}, ":")
+	if o.Image {
+		env = map[string]string{"TZ": ":UTC", "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"}
+	}
 	for _, kv := range o.Runtime {
 		if key, value, ok := strings.Cut(kv, "="); ok {
 			env[key] = value
@@ -86,7 +90,9 @@ func Env(v *ebb.Version, o EnvOptions) map[string]string {
 	if v.LogFormat == logJSON {
 		set("AWS_LAMBDA_LOG_FORMAT", logJSON)
 	}
-	set("AWS_EXECUTION_ENV", "AWS_Lambda_"+v.Runtime)
+	if v.Runtime != "" {
+		set("AWS_EXECUTION_ENV", "AWS_Lambda_"+v.Runtime)
+	}
 	set("AWS_LAMBDA_INITIALIZATION_TYPE", orDefault(o.InitType, "on-demand"))
 	set("AWS_REGION", o.Region)
 	set("AWS_DEFAULT_REGION", o.Region)

@@ -74,3 +74,19 @@ func TestEnvList(t *testing.T) {
 		t.Error(d)
 	}
 }
+
+// An image brings its own places and language; nothing of ours is put before
+// them, and it is no runtime by name.
+func TestEnvOfImage(t *testing.T) {
+	v := &ebb.Version{FunctionKey: ebb.FunctionKey{Service: ebb.DefaultService, Name: "f"}, MemoryMB: 128, Env: map[string]string{"B": "mine"}}
+	got := Env(v, EnvOptions{Image: true, Runtime: []string{"B=image", "C=image", "LANG=de_DE", "LAMBDA_TASK_ROOT=/elsewhere"}})
+	want := map[string]string{
+		"B": "mine", "C": "image", "LANG": "de_DE", "TZ": ":UTC", "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+		"LAMBDA_TASK_ROOT": "/var/task", "LAMBDA_RUNTIME_DIR": "/var/runtime", "AWS_LAMBDA_FUNCTION_NAME": "f",
+		"AWS_LAMBDA_FUNCTION_VERSION": "$LATEST", "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": "128", "AWS_LAMBDA_LOG_GROUP_NAME": "/aws/lambda/f",
+		"AWS_LAMBDA_INITIALIZATION_TYPE": "on-demand",
+	}
+	if d := cmp.Diff(want, got); d != "" {
+		t.Error(d)
+	}
+}

@@ -11,6 +11,7 @@ import (
 	"github.com/goccy/go-yaml"
 
 	"github.com/ebb-faas/ebb/internal/artifact"
+	"github.com/ebb-faas/ebb/internal/artifact/oci"
 	"github.com/ebb-faas/ebb/internal/ebb"
 	"github.com/ebb-faas/ebb/internal/function"
 	"github.com/ebb-faas/ebb/internal/gateway"
@@ -34,6 +35,7 @@ type Config struct {
 	LogLevel      string          `yaml:"logLevel"` // debug, info, warn or error
 	Function      function.Config `yaml:"function"`
 	Packages      artifact.Config `yaml:"packages"`
+	Images        oci.Config      `yaml:"images"`
 	Logs          logs.Config     `yaml:"logs"`
 	Pool          pool.Config     `yaml:"pool"`
 	Invoke        invoke.Config   `yaml:"invoke"`
@@ -109,7 +111,7 @@ func (c Config) Validate() error {
 	if _, err := logLevel(c.LogLevel); err != nil {
 		errs = append(errs, err)
 	}
-	errs = append(errs, c.Function.Validate(), c.Pool.Validate(), c.Invoke.Validate(), c.HTTP.Validate())
+	errs = append(errs, c.Function.Validate(), c.Images.Validate(), c.Pool.Validate(), c.Invoke.Validate(), c.HTTP.Validate())
 	if err := errors.Join(errs...); err != nil {
 		return ebb.Errorf(ebb.Invalid, ebb.TypeConfigInvalid, "configuration: %w", err)
 	}

@@ -14,6 +14,7 @@ import (
 
 	"github.com/ebb-faas/ebb/internal/api"
 	"github.com/ebb-faas/ebb/internal/artifact"
+	"github.com/ebb-faas/ebb/internal/artifact/oci"
 	"github.com/ebb-faas/ebb/internal/auth"
 	"github.com/ebb-faas/ebb/internal/ebb"
 	"github.com/ebb-faas/ebb/internal/function"
@@ -39,6 +40,7 @@ type node struct {
 	auth      *auth.Auth
 	store     *store.Store
 	packages  *artifact.Store
+	images    *oci.Source
 	logs      *logs.Store
 	runtimes  *runtimes.Catalog
 	driver    sandbox.Driver
@@ -86,6 +88,9 @@ func (n *node) openGround(ctx context.Context) error {
 	if n.packages, err = artifact.Open(packages); err != nil {
 		return err
 	}
+	if n.images, err = oci.New(n.cfg.Images); err != nil {
+		return err
+	}
 	logCfg := n.cfg.Logs
 	logCfg.Dir = n.path("logs")
 	if n.logs, err = logs.Open(logCfg, n.log); err != nil {
@@ -99,6 +104,7 @@ func (n *node) openGround(ctx context.Context) error {
 func (n *node) assemble() {
 	cfg := &n.cfg
 	cfg.Function.Region, cfg.Pool.Region, cfg.Invoke.Region = cfg.Region, cfg.Region, cfg.Region
+	cfg.Function.Images = n.findImage
 	n.functions = function.New(cfg.Function, n.store, n.packages, n.runtimes)
 	n.pool = pool.New(cfg.Pool, pool.Deps{
 		Driver: n.driver, Packages: n.packages, Runtimes: n.runtimes, Logs: n.logs,
@@ -118,6 +124,15 @@ func (n *node) assemble() {
 	n.gateway = gateway.New(cfg.HTTP, n.functions, n.invoker, n.auth, n.log)
 	n.v1 = api.New(n.apiConfig())
 	n.functions.OnChange(n.changed)
+}
+
+// findImage finds a container image, if it could run here.
+func (n *node) findImage(ctx context.Context, uri string) (*artifact.Image, artifact.OpenLayer, error) {
+	if l := n.driver.Level(); l.Name != sandboxLinux {
+		return nil, nil, ebb.Errorf(ebb.Unavailable, ebb.TypeSandboxUnavailable,
+			"Code.ImageUri: container images need the linux sandbox; this ebb has: %s", l.Summary)
+	}
+	return n.images.Resolve(ctx, uri)
 }
 
 // apiConfig is what /v1 tells of this node.
@@ -207,6 +222,9 @@ func (n *node) close() error {
 	}
 	if n.packages != nil {
 		errs = append(errs, n.packages.Close())
+	}
+	if n.images != nil {
+		n.images.Close()
 	}
 	if n.store != nil {
 		errs = append(errs, n.store.Close())

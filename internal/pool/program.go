@@ -1,0 +1,67 @@
+package pool
+
+import (
+	"context"
+	"path"
+
+	"github.com/ebb-faas/ebb/internal/artifact"
+	"github.com/ebb-faas/ebb/internal/ebb"
+	"github.com/ebb-faas/ebb/internal/runtimeapi"
+	"github.com/ebb-faas/ebb/internal/sandbox"
+	"github.com/ebb-faas/ebb/runtimes"
+)
+
+// program is what the instance's version runs: a runtime of the catalog with the
+// version's package mounted, or a container image, which is both in one.
+func (in *instance) program(ctx context.Context) (*runtimes.Runtime, []sandbox.Mount, error) {
+	v, deps := in.shelf.version, &in.pool.deps
+	if v.IsImage() {
+		img, root, err := deps.Packages.Image(ctx, v.Code.Digest)
+		if err != nil {
+			return nil, nil, err
+		}
+		rt := imageRuntime(v, img, root)
+		if len(rt.Argv) == 0 {
+			return nil, nil, in.initFailure(ebb.ErrorInvalidEntrypoint,
+				"The image has neither ENTRYPOINT nor CMD, and the function's ImageConfig names none")
+		}
+		return rt, nil, nil
+	}
+	rt, ok := deps.Runtimes.Lookup(v.Runtime)
+	if !ok {
+		return nil, nil, ebb.Errorf(ebb.Invalid, ebb.TypeInvalidRuntime,
+			"Runtime: %s is not installed on this node", v.Runtime)
+	}
+	code, err := deps.Packages.Dir(ctx, v.Code.Digest)
+	if err != nil {
+		return nil, nil, err
+	}
+	return rt, []sandbox.Mount{{Source: code, Target: runtimeapi.TaskRoot}}, nil
+}
+
+// imageRuntime is a container image as a runtime: what the image says about
+// running it, each part unless the version says otherwise. USER means nothing:
+// every box has a user of its own.
+func imageRuntime(v *ebb.Version, img *artifact.Image, root string) *runtimes.Runtime {
+	entry, cmd, dir := img.Config.Entrypoint, img.Config.Cmd, img.Config.WorkingDir
+	if c := &v.Image.Config; !c.Empty() {
+		if len(c.EntryPoint) > 0 {
+			entry = c.EntryPoint
+		}
+		if len(c.Command) > 0 {
+			cmd = c.Command
+		}
+		if c.WorkingDirectory != "" {
+			dir = c.WorkingDirectory
+		}
+	}
+	return &runtimes.Runtime{
+		ID:       v.Image.URI,
+		Protocol: runtimes.HTTP,
+		Argv:     append(append([]string(nil), entry...), cmd...),
+		Dir:      path.Join("/", dir),
+		Env:      img.Config.Env,
+		Root:     root,
+		Literal:  true,
+	}
+}
