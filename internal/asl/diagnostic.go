@@ -17,6 +17,7 @@ const (
 	CodeMissingEnd        = "MISSING_END_STATE"
 	CodeDuplicateState    = "DUPLICATE_STATE_NAME"
 	CodeInvalidJSONata    = "INVALID_JSONATA_EXPRESSION"
+	CodeUnsupported       = "UNSUPPORTED_JSONATA_EXPRESSION"
 )
 
 // Diagnostic is one problem of a definition.

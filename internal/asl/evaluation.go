@@ -76,7 +76,7 @@ func (e *evaluation) query(expr, field string) (any, *failure) {
 	}
 	v, ok, err := e.scope.Eval(expr)
 	if err != nil {
-		fail := failf(ErrQueryEvaluation, "The JSONata expression '%s' specified for the field '%s' threw an error during evaluation. %s", expr, field, jsonataCause(err))
+		fail := failf(ErrQueryEvaluation, "The JSONata expression '%s' specified for the field '%s' threw an error during evaluation%s", expr, field, jsonataCause(err))
 		fail.field = field
 		return nil, fail
 	}
@@ -89,10 +89,14 @@ func (e *evaluation) query(expr, field string) (any, *failure) {
 }
 
 func jsonataCause(err error) string {
-	if own, ok := errors.AsType[*jsonata.Error](err); ok {
-		return own.Code + ": " + own.Message
+	own, ok := errors.AsType[*jsonata.Error](err)
+	switch {
+	case !ok:
+		return ": " + err.Error()
+	case own.Code == jsonata.CodeOther:
+		return ": " + own.Message
 	}
-	return err.Error()
+	return ". " + own.Code + ": " + own.Message
 }
 
 // unexpectedType is the failure of an expression that yields the wrong type.

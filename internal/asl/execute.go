@@ -246,7 +246,7 @@ func (st *state) choose(t *Thread, e *evaluation) (outcome, *failure) {
 		}
 	}
 	if out.next == "" {
-		return out, failf(ErrNoChoiceMatched, "Failed to transition out of the state. The state does not point to a next state.")
+		return out, failf(ErrRuntime, "Failed to transition out of the state. The state does not point to a next state.")
 	}
 	var fail *failure
 	if output != nil {

@@ -65,7 +65,8 @@ func (d *decision) settle(t *Thread, f *failure) {
 // endThread ends a thread in failure. It stays where it is for a redrive.
 func (d *decision) endThread(t *Thread, f *failure) {
 	d.rest(t)
-	if t.Parent != 0 {
+	// A runtime error is caught nowhere: it ends the whole execution at once.
+	if t.Parent != 0 && f.name != ErrRuntime {
 		d.broken(t, f)
 		return
 	}

@@ -190,11 +190,9 @@ func (d *decision) broken(t *Thread, f *failure) {
 	previous := t.Previous
 	if st.kind == typeMap {
 		index := t.Index
-		previous = d.record(previous, "MapIterationFailed", &Details{Name: parent.State, Index: &index})
+		d.record(previous, "MapIterationFailed", &Details{Name: parent.State, Index: &index})
 	}
-	if d.abortBelow(parent, t) {
-		previous = d.state.LastEvent
-	}
+	d.abortBelow(parent, t)
 	name, cause := f.pointers()
 	parent.Previous = d.record(previous, string(st.kind)+"StateFailed", &Details{Error: name, Cause: cause})
 	up := *f
@@ -203,14 +201,12 @@ func (d *decision) broken(t *Thread, f *failure) {
 }
 
 // abortBelow stops what runs within a Parallel or Map, except for the thread
-// that failed; all stays where it is. It reports whether anything was stopped.
-func (d *decision) abortBelow(t, failed *Thread) bool {
-	stopped := false
+// that failed; all stays where it is.
+func (d *decision) abortBelow(t, failed *Thread) {
 	for _, child := range d.sorted() {
 		if child.Parent != t.ID || child == failed || child.Waits == waitsRedrive {
 			continue
 		}
-		stopped = true
 		d.abortBelow(child, nil)
 		if child.Entered != 0 {
 			d.record(child.Previous, string(d.stateOf(child).kind)+"StateAborted", nil)
@@ -222,7 +218,6 @@ func (d *decision) abortBelow(t, failed *Thread) bool {
 		}
 	}
 	d.unready(t.ID)
-	return stopped
 }
 
 // unready takes the children of a thread out of the queue.

@@ -169,7 +169,7 @@ func writeJava(b *strings.Builder, v any) {
 func stringToJSON(_ *evaluation, args []any) (any, error) {
 	text := strings.TrimSpace(args[0].(string))
 	if text == "" {
-		return nil, nil //nolint:nilnil // null is the value
+		return nil, nil
 	}
 	v, err := jsonata.ParseJSON([]byte(text))
 	if err != nil {

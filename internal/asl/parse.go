@@ -222,7 +222,11 @@ func (n *node) errorf(field, format string, args ...any) {
 
 // warnf is about what AWS may refuse and ebb can run.
 func (n *node) warnf(field, format string, args ...any) {
-	n.b.diagnostics = append(n.b.diagnostics, Diagnostic{SeverityWarning, CodeSchema, fmt.Sprintf(format, args...), n.at(field)})
+	at := n.location
+	if field != "" {
+		at = n.at(field)
+	}
+	n.b.diagnostics = append(n.b.diagnostics, Diagnostic{SeverityWarning, CodeSchema, fmt.Sprintf(format, args...), at})
 }
 
 func (n *node) required(fields ...string) {
@@ -368,7 +372,7 @@ func (n *node) done() {
 		case n.language == JSONPath && slices.Contains(dataFields, field):
 			n.errorf("", "The QueryLanguage is set to 'JSONPath', but field '%s' is only supported for the 'JSONata' QueryLanguage", field)
 		default:
-			n.errorf(field, "Field is not supported")
+			n.errorf("", "Field '%s' is not supported", field)
 		}
 	}
 }

@@ -17,9 +17,6 @@ func (n *node) parallel(s *state) {
 	}
 	n.list("Branches", func(e *node) {
 		e.str("Comment")
-		if l, has := e.str("QueryLanguage"); has {
-			e.language = e.languageOf(l)
-		}
 		s.branches = append(s.branches, n.b.program(e, n.b.m.Language))
 		e.done()
 	})
@@ -103,9 +100,6 @@ func (n *node) processor(f *fan) {
 	}
 	e := n.b.node(o, n.at(field), n.b.m.Language)
 	e.str("Comment")
-	if l, has := e.str("QueryLanguage"); has {
-		e.language = e.languageOf(l)
-	}
 	if field == "ItemProcessor" {
 		n.processorConfig(e, f)
 	}
@@ -138,9 +132,9 @@ func (n *node) processorConfig(e *node, f *fan) {
 }
 
 // arguments reads what a reader or a writer calls its resource with.
-func (n *node) arguments() *template {
+func (n *node) arguments(owner string) *template {
 	if n.language == JSONata {
-		return n.template("Arguments")
+		return n.templateAs("Arguments", owner+"/Arguments")
 	}
 	return n.template("Parameters")
 }
@@ -161,7 +155,7 @@ func (n *node) reader(f *fan) {
 	if e == nil {
 		return
 	}
-	r := &reader{resource: e.resourceARN(), parameters: e.arguments(), config: object()}
+	r := &reader{resource: e.resourceARN(), parameters: e.arguments("ItemReader"), config: object()}
 	f.reader = r
 	if c := e.inner("ReaderConfig"); c != nil {
 		r.maxItems = c.number("MaxItems", 0, 100_000_000)
@@ -218,7 +212,7 @@ func (n *node) writer(f *fan) {
 	if e.has("Resource") {
 		w.resource = e.resourceARN()
 	}
-	w.parameters = e.arguments()
+	w.parameters = e.arguments("ResultWriter")
 	if c := e.object("WriterConfig"); c != nil {
 		w.config = c
 	}
@@ -241,9 +235,9 @@ func (n *node) choiceState(s *state) {
 		c := choice{}
 		c.next, _ = e.requiredString("Next")
 		e.str("Comment")
-		c.assign = e.assign()
+		c.assign = e.assignAs(fmt.Sprintf("Choices[%d]/Assign", len(s.choices)))
 		if n.language == JSONata {
-			c.output = e.template("Output")
+			c.output = e.templateAs("Output", fmt.Sprintf("Choices[%d]/Output", len(s.choices)))
 			c.rule = e.condition(len(s.choices))
 		} else {
 			c.rule = e.rule()

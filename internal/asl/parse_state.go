@@ -1,6 +1,7 @@
 package asl
 
 import (
+	"fmt"
 	"regexp"
 	"slices"
 	"strings"
@@ -14,7 +15,7 @@ func (b *builder) state(name string, o *Object, location string, outer Language)
 	if l, ok := n.str("QueryLanguage"); ok {
 		s.language = n.languageOf(l)
 		if outer == JSONata && s.language == JSONPath {
-			n.warnf("QueryLanguage", "A state machine with QueryLanguage 'JSONata' should not have states with QueryLanguage 'JSONPath'")
+			n.warnf("", "'QueryLanguage' can not be 'JSONPath' if set to 'JSONata' for whole state machine")
 		}
 		n.language = s.language
 	}
@@ -149,7 +150,10 @@ func (n *node) resultPath() (p *jsonPath, null bool) {
 
 var variableName = regexp.MustCompile(`^[\p{L}_][\p{L}\p{N}_]*$`)
 
-func (n *node) assign() *template {
+func (n *node) assign() *template { return n.assignAs("Assign") }
+
+// assignAs reads Assign; name is what causes call it.
+func (n *node) assignAs(called string) *template {
 	v, ok := n.get("Assign")
 	if !ok {
 		return nil
@@ -173,7 +177,7 @@ func (n *node) assign() *template {
 			n.errorf("Assign/"+key, "The variable name '%s' is not valid", name)
 		}
 	}
-	return n.b.template(o, n.at("Assign"), "Assign", n.language)
+	return n.b.template(o, n.at("Assign"), called, n.language)
 }
 
 // errorNames reads ErrorEquals.
@@ -255,9 +259,9 @@ func (n *node) catchers() []catcher {
 		if n.language == JSONPath {
 			c.resultPath, c.resultNull = e.resultPath()
 		} else {
-			c.output = e.template("Output")
+			c.output = e.templateAs("Output", fmt.Sprintf("Catch[%d]/Output", len(all)))
 		}
-		c.assign = e.assign()
+		c.assign = e.assignAs(fmt.Sprintf("Catch[%d]/Assign", len(all)))
 		e.done()
 		all = append(all, c)
 	})

@@ -331,6 +331,17 @@ func (p *jsonPath) find(document any) (any, bool) {
 	return nodes, true
 }
 
+// pastEnd reports whether the path leads to an index behind the end of an array.
+func (p *jsonPath) pastEnd(document any) bool {
+	n := len(p.segments)
+	if n == 0 || len(p.segments[n-1].indexes) != 1 || !p.definite() {
+		return false
+	}
+	array := jsonPath{segments: p.segments[:n-1]}
+	v, ok := array.find(document)
+	return ok && kindOf(v) == "array"
+}
+
 func descendants(v any) []any {
 	all := []any{v}
 	switch x := v.(type) {

@@ -1,7 +1,9 @@
 package asl
 
 import (
+	"errors"
 	"fmt"
+	"regexp"
 	"strings"
 
 	"github.com/ebb-faas/ebb/internal/jsonata"
@@ -21,11 +23,16 @@ type template struct {
 
 // template compiles the field name of n, nil when it is absent.
 func (n *node) template(field string) *template {
+	return n.templateAs(field, field)
+}
+
+// templateAs is template with another name for causes.
+func (n *node) templateAs(field, name string) *template {
 	v, ok := n.get(field)
 	if !ok {
 		return nil
 	}
-	return n.b.template(v, n.at(field), field, n.language)
+	return n.b.template(v, n.at(field), name, n.language)
 }
 
 func (b *builder) template(v any, location, field string, language Language) *template {
@@ -112,10 +119,32 @@ func (b *builder) expression(s, location string) (string, bool) {
 		return "", false
 	}
 	expr := strings.TrimSpace(s[2 : len(s)-2])
+	b.checkExpression(expr, location)
+	return expr, true
+}
+
+// errorOutput is what only a Catch has.
+var errorOutput = regexp.MustCompile(`\$states\s*\.\s*errorOutput\b`)
+
+func (b *builder) checkExpression(expr, location string) {
 	if err := b.m.engine.Check(expr); err != nil {
+		message := err.Error()
+		if own, ok := errors.AsType[*jsonata.Error](err); ok {
+			message = own.Message
+		}
+		b.errorf(CodeInvalidJSONata, location, "%s", message)
+		return
+	}
+	names, err := b.m.engine.Bare(expr)
+	if err != nil {
 		b.errorf(CodeInvalidJSONata, location, "%s", err)
 	}
-	return expr, true
+	for _, name := range names {
+		b.errorf(CodeUnsupported, location, "Reference to '%s' at the top level is not supported.", name)
+	}
+	if errorOutput.MatchString(expr) && !strings.Contains(location, "/Catch[") {
+		b.errorf(CodeUnsupported, location, "Reference to '$states.errorOutput' is only supported in the fields of a Catch.")
+	}
 }
 
 // delimited reports whether white space separates an expression from its
@@ -137,6 +166,9 @@ func (t *template) eval(e *evaluation) (any, *failure) {
 		return t.literal, nil
 	case t.path != nil:
 		v, document, ok := e.lookup(t.path)
+		if !ok && t.path.pastEnd(document) {
+			return nil, nil
+		}
 		if !ok {
 			return nil, failf(ErrRuntime, "The JSONPath '%s' specified for the field '%s' could not be found in the input '%s'", t.path.text, t.field, quoteJSON(document))
 		}

@@ -84,6 +84,22 @@ func (e *Engine) Check(expression string) error {
 	return err
 }
 
+// Bare lists the names that an expression takes from the context item at its top
+// level, in order, $$ among them. Where there is no context item they always
+// yield nothing. The expression must have passed Check.
+func (e *Engine) Bare(expression string) ([]string, error) {
+	if e.plan(expression).root != nil {
+		return nil, nil
+	}
+	m, err := e.acquire()
+	if err != nil {
+		return nil, err
+	}
+	names, err := m.bare(expression)
+	e.release(m)
+	return names, err
+}
+
 func (e *Engine) acquire() (*machine, error) {
 	e.mu.Lock()
 	if n := len(e.idle); n > 0 {

@@ -11,6 +11,7 @@ const (
 	CodeTooLarge = "D1013" // bindings or result over their limit of bytes
 	CodeRegexp   = "S0303" // a regular expression that needs backtracking
 	CodeFunction = "D1014" // the result is a function, which JSON cannot say
+	CodeOther    = "D1000" // the library threw something without a code
 )
 
 // Error is why an expression could not be compiled or evaluated.

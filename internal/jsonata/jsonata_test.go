@@ -105,6 +105,20 @@ func TestCheck(t *testing.T) {
 	}
 }
 
+func TestBare(t *testing.T) {
+	e := New(Config{})
+	for expression, want := range map[string]string{
+		`phone`: `[phone]`, `a.b & c[d=1].e`: `[a c]`, `$$`: `[$$]`, `$x.y`: `[]`, `$states.input[n > 1].(a + b)`: `[]`,
+		`$map($x, function($v) { $v.a })`: `[]`, `{"k": v}`: `[v]`, `$x ~> $count()`: `[]`, `$x.items{name: $sum(price)}`: `[]`,
+		`$x^(>price)`: `[]`, `$sum(prices)`: `[prices]`, `(($y := 1); [z, $y])`: `[z]`, `$x[a]`: `[]`,
+	} {
+		got, err := e.Bare(expression)
+		if text := fmt.Sprint(got); err != nil || text != want {
+			t.Errorf("%s: %s, %v; want %s", expression, text, err, want)
+		}
+	}
+}
+
 // A machine that was interrupted is not used again.
 func TestInterruptedMachineIsDiscarded(t *testing.T) {
 	e := New(Config{Time: 50 * time.Millisecond})

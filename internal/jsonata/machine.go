@@ -22,7 +22,7 @@ type machine struct {
 	now    time.Time
 	random *rand.Rand
 
-	jsCheck, jsEvaluate, jsParse, jsRecord goja.Callable
+	jsCheck, jsBare, jsEvaluate, jsParse, jsRecord goja.Callable
 }
 
 // nativeStack is deep enough for what Config.Stack allows: the library uses a
@@ -66,7 +66,7 @@ func newMachine(e *Engine) (*machine, error) {
 
 func (m *machine) doorFunctions(door *goja.Object) error {
 	for name, fn := range map[string]*goja.Callable{
-		"check": &m.jsCheck, "evaluate": &m.jsEvaluate, "parse": &m.jsParse, "record": &m.jsRecord,
+		"check": &m.jsCheck, "bare": &m.jsBare, "evaluate": &m.jsEvaluate, "parse": &m.jsParse, "record": &m.jsRecord,
 	} {
 		f, ok := goja.AssertFunction(door.Get(name))
 		if !ok {
@@ -171,7 +171,7 @@ func (m *machine) limited(f func() error) error {
 		return own
 	}
 	m.broken = true
-	return &Error{Code: "D1000", Message: err.Error()}
+	return &Error{Code: CodeOther, Message: err.Error()}
 }
 
 func (m *machine) check(expression string) error {
@@ -185,6 +185,17 @@ func (m *machine) check(expression string) error {
 		}
 		return nil
 	})
+}
+
+func (m *machine) bare(expression string) (names []string, err error) {
+	err = m.limited(func() error {
+		v, err := m.jsBare(goja.Undefined(), m.vm.ToValue(expression))
+		if err != nil {
+			return err
+		}
+		return json.Unmarshal([]byte(v.String()), &names)
+	})
+	return names, err
 }
 
 // evaluate returns the result as JSON text; ok is false when it is undefined.
@@ -223,10 +234,10 @@ func failure(text string) *Error {
 		Position             float64
 	}
 	if err := json.Unmarshal([]byte(text), &f); err != nil {
-		return &Error{Code: "D1000", Message: text}
+		return &Error{Code: CodeOther, Message: text}
 	}
 	if f.Code == "" {
-		f.Code = "D1000"
+		f.Code = CodeOther
 	}
 	return &Error{Code: f.Code, Message: f.Message, Position: int(f.Position), Token: f.Token}
 }

@@ -1,8 +1,8 @@
 package jsonata
 
 import (
-	"crypto/md5"  //nolint:gosec // named by the States Language
-	"crypto/sha1" //nolint:gosec // named by the States Language
+	"crypto/md5"
+	"crypto/sha1"
 	"crypto/sha256"
 	"crypto/sha512"
 	"encoding/hex"

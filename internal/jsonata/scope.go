@@ -72,7 +72,7 @@ func (s *Scope) Eval(expression string) (value any, ok bool, err error) {
 	}
 	value, err = ParseJSON([]byte(text))
 	if err != nil {
-		return nil, false, &Error{Code: "D1000", Message: err.Error()}
+		return nil, false, &Error{Code: CodeOther, Message: err.Error()}
 	}
 	return value, true, nil
 }

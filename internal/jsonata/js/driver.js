@@ -88,7 +88,36 @@
     };
   }
 
+  // Names that are looked up in the context item although there is none: bare
+  // names where no path step has given one, and $$.
+  function bareNames(node, hasContext, found) {
+    if (node === null || typeof node !== 'object' || node instanceof RegExp) return;
+    if (Array.isArray(node)) {
+      node.forEach(function (n) { bareNames(n, hasContext, found); });
+      return;
+    }
+    var within = hasContext;
+    if (node.type === 'name' && !hasContext) found.add(node.value);
+    if (node.type === 'variable' && node.value === '$') found.add('$$');
+    if (node.type === 'path') {
+      node.steps.forEach(function (step, i) { bareNames(step, hasContext || i > 0, found); });
+      bareNames(node.group, true, found);
+      return;
+    }
+    if (node.type === 'transform') within = true;
+    Object.keys(node).forEach(function (k) {
+      if (k === 'ancestor' || k === 'slot' || k === 'value') return;
+      var inner = k === 'stages' || k === 'predicate' || k === 'group' || (k === 'rhs' && node.type === 'binary' && node.value === '[');
+      bareNames(node[k], within || inner, found);
+    });
+  }
+
   return {
+    bare: function (text) {
+      var found = new Set();
+      bareNames(compile(text).ast(), false, found);
+      return JSON.stringify(Array.from(found));
+    },
     parse: function (text) { return JSON.parse(text); },
     record: function () { return Object.create(null); },
     check: function (text) {
