@@ -15,7 +15,7 @@ import (
 // that there was before it, whole, with its log and its URL.
 func TestBackupWhileWorking(t *testing.T) {
 	t.Parallel()
-	p := start(t, filepath.Join(t.TempDir(), "data"))
+	p := start(t, place(t))
 	f := python("def handler(event, context):\n    print('said', event)\n    return 'answer'\n")
 	f.Name = "before"
 	if err := p.Create(t.Context(), f); err != nil {
@@ -77,7 +77,7 @@ func TestBackupWhileWorking(t *testing.T) {
 	close(stop)
 	load.Wait()
 
-	restored := filepath.Join(t.TempDir(), "restored")
+	restored := place(t)
 	out, errs, code, err := p.CLI(t.Context(), "restore", filepath.Join(archives, "2"), "--data", restored)
 	if err != nil || code != 0 {
 		t.Fatalf("restore: exit %d, %v: %s%s", code, err, out, errs)

@@ -298,7 +298,7 @@ func (zeros) Read(p []byte) (int, error) { clear(p); return len(p), nil }
 func TestFunctionURLThrottle(t *testing.T) {
 	t.Parallel()
 	cfg := within(t, "ebb.yaml", "pool: {maxPerFunction: 1, maxQueue: 1}\ninvoke: {patience: 60s}\n")
-	p := start(t, t.TempDir(), "--config", cfg)
+	p := start(t, place(t), "--config", cfg)
 	f := python("import time\ndef handler(event, context):\n    time.sleep(1)\n    return 'ok'\n")
 	f.Name, f.TimeoutS = "slow", 30
 	if err := p.Create(t.Context(), f); err != nil {

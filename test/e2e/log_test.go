@@ -177,7 +177,7 @@ func TestLogsFollow(t *testing.T) {
 // TestLogsStay: the log outlives its instance, the server, and a kill.
 func TestLogsStay(t *testing.T) {
 	t.Parallel()
-	dir := t.TempDir()
+	dir := place(t)
 	p := start(t, dir)
 	f := python(talkative)
 	f.Name = "f"

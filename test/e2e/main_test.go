@@ -35,7 +35,7 @@ func run(m *testing.M) (code int) {
 	if err != nil {
 		return fail(err)
 	}
-	defer func() { _ = os.RemoveAll(dir) }()
+	defer func() { _ = platform.Remove(dir) }()
 	if shared, err = platform.Start(context.Background(), platform.Config{Data: filepath.Join(dir, "data")}); err != nil {
 		return fail(err)
 	}
@@ -67,6 +67,21 @@ func clean(data string) error {
 		err = fmt.Errorf("left behind: %+v", left)
 	}
 	return err
+}
+
+// place is a data directory that does not exist yet and is gone after the test.
+func place(t *testing.T) string {
+	t.Helper()
+	dir, err := os.MkdirTemp("", "ebb-e2e-")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := platform.Remove(dir); err != nil {
+			t.Error(err)
+		}
+	})
+	return filepath.Join(dir, "data")
 }
 
 // start runs a platform of the test's own.

@@ -44,7 +44,7 @@ func TestSecondServerIsRefused(t *testing.T) {
 // stopped makes a data directory that a server has used and left.
 func stopped(t *testing.T) string {
 	t.Helper()
-	dir := filepath.Join(t.TempDir(), "data")
+	dir := place(t)
 	p, err := platform.Start(t.Context(), platform.Config{Data: dir})
 	if err != nil {
 		t.Fatal(err)
@@ -130,7 +130,7 @@ func TestOpenCredentialsAreRefused(t *testing.T) {
 // new ones are refused, and the exit code is 0.
 func TestStopLetsWorkFinish(t *testing.T) {
 	t.Parallel()
-	p := start(t, t.TempDir())
+	p := start(t, place(t))
 	f := python("import time\ndef handler(event, context):\n    time.sleep(3)\n    return 'finished'\n")
 	f.Name, f.TimeoutS = "slow", 20
 	if err := p.Create(t.Context(), f); err != nil {

@@ -55,7 +55,7 @@ func streamed(t *testing.T, p *platform.Platform, function string) string {
 // TestSlowReaderOfAStream: a client that hardly reads is left, so that it does
 // not hold its instance for ever.
 func TestSlowReaderOfAStream(t *testing.T) {
-	p := start(t, t.TempDir(), configured(t, "http: {stall: 2s}\n")...)
+	p := start(t, place(t), configured(t, "http: {stall: 2s}\n")...)
 	f := node("f", `
 exports.handler = awslambda.streamifyResponse(async (event, stream) => {
   const part = Buffer.alloc(64 * 1024, 'x');
@@ -99,7 +99,7 @@ exports.handler = awslambda.streamifyResponse(async (event, stream) => {
 
 // TestSlowReader: a whole answer does not hold the instance at all.
 func TestSlowReader(t *testing.T) {
-	p := start(t, t.TempDir())
+	p := start(t, place(t))
 	create(t, p, python("f", "def handler(event, context):\n    return 'x' * (5 << 20)\n"))
 	u, err := p.URL(t.Context(), "f")
 	if err != nil {
@@ -116,7 +116,7 @@ func TestSlowReader(t *testing.T) {
 // TestClientLeaves: the function runs to its end, and its instance serves the
 // next caller.
 func TestClientLeaves(t *testing.T) {
-	p := start(t, t.TempDir())
+	p := start(t, place(t))
 	create(t, p, python("f", `
 import time
 def handler(event, context):
@@ -170,7 +170,7 @@ handler.count = 1
 
 // TestHalfARequest: a client that stops sending holds no instance.
 func TestHalfARequest(t *testing.T) {
-	p := start(t, t.TempDir())
+	p := start(t, place(t))
 	create(t, p, python("f", "def handler(event, context):\n    return 1\n"))
 	address, err := p.URL(t.Context(), "f")
 	if err != nil {

@@ -10,7 +10,6 @@ import (
 	"io"
 	"math/rand/v2"
 	"net/http"
-	"path/filepath"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -118,7 +117,7 @@ func TestKillWhileChanging(t *testing.T) {
 	seed := uint64(time.Now().UnixNano())
 	t.Logf("seed %d", seed)
 	random := rand.New(rand.NewPCG(seed, 0))
-	data := filepath.Join(t.TempDir(), "data")
+	data := place(t)
 	var changers []*changer
 	for i := range workers {
 		changers = append(changers, &changer{name: fmt.Sprint("f", i), random: rand.New(rand.NewPCG(seed, uint64(i+1)))})
@@ -183,7 +182,7 @@ def handler(event, context):
 // TestKillLeavesNothing: with ebb its boxes end, whatever their processes do;
 // what the kernel keeps besides is swept by the next start.
 func TestKillLeavesNothing(t *testing.T) {
-	data := filepath.Join(t.TempDir(), "data")
+	data := place(t)
 	alone := configured(t, "pool: {prewarmOff: true}\n")
 	p := start(t, data, alone...)
 	requireLinux(t, p)

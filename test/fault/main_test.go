@@ -20,6 +20,21 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 // be busy with the tests of other packages.
 const limit = 60 * time.Second
 
+// place is a data directory that does not exist yet and is gone after the test.
+func place(t *testing.T) string {
+	t.Helper()
+	dir, err := os.MkdirTemp("", "ebb-fault-")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := platform.Remove(dir); err != nil {
+			t.Error(err)
+		}
+	})
+	return filepath.Join(dir, "data")
+}
+
 // start runs a platform, and at the end of the test checks that it stops well
 // and leaves nothing.
 func start(t *testing.T, data string, args ...string) *platform.Platform {

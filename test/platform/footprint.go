@@ -153,3 +153,18 @@ func loops(data string) (int, error) {
 	}
 	return count, err
 }
+
+// Remove removes a data directory, also for a user to whom its unpacked packages
+// are read-only.
+func Remove(dir string) error {
+	err := filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
+		if err == nil && d.IsDir() {
+			err = os.Chmod(path, 0o700)
+		}
+		return err
+	})
+	if errors.Is(err, fs.ErrNotExist) {
+		err = nil
+	}
+	return errors.Join(err, os.RemoveAll(dir))
+}
