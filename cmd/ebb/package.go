@@ -37,21 +37,22 @@ type codeFile struct {
 // knows.
 func zipTime() time.Time { return time.Date(1980, 1, 1, 0, 0, 0, 0, time.UTC) }
 
-// packCode makes the package of a folder, or reads it if code is a zip file.
+// packCode makes the package of a folder, or reads it if code is a zip file. A jar
+// is one.
 // begin is told the bytes to come, packed how many more are done.
 func packCode(code string, begin func(total int64), packed func(n int64)) (*codePackage, error) {
 	st, err := os.Stat(code)
 	switch {
 	case err != nil:
 		return nil, usagef("code: %w", err)
-	case !st.IsDir() && strings.HasSuffix(code, ".zip"):
+	case !st.IsDir() && (strings.HasSuffix(code, ".zip") || strings.HasSuffix(code, ".jar")):
 		text, err := os.ReadFile(code)
 		if err != nil {
 			return nil, usagef("code: %w", err)
 		}
 		return newPackage(text, 0), nil
 	case !st.IsDir():
-		return nil, usagef("code: %s is neither a folder nor a .zip file", code)
+		return nil, usagef("code: %s is neither a folder nor a .zip or .jar file", code)
 	}
 	files, err := codeFiles(code)
 	if err != nil {

@@ -115,7 +115,7 @@ func TestPackageRefuses(t *testing.T) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
-	dir := tree(t, map[string]string{"a.txt": "x", "a.zip": "whatever"})
+	dir := tree(t, map[string]string{"a.txt": "x", "a.zip": "whatever", "a.jar": "another"})
 	if _, err := pack(t, filepath.Join(dir, "a.txt")); err == nil || !strings.Contains(err.Error(), "neither a folder nor") {
 		t.Errorf("a text file: %v", err)
 	}
@@ -124,6 +124,9 @@ func TestPackageRefuses(t *testing.T) {
 	}
 	if p, err := pack(t, filepath.Join(dir, "a.zip")); err != nil || string(p.zip) != "whatever" {
 		t.Errorf("a zip file: %v", err)
+	}
+	if p, err := pack(t, filepath.Join(dir, "a.jar")); err != nil || string(p.zip) != "another" {
+		t.Errorf("a jar: %v", err)
 	}
 }
 

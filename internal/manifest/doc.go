@@ -13,7 +13,7 @@
 //	functions:
 //	  hello:                 # the function's name
 //	    handler: handler.handler
-//	    code: .              # a folder, or a .zip file; relative to this file
+//	    code: .              # a folder, or a .zip or .jar file; relative to this file
 //	    build: make dist     # run by the shell in this file's folder, before packing
 //	    memory: 256          # MB, or 1GB
 //	    timeout: 30s         # or whole seconds

@@ -50,7 +50,7 @@ type Function struct {
 	Description  string
 	Runtime      string
 	Handler      string // "" where the runtime needs none
-	Code         string // folder or .zip file, relative to Manifest.Dir or absolute
+	Code         string // folder, or .zip or .jar file, relative to Manifest.Dir or absolute
 	Build        string // shell command, "" = nothing to build
 	Role         string // name or ARN
 	MemoryMB     int
