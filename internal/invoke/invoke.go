@@ -9,6 +9,7 @@ import (
 	"github.com/ebb-faas/ebb/internal/ebb"
 	"github.com/ebb-faas/ebb/internal/function"
 	"github.com/ebb-faas/ebb/internal/logs"
+	"github.com/ebb-faas/ebb/internal/metrics"
 	"github.com/ebb-faas/ebb/internal/pool"
 )
 
@@ -40,17 +41,13 @@ type Invoker struct {
 	logs     *logs.Store
 }
 
-// New makes the door to the functions that fs knows, run by p and recorded in l.
-func New(cfg Config, fs *function.Functions, p *pool.Pool, l *logs.Store) *Invoker {
+// New makes the door to the functions that fs knows, run by p, recorded in l and
+// counted in m.
+func New(cfg Config, fs *function.Functions, p *pool.Pool, l *logs.Store, m *metrics.Metrics) *Invoker {
 	if cfg.Patience == 0 {
 		cfg.Patience = DefaultPatience
 	}
-	return &Invoker{cfg: cfg, versions: versions{resolve: fs.Resolve}, pool: p, logs: l}
-}
-
-// Resolve returns the version that an invocation of key:qualifier would run now.
-func (i *Invoker) Resolve(ctx context.Context, key ebb.FunctionKey, qualifier string) (*ebb.Version, error) {
-	return i.versions.get(ctx, key, qualifier)
+	return &Invoker{cfg: cfg, versions: versions{resolve: fs.Resolve, counts: m.Version}, pool: p, logs: l}
 }
 
 // Forget drops what is remembered of a function; call it after each change.
@@ -71,13 +68,14 @@ func (i *Invoker) Invoke(ctx context.Context, inv *ebb.Invocation, sink ebb.Sink
 	}
 	ctx = context.WithoutCancel(ctx)
 	for tries := 1; ; tries++ {
-		lease, err := i.pool.Acquire(waiting, v, patience)
+		lease, err := i.pool.Acquire(waiting, v.Version, patience)
 		if err != nil {
 			return i.notStarted(inv, v, err, sink)
 		}
-		res, delivered := i.run(ctx, lease, v, inv, sink)
+		res, delivered := i.run(ctx, lease, v.Version, inv, sink)
 		lease.Release()
 		if delivered {
+			v.counts.Done(&res)
 			return res, nil
 		}
 		if tries == maxTries {
@@ -123,19 +121,24 @@ func (i *Invoker) run(ctx context.Context, lease *pool.Lease, v *ebb.Version, in
 
 // notStarted answers an invocation for which no instance came to be. If the
 // function itself is at fault, that is an answer, not an error.
-func (i *Invoker) notStarted(inv *ebb.Invocation, v *ebb.Version, err error, sink ebb.Sink) (ebb.Result, error) {
+func (i *Invoker) notStarted(inv *ebb.Invocation, v *known, err error, sink ebb.Sink) (ebb.Result, error) {
 	var failure *pool.Failure
 	if !errors.As(err, &failure) {
+		if ebb.KindOf(err) == ebb.Throttled {
+			v.counts.Throttled()
+		}
 		return ebb.Result{}, fmt.Errorf("invoke %s: %w", inv.FunctionKey, err)
 	}
 	if sink.Head(ebb.Head{FunctionError: ebb.FunctionErrorUnhandled}) == nil {
 		_, _ = sink.Write(failure.Document)
 	}
-	return ebb.Result{
+	res := ebb.Result{
 		Version:       v.Qualifier(),
 		FunctionError: ebb.FunctionErrorUnhandled,
 		ErrorType:     failure.ErrorType,
-		LogTail:       i.recordFailure(inv, v, failure),
+		LogTail:       i.recordFailure(inv, v.Version, failure),
 		Phases:        failure.Phases,
-	}, nil
+	}
+	v.counts.Done(&res)
+	return res, nil
 }

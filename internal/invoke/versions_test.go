@@ -6,13 +6,16 @@ import (
 	"testing"
 
 	"github.com/ebb-faas/ebb/internal/ebb"
+	"github.com/ebb-faas/ebb/internal/metrics"
 )
+
+func uncounted(*ebb.Version) *metrics.Version { return nil }
 
 var key = ebb.FunctionKey{Service: ebb.DefaultService, Name: "f"}
 
 func TestVersionsAreRememberedUntilForgotten(t *testing.T) {
 	asked := 0
-	c := versions{resolve: func(context.Context, ebb.FunctionKey, string) (*ebb.Version, error) {
+	c := versions{counts: uncounted, resolve: func(context.Context, ebb.FunctionKey, string) (*ebb.Version, error) {
 		asked++
 		return &ebb.Version{FunctionKey: key, Number: int64(asked)}, nil
 	}}
@@ -34,7 +37,7 @@ func TestVersionsAreRememberedUntilForgotten(t *testing.T) {
 }
 
 func TestVersionFetchedBeforeAForgetIsNotKept(t *testing.T) {
-	var c versions
+	c := versions{counts: uncounted}
 	n := int64(0)
 	c.resolve = func(context.Context, ebb.FunctionKey, string) (*ebb.Version, error) {
 		n++
@@ -54,7 +57,7 @@ func TestVersionFetchedBeforeAForgetIsNotKept(t *testing.T) {
 
 func TestFailureToResolveIsNotRemembered(t *testing.T) {
 	fail := errors.New("database gone")
-	c := versions{resolve: func(context.Context, ebb.FunctionKey, string) (*ebb.Version, error) {
+	c := versions{counts: uncounted, resolve: func(context.Context, ebb.FunctionKey, string) (*ebb.Version, error) {
 		if fail != nil {
 			return nil, fail
 		}

@@ -27,8 +27,9 @@ import (
 const (
 	backupDatabase    = "ebb.db"
 	backupCredentials = auth.CredentialsFile
-	backupPackages    = "packages/" // <digest>.zip
-	backupLogs        = "logs/"     // as they lie in the data directory
+	backupPackages    = "packages/"  // <digest>.zip
+	backupImages      = "container/" // what artifact.Store.SaveImage gives
+	backupLogs        = "logs/"      // as they lie in the data directory
 )
 
 // backup writes a consistent copy of the node to w while it goes on serving.
@@ -55,8 +56,15 @@ func (n *node) backup(ctx context.Context, w io.Writer) error {
 	b := &backupWriter{ctx: ctx, tar: tar.NewWriter(z)}
 	b.file(backupDatabase, database)
 	b.file(backupCredentials, n.path(auth.CredentialsFile))
+	layers := make(map[ebb.Digest]bool)
 	for digest := range digests {
 		zip, size, err := n.packages.Zip(ctx, digest)
+		if ebb.KindOf(err) == ebb.NotFound {
+			err = n.packages.SaveImage(ctx, digest, layers, func(name string, size int64, r io.ReadCloser) error {
+				b.add(backupImages+name, size, r)
+				return b.err
+			})
+		}
 		if ebb.KindOf(err) == ebb.NotFound {
 			continue // stored after the snapshot was made, and gone again
 		}
@@ -192,12 +200,17 @@ func unpackBackup(ctx context.Context, dir string, r io.Reader) error {
 			err = writeInto(root, h.Name, t)
 		case strings.HasPrefix(h.Name, backupPackages):
 			err = putPackage(ctx, packages, h.Name, t)
+		case strings.HasPrefix(h.Name, backupImages):
+			err = packages.LoadImageFile(strings.TrimPrefix(h.Name, backupImages), t)
 		default:
 			err = fmt.Errorf("unknown entry %q", h.Name)
 		}
 		if err != nil {
 			return err
 		}
+	}
+	if err := packages.LoadedImages(ctx); err != nil {
+		return err
 	}
 	for _, name := range []string{backupDatabase, backupCredentials} {
 		if !seen[name] {

@@ -22,6 +22,7 @@ import (
 	"github.com/ebb-faas/ebb/internal/invoke"
 	"github.com/ebb-faas/ebb/internal/lambdaapi"
 	"github.com/ebb-faas/ebb/internal/logs"
+	"github.com/ebb-faas/ebb/internal/metrics"
 	"github.com/ebb-faas/ebb/internal/pool"
 	"github.com/ebb-faas/ebb/internal/sandbox"
 	"github.com/ebb-faas/ebb/internal/store"
@@ -45,6 +46,7 @@ type node struct {
 	runtimes  *runtimes.Catalog
 	driver    sandbox.Driver
 	functions *function.Functions
+	metrics   *metrics.Metrics
 	pool      *pool.Pool
 	invoker   *invoke.Invoker
 	lambda    *lambdaapi.API
@@ -54,7 +56,7 @@ type node struct {
 
 // open builds the node from the ground up. On error, what was opened is closed.
 func open(ctx context.Context, cfg Config, log *slog.Logger) (n *node, err error) {
-	n = &node{cfg: cfg, log: log, began: time.Now()}
+	n = &node{cfg: cfg, log: log, began: time.Now(), metrics: metrics.New()}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, n.close())
@@ -110,7 +112,7 @@ func (n *node) assemble() {
 		Driver: n.driver, Packages: n.packages, Runtimes: n.runtimes, Logs: n.logs,
 		Endpoint: n.endpoint, Log: n.log,
 	})
-	n.invoker = invoke.New(cfg.Invoke, n.functions, n.pool, n.logs)
+	n.invoker = invoke.New(cfg.Invoke, n.functions, n.pool, n.logs, n.metrics)
 	n.lambda = lambdaapi.New(lambdaapi.Config{
 		Region:     cfg.Region,
 		GatewayURL: func(id string) string { return n.gatewayURL + "/url/" + id + "/" },
@@ -123,6 +125,7 @@ func (n *node) assemble() {
 	}, n.functions, n.invoker, n.auth, n.log)
 	n.gateway = gateway.New(cfg.HTTP, n.functions, n.invoker, n.auth, n.log)
 	n.v1 = api.New(n.apiConfig())
+	n.measure()
 	n.functions.OnChange(n.changed)
 }
 
@@ -191,18 +194,26 @@ func (n *node) changed(key ebb.FunctionKey) {
 			break
 		}
 	}
+	if len(revisions) == 0 {
+		n.metrics.Forget(key)
+	}
 	n.pool.Retain(key, revisions)
 }
 
-// management is the handler of the API listener: /v1 is ebb's own, the rest is
-// AWS's. A ServeMux here would answer odd paths before their owner sees them.
+// management is the handler of the API listener: /v1 and /metrics are ebb's own,
+// the rest is AWS's. A ServeMux here would answer odd paths before their owner
+// sees them.
 func (n *node) management() http.Handler {
+	scrape := n.scrape()
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if strings.HasPrefix(r.URL.Path, "/v1/") {
+		switch {
+		case strings.HasPrefix(r.URL.Path, api.Prefix):
 			n.v1.ServeHTTP(w, r)
-			return
+		case r.URL.Path == "/metrics":
+			scrape.ServeHTTP(w, r)
+		default:
+			n.lambda.ServeHTTP(w, r)
 		}
-		n.lambda.ServeHTTP(w, r)
 	})
 }
 

@@ -1,0 +1,59 @@
+package metrics
+
+import (
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/ebb-faas/ebb/internal/ebb"
+)
+
+// scrape returns what a scraper reads.
+func scrape(m *Metrics) string {
+	w := httptest.NewRecorder()
+	m.Handler().ServeHTTP(w, httptest.NewRequest("GET", "/metrics", nil))
+	return w.Body.String()
+}
+
+func TestInvocationsAreCounted(t *testing.T) {
+	m := New()
+	key := ebb.FunctionKey{Service: ebb.DefaultService, Name: "f"}
+	h := m.Version(&ebb.Version{FunctionKey: key, Number: 2, Runtime: "python3"})
+	h.Done(&ebb.Result{Phases: ebb.Phases{Queue: time.Millisecond, Init: 80 * time.Millisecond, Invoke: 2 * time.Millisecond}})
+	h.Done(&ebb.Result{Phases: ebb.Phases{Invoke: 2 * time.Millisecond}})
+	h.Done(&ebb.Result{FunctionError: ebb.FunctionErrorUnhandled, ErrorType: "ValueError"})
+	h.Done(&ebb.Result{FunctionError: ebb.FunctionErrorUnhandled, ErrorType: ebb.ErrorTimeout})
+	h.Throttled()
+	m.Gauge("ebb_test", "A test.", map[string]string{"state": "idle"}, func() float64 { return 7 })
+	m.Count("ebb_test_total", "A test.", func() float64 { return 8 })
+	const f = `function="f",`
+	for _, want := range []string{
+		`ebb_invocations_total{` + f + `outcome="ok",service="000000000000",version="2"} 2`,
+		`ebb_invocations_total{` + f + `outcome="error",service="000000000000",version="2"} 1`,
+		`ebb_invocations_total{` + f + `outcome="timeout",service="000000000000",version="2"} 1`,
+		`ebb_throttles_total{` + f + `service="000000000000"} 1`,
+		`ebb_invocation_seconds_count{` + f + `service="000000000000"} 4`,
+		`ebb_start_seconds_count{phase="init",runtime="python3"} 1`,
+		`ebb_start_seconds_bucket{phase="init",runtime="python3",le="0.1"} 1`,
+		`ebb_start_seconds_bucket{phase="init",runtime="python3",le="0.03"} 0`,
+		`ebb_test{state="idle"} 7`, `ebb_test_total 8`, `go_goroutines `,
+	} {
+		if !strings.Contains(scrape(m), want+"\n") && !(strings.HasSuffix(want, " ") && strings.Contains(scrape(m), want)) {
+			t.Errorf("no %s in:\n%s", want, scrape(m))
+		}
+	}
+	m.Forget(key)
+	if text := scrape(m); strings.Contains(text, `function="f"`) {
+		t.Errorf("the function is gone, its series are not:\n%s", text)
+	}
+}
+
+func BenchmarkDone(b *testing.B) {
+	h := New().Version(&ebb.Version{Runtime: "python3"})
+	res := &ebb.Result{Phases: ebb.Phases{Invoke: time.Millisecond}}
+	b.ReportAllocs()
+	for b.Loop() {
+		h.Done(res)
+	}
+}
