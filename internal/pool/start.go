@@ -137,7 +137,7 @@ func (in *instance) spec(rt *runtimes.Runtime, limits sandbox.Limits) sandbox.Sp
 		mounts = append(mounts, sandbox.Mount{Source: m.Source, Target: m.Target})
 	}
 	spec := sandbox.Spec{ID: string(in.id), Root: rt.Root, Mounts: mounts, Limits: limits}
-	if rt.Root != "" && rt.Dir != "" {
+	if rt.Root != "" && rt.Dir != "" && rt.Dir != "/" {
 		spec.Places = append(spec.Places, rt.Dir) // a WORKDIR need not be in any layer
 	}
 	return spec

@@ -185,6 +185,7 @@ func unpackBackup(ctx context.Context, dir string, r io.Reader) error {
 	if err != nil {
 		return err
 	}
+	defer func() { _ = packages.Close() }()
 	seen := make(map[string]bool)
 	for t := tar.NewReader(z); ; {
 		h, err := t.Next()
