@@ -207,6 +207,10 @@ func (d *deployment) pack(ctx context.Context, m *manifest.Manifest, f *manifest
 	if err := d.build(ctx, m, f); err != nil {
 		return nil, err
 	}
+	if f.Image != nil {
+		uri, err := f.Image.Reference(m.Dir)
+		return &codePackage{image: uri}, err
+	}
 	code := f.Code
 	if !filepath.IsAbs(code) {
 		code = filepath.Join(m.Dir, code)

@@ -69,6 +69,10 @@ func (d *deployment) function(ctx context.Context, m *manifest.Manifest, f *mani
 
 // upload runs a request that carries a package, showing how far it has come.
 func (d *deployment) upload(ctx context.Context, f *manifest.Function, p *codePackage, send func(context.Context) error) error {
+	if p.image != "" {
+		d.show.line("%s: the platform fetches %s", f.Name, p.image)
+		return send(ctx)
+	}
 	s := d.show.step(f.Name+": uploading", int64(len(p.zip)+2)/3*4) // as base64
 	defer s.end()
 	return send(watchUpload(ctx, s.add))
@@ -90,6 +94,10 @@ func (d *deployment) create(ctx context.Context, f *manifest.Function, p *codePa
 	if f.Handler != "" {
 		in.Handler = &f.Handler
 	}
+	if f.Image != nil {
+		in.PackageType, in.ImageConfig = types.PackageTypeImage, imageConfig(f.Image)
+		in.Code = &types.FunctionCode{ImageUri: &p.image}
+	}
 	if f.Architecture != "" {
 		in.Architectures = []types.Architecture{types.Architecture(f.Architecture)}
 	}
@@ -99,6 +107,7 @@ func (d *deployment) create(ctx context.Context, f *manifest.Function, p *codePa
 			return err
 		}
 		r.ARN = aws.ToString(out.FunctionArn)
+		p.sha256, r.CodeSHA256 = aws.ToString(out.CodeSha256), aws.ToString(out.CodeSha256)
 		return d.settle(ctx, f.Name, out.State == types.StatePending, false)
 	})
 }
@@ -107,6 +116,10 @@ func (d *deployment) create(ctx context.Context, f *manifest.Function, p *codePa
 // tied to the revision before it, so that two deploys at once do not mix.
 func (d *deployment) update(ctx context.Context, f *manifest.Function, p *codePackage, live *lambda.GetFunctionOutput, r *deployed) error {
 	have := live.Configuration
+	if err := d.resolve(ctx, f, p, have); err != nil {
+		return err
+	}
+	r.CodeSHA256 = p.sha256
 	code := aws.ToString(have.CodeSha256) != p.sha256
 	moved := f.Architecture != "" && !slices.Contains(have.Architectures, types.Architecture(f.Architecture))
 	if code {
@@ -126,6 +139,9 @@ func (d *deployment) update(ctx context.Context, f *manifest.Function, p *codePa
 	revision := have.RevisionId
 	if code || moved {
 		in := &lambda.UpdateFunctionCodeInput{FunctionName: &f.Name, ZipFile: p.zip, RevisionId: revision}
+		if p.image != "" {
+			in.ImageUri = &p.image
+		}
 		if moved {
 			in.Architectures = []types.Architecture{types.Architecture(f.Architecture)}
 		}
@@ -164,6 +180,9 @@ func (d *deployment) configure(ctx context.Context, f *manifest.Function, revisi
 	}
 	if f.Handler != "" {
 		in.Handler = &f.Handler
+	}
+	if f.Image != nil {
+		in.ImageConfig = imageConfig(f.Image)
 	}
 	out, err := d.lambda.UpdateFunctionConfiguration(ctx, in)
 	if err != nil {
@@ -239,6 +258,7 @@ func differences(f *manifest.Function, have *types.FunctionConfiguration, role s
 		{"tmp", tmp != int32(f.TmpMB)},
 		{"logFormat", string(format) != f.LogFormat},
 		{"env", !maps.Equal(env, f.Env)},
+		{"image", imageDiffers(f.Image, have.ImageConfigResponse)},
 	} {
 		if d.differs {
 			names = append(names, d.key)

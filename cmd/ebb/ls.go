@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"strconv"
 	"time"
@@ -66,7 +67,7 @@ func (a *app) ls(ctx context.Context) error {
 	var rows [][]string
 	for _, f := range all {
 		rows = append(rows, []string{
-			f.Name, f.Runtime, strconv.Itoa(int(f.MemoryMB)) + " MB", (time.Duration(f.TimeoutS) * time.Second).String(),
+			f.Name, cmp.Or(f.Runtime, "(image)"), strconv.Itoa(int(f.MemoryMB)) + " MB", (time.Duration(f.TimeoutS) * time.Second).String(),
 			bytesText(f.CodeSize), f.State, localTime(f.LastModified), f.URL,
 		})
 	}

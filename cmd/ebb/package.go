@@ -23,6 +23,7 @@ type codePackage struct {
 	zip    []byte
 	sha256 string // base64, as the Lambda API spells it
 	files  int
+	image  string // instead of zip: the container image, which the platform fetches
 }
 
 // codeFile is one file that goes into a package.

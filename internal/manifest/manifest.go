@@ -51,6 +51,7 @@ type Function struct {
 	Runtime      string
 	Handler      string // "" where the runtime needs none
 	Code         string // folder, or .zip or .jar file, relative to Manifest.Dir or absolute
+	Image        *Image // a container image instead of Runtime, Handler and Code, which are "" then
 	Build        string // shell command, "" = nothing to build
 	Role         string // name or ARN
 	MemoryMB     int
@@ -62,6 +63,14 @@ type Function struct {
 	Tags         map[string]string
 	URL          *URL // nil = the manifest says nothing: leave what there is
 	Position     Position
+}
+
+// Image is a function's container image, and what to do otherwise than it says.
+type Image struct {
+	URI        string // a reference, oci:FOLDER[:TAG] or docker-archive:FILE[:NAME]
+	EntryPoint []string
+	Command    []string
+	WorkDir    string
 }
 
 // URL is what a manifest says about a function's own address.

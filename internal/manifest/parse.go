@@ -125,9 +125,7 @@ func (r *reader) oneFunction(preset Function, e entry) Function {
 	if len(r.problems) > before {
 		return f
 	}
-	if f.Runtime == "" {
-		r.fail(e.key, key+".runtime", "is missing; for example: runtime: python3")
-	}
+	r.imageOrRuntime(&f, key, e)
 	if len(f.Tags) > maxTags {
 		r.fail(e.key, key+".tags", "more than %d tags", maxTags)
 	}
@@ -141,6 +139,7 @@ func (r *reader) function(f *Function) map[string]setter {
 		"runtime":      r.text(&f.Runtime, 64),
 		"handler":      r.text(&f.Handler, 128),
 		"code":         r.notEmpty(&f.Code),
+		"image":        r.image(&f.Image),
 		"build":        r.text(&f.Build, 4096),
 		"role":         r.role(&f.Role),
 		"memory":       r.megabytes(&f.MemoryMB, minMemoryMB, maxMemoryMB),

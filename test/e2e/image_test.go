@@ -444,3 +444,68 @@ func TestImageFromLayout(t *testing.T) {
 		t.Errorf("%+v", got)
 	}
 }
+
+// ebb deploy with image: in ebb.yaml: created, unchanged, updated when the tag
+// has moved, overrides set and taken away.
+func TestImageDeploy(t *testing.T) {
+	needsBoxes(t)
+	dir, f := t.TempDir(), name(t)
+	write := func(version string) {
+		t.Helper()
+		tag, err := reference.NewTag("team/app:1")
+		if err != nil {
+			t.Fatal(err)
+		}
+		img := buildImage(t, v1.Config{Entrypoint: []string{"/bootstrap"}}, program(t, "bootstrap"), layer(t, file{"version", version, 0}))
+		if err := tarball.WriteToFile(filepath.Join(dir, "app.tar"), tag, img); err != nil {
+			t.Fatal(err)
+		}
+	}
+	deploy := func(image string) string {
+		t.Helper()
+		manifest := fmt.Sprintf("functions:\n  %s:\n    timeout: 20\n    image: %s\n", f, image)
+		if err := os.WriteFile(filepath.Join(dir, "ebb.yaml"), []byte(manifest), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		stdout, stderr, code, err := shared.CLI(t.Context(), "deploy", dir, "-o", "json")
+		if err != nil || code != 0 {
+			t.Fatalf("%v %d %s", err, code, stderr)
+		}
+		got := decode[[]struct {
+			Action     string
+			Changed    []string
+			CodeSha256 string
+		}](t, stdout)
+		if len(got[0].CodeSha256) != 64 {
+			t.Errorf("digest %q", got[0].CodeSha256)
+		}
+		return got[0].Action + " " + strings.Join(got[0].Changed, ",")
+	}
+	says := func() observed { t.Helper(); return observe(t, shared, f, ask{"Read": []string{"/version"}}) }
+	write("one")
+	for _, want := range []string{"created ", "unchanged "} {
+		if got := deploy("docker-archive:app.tar"); got != want {
+			t.Errorf("%q, want %q", got, want)
+		}
+	}
+	if got := says(); got.Files["/version"] != "one" {
+		t.Errorf("%+v", got)
+	}
+	write("two")
+	if got := deploy("{uri: docker-archive:app.tar, command: [x], workdir: /work}"); got != "updated code,image" {
+		t.Errorf("%q", got)
+	}
+	if got := says(); got.Files["/version"] != "two" || got.Dir != "/work" || !slices.Equal(got.Args, []string{"/bootstrap", "x"}) {
+		t.Errorf("%+v", got)
+	}
+	if got := deploy("docker-archive:app.tar"); got != "updated image" {
+		t.Errorf("%q", got)
+	}
+	if got := says(); got.Dir != "/" || len(got.Args) != 1 {
+		t.Errorf("%+v", got)
+	}
+	stdout, _, code, err := shared.CLI(t.Context(), "ls", "-o", "table")
+	if err != nil || code != 0 || !strings.Contains(stdout, "(image)") {
+		t.Errorf("%v %d %s", err, code, stdout)
+	}
+}
