@@ -185,7 +185,7 @@ func integer(v any) (int64, error) {
 		return i, nil
 	}
 	f := math.Floor(n.Float() + 0.5)
-	if math.IsNaN(f) || math.Abs(f) > math.MaxInt64/2 {
+	if math.IsNaN(f) || math.Abs(f) > math.MaxInt64/4 {
 		return 0, fmt.Errorf("%s is not an integer in range", n)
 	}
 	return int64(f), nil
@@ -228,12 +228,13 @@ func arrayRange(_ *evaluation, args []any) (any, error) {
 	if step == 0 {
 		return nil, fmt.Errorf("The step must not be zero")
 	}
-	if (last-first)/step >= maxIntrinsicArray {
+	count := math.Floor((float64(last)-float64(first))/float64(step)) + 1
+	if count > maxIntrinsicArray {
 		return nil, fmt.Errorf("The range has more than %d elements", maxIntrinsicArray)
 	}
 	out := []any{}
-	for i := first; (step > 0 && i <= last) || (step < 0 && i >= last); i += step {
-		out = append(out, intNumber(i))
+	for i := range max(0, int64(count)) {
+		out = append(out, intNumber(first+i*step))
 	}
 	return out, nil
 }
@@ -325,7 +326,7 @@ func mathRandom(e *evaluation, args []any) (any, error) {
 		return nil, err
 	}
 	span := to - from
-	if span <= 0 || span > math.MaxInt32 {
+	if to <= from || span <= 0 || span > math.MaxInt32 {
 		return nil, fmt.Errorf("The end of the range must be greater than its start")
 	}
 	if len(args) == 3 {

@@ -95,6 +95,7 @@ func (d *decision) handle(event Event) {
 		return
 	}
 	if event.Kind == TimerFired && event.Op != 0 && event.Op == d.state.Deadline {
+		d.state.Deadline = 0
 		d.end(TimedOut, nil, nil)
 		return
 	}

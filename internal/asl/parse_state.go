@@ -362,6 +362,7 @@ func (n *node) number(field string, low, high float64) *number {
 
 func (n *node) numberOf(field, pathField string, low, high float64, fraction bool) *number {
 	if n.language == JSONPath && n.has(pathField) {
+		n.used[field] = true // both at once is told elsewhere
 		if p := n.reference(pathField); p != nil {
 			if p.root == rootContext {
 				n.errorf(pathField, "Value is not a Reference Path: the Context Object is not supported here")
@@ -403,6 +404,7 @@ func (m *number) fixed() bool { return m.path == nil && m.expr == "" }
 // text reads FIELD or FIELDPath, or an expression.
 func (n *node) text(field, pathField string, functions bool) *text {
 	if n.language == JSONPath && n.has(pathField) {
+		n.used[field] = true // both at once is told elsewhere
 		if v, _ := n.o.Get(pathField); functions {
 			if s, ok := v.(string); ok && isIntrinsic(s) {
 				n.used[pathField] = true
