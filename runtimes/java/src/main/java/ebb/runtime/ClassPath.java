@@ -33,13 +33,15 @@ final class ClassPath {
 
   /** In the order of their names, whatever the file system says. */
   private static void jars(File directory, List<String> to) {
-    String[] names = directory.list((d, name) -> name.endsWith(".jar"));
+    String[] names = directory.list();
     if (names == null) {
       return;
     }
     Arrays.sort(names);
     for (String name : names) {
-      to.add(new File(directory, name).getPath());
+      if (name.endsWith(".jar")) {
+        to.add(new File(directory, name).getPath());
+      }
     }
   }
 

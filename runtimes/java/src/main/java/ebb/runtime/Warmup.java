@@ -6,9 +6,12 @@ import com.amazonaws.services.lambda.runtime.RequestStreamHandler;
 import com.amazonaws.services.lambda.runtime.serialization.events.LambdaEventSerializers;
 import java.io.ByteArrayInputStream;
 import java.io.ByteArrayOutputStream;
+import java.io.File;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.OutputStream;
+import java.net.URL;
+import java.net.URLClassLoader;
 import java.nio.charset.StandardCharsets;
 import java.util.Collections;
 import java.util.List;
@@ -47,13 +50,30 @@ final class Warmup {
   private static final Step[] STEPS = {
     () -> rehearse(Streams.class.getName(), "{}"),
     () -> rehearse(Maps.class.getName(), "{\"a\":[1,2.5,\"x\",null,true,{\"b\":12345678901}]}"),
-    () -> rehearse(Beans.class.getName(), "{\"name\":\"x\",\"number\":1,\"list\":[\"a\"],\"map\":{\"k\":1.5},\"flag\":true}"),
+    () -> rehearse(Beans.class.getName(), Bean.JSON),
     () -> rehearse(Beans.class.getName() + "::texts", "\"text\""),
+    () -> rehearse(Beans.class.getName() + "::convert", "{\"name\":\"x\"}"),
     () -> rehearse(Beans.class.getName() + "::fails", "[1]"),
     () -> LambdaEventSerializers.isLambdaSupportedEvent(""),
     () -> Environment.set("EBB_NEVER_SET", ""),
-    () -> ClassPath.method(ClassLoader.getSystemClassLoader()),
+    Warmup::classes,
+    Language::use,
   };
+
+  /** What finding a class takes, in a directory and in a jar. */
+  private static void classes() throws Exception {
+    ClassPath.method(ClassLoader.getSystemClassLoader());
+    URL home = new File(System.getProperty("java.home")).toURI().toURL();
+    try (URLClassLoader directory = new URLClassLoader(new URL[] {home}, null)) {
+      directory.findResource("release");
+    }
+    String own = Warmup.class.getName().replace('.', '/') + ".class";
+    try (InputStream text = Warmup.class.getClassLoader().getResourceAsStream(own)) {
+      while (text.read() >= 0) {
+        // To the end, where its checksum is.
+      }
+    }
+  }
 
   /** Runs a whole conversation about one handler against nobody. */
   private static void rehearse(String handler, String event) throws IOException {
@@ -125,13 +145,44 @@ final class Warmup {
       return Collections.singletonList(event);
     }
 
+    public Made convert(Sent event, Context context) {
+      return new Made(event.name, 1);
+    }
+
     public static void fails(List<Integer> event) {
       throw new IllegalStateException("rehearsed");
     }
   }
 
+  /** Is only sent. */
+  public static class Sent {
+    private String name;
+
+    public void setName(String name) {
+      this.name = name;
+    }
+  }
+
+  /** Is only answered. */
+  public static class Made {
+    public final String message;
+    private final long count;
+
+    Made(String message, long count) {
+      this.message = message;
+      this.count = count;
+    }
+
+    public long getCount() {
+      return count;
+    }
+  }
+
   /** Has a property of each usual kind. */
   public static final class Bean {
+    static final String JSON =
+        "{\"name\":\"x\",\"number\":1,\"list\":[\"a\"],\"map\":{\"k\":1.5},\"flag\":true}";
+
     private String name;
     private int number;
     private Boolean flag;
