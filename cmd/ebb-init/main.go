@@ -88,6 +88,11 @@ func serve(ctl *control, places []string) *initproto.Failed {
 				return failed
 			}
 			ctl.send([]byte{byte(initproto.KindAttached)})
+		case initproto.KindDial:
+			var d initproto.Dial
+			if d.Decode(message) {
+				dial(ctl, &d)
+			}
 		case initproto.KindSignal:
 			var signal initproto.Signal
 			if signal.Decode(message) {

@@ -37,7 +37,7 @@ type handler func(box *testBox, payload []byte) ([]byte, error)
 type testDriver struct {
 	handle  handler
 	begin   func(ctx context.Context) error // before the first poll; nil = nothing
-	fail    atomic.Int64 // so many boxes cannot be made
+	fail    atomic.Int64                    // so many boxes cannot be made
 	created atomic.Int64
 	alive   atomic.Int64
 	peak    atomic.Int64
@@ -89,7 +89,11 @@ func (b *testBox) Conn() net.Conn            { return nil }
 func (b *testBox) Output() *os.File          { return b.out }
 func (b *testBox) Done() <-chan struct{}     { return b.done }
 func (b *testBox) Exit() sandbox.Exit        { return b.exit }
-func (b *testBox) Usage() sandbox.Usage      { return sandbox.Usage{MemoryPeak: 5 << 20} }
+func (b *testBox) Port(inside int) int       { return inside }
+func (b *testBox) Dial(context.Context, int) (net.Conn, error) {
+	return nil, errors.New("no such port")
+}
+func (b *testBox) Usage() sandbox.Usage { return sandbox.Usage{MemoryPeak: 5 << 20} }
 func (b *testBox) Attach(_ context.Context, mounts []sandbox.Mount, _ sandbox.Limits) error {
 	b.spec.Mounts = append(b.spec.Mounts, mounts...)
 	b.attached = true

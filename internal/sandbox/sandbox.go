@@ -30,6 +30,14 @@ type Box interface {
 	// Lambda Runtime API, and ebb's APIs for the function's own use.
 	RuntimeAPI() net.Listener
 	Endpoint() net.Listener
+	// Dial connects to a TCP port that something in the box listens on, on
+	// 127.0.0.1 or on all addresses. Where nothing does, the error wraps
+	// syscall.ECONNREFUSED. The connection may outlive the box by no more than
+	// what was already sent.
+	Dial(ctx context.Context, port int) (net.Conn, error)
+	// Port translates a port of the box into the one that the process must listen
+	// on for Dial to find it. They are equal except where boxes share a network.
+	Port(inside int) int
 	// Path translates an absolute path inside the box into the path that the
 	// process sees. They are equal except where there is no mount isolation.
 	Path(inside string) string

@@ -45,6 +45,7 @@ type box struct {
 	exit      sandbox.Exit
 	last      sandbox.Usage // read just before the group went
 
+	dials    dials
 	attached chan struct{} // closed when ebb-init has attached
 	done     chan struct{}
 	ended    sync.Once // closes done
@@ -165,6 +166,10 @@ func (b *box) rlimits() []initproto.Rlimit {
 func (b *box) watch() {
 	for {
 		message, files, err := b.receive()
+		if initproto.KindOf(message) == initproto.KindDialed {
+			b.dials.answer(message, files)
+			continue
+		}
 		for _, f := range files {
 			_ = f.Close()
 		}

@@ -28,6 +28,7 @@ type box struct {
 
 	mu        sync.Mutex
 	mounts    []sandbox.Mount
+	ports     map[int]int // of the box → of the host
 	attached  bool
 	started   bool
 	destroyed bool

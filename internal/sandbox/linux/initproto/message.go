@@ -6,14 +6,16 @@ type Kind byte
 // The kinds, in the order of a box's life. Behind the name: who sends it and
 // which descriptors come with it.
 const (
-	KindSetup    Kind = 1 // ebb; with Setup.TmpFD one: the mount of /tmp
-	KindReady    Kind = 2 // ebb-init; the listeners of RuntimePort and EndpointPort
-	KindStart    Kind = 3 // ebb; the output pipe, and with Start.Framed the framed socket
-	KindSignal   Kind = 4 // ebb
-	KindExit     Kind = 5 // ebb-init
-	KindFailed   Kind = 6 // ebb-init
-	KindAttach   Kind = 7 // ebb; a detached mount for each of Attach.Targets
-	KindAttached Kind = 8 // ebb-init
+	KindSetup    Kind = 1  // ebb; with Setup.TmpFD one: the mount of /tmp
+	KindReady    Kind = 2  // ebb-init; the listeners of RuntimePort and EndpointPort
+	KindStart    Kind = 3  // ebb; the output pipe, and with Start.Framed the framed socket
+	KindSignal   Kind = 4  // ebb
+	KindExit     Kind = 5  // ebb-init
+	KindFailed   Kind = 6  // ebb-init
+	KindAttach   Kind = 7  // ebb; a detached mount for each of Attach.Targets
+	KindAttached Kind = 8  // ebb-init
+	KindDial     Kind = 9  // ebb
+	KindDialed   Kind = 10 // ebb-init; unless it failed a socket that is connected or connecting
 )
 
 // Ports of the two listeners on the box's 127.0.0.1.

@@ -29,19 +29,22 @@ func fullStart() Start {
 func TestRoundTrip(t *testing.T) {
 	setup, start := fullSetup(), fullStart()
 	exit, signal, failed := Exit{0x8b}, Signal{15}, Failed{"mount", "/x", 2}
-	attach := Attach{[]string{"/var/task", "/opt"}}
+	attach, dial, dialed := Attach{[]string{"/var/task", "/opt"}}, Dial{1 << 40, 65535}, Dialed{7, 111}
 	var attach2 Attach
+	var dial2 Dial
+	var dialed2 Dialed
 	var setup2 Setup
 	var start2 Start
 	var exit2 Exit
 	var signal2 Signal
 	var failed2 Failed
 	ok := setup2.Decode(setup.Encode()) && start2.Decode(start.Encode()) &&
-		exit2.Decode(exit.Encode()) && signal2.Decode(signal.Encode()) && failed2.Decode(failed.Encode()) && attach2.Decode(attach.Encode())
+		exit2.Decode(exit.Encode()) && signal2.Decode(signal.Encode()) && failed2.Decode(failed.Encode()) && attach2.Decode(attach.Encode()) &&
+		dial2.Decode(dial.Encode()) && dialed2.Decode(dialed.Encode())
 	if !ok {
 		t.Fatal("a message that was encoded whole is refused")
 	}
-	for _, pair := range [][2]any{{setup, setup2}, {start, start2}, {exit, exit2}, {signal, signal2}, {failed, failed2}, {attach, attach2}} {
+	for _, pair := range [][2]any{{setup, setup2}, {start, start2}, {exit, exit2}, {signal, signal2}, {failed, failed2}, {attach, attach2}, {dial, dial2}, {dialed, dialed2}} {
 		if !reflect.DeepEqual(pair[0], pair[1]) {
 			t.Errorf("sent %+v, got %+v", pair[0], pair[1])
 		}
@@ -76,5 +79,7 @@ func FuzzDecode(f *testing.F) {
 		new(Signal).Decode(b)
 		new(Failed).Decode(b)
 		new(Attach).Decode(b)
+		new(Dial).Decode(b)
+		new(Dialed).Decode(b)
 	})
 }

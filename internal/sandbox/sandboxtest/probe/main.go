@@ -20,8 +20,8 @@ func main() {
 	}
 	actions := map[string]func(args []string){
 		"cat": cat, "catlater": catLater, "daemon": daemon, "dial": dial, "echo": echo, "env": env, "exit": exit,
-		"fill": fill, "fork": fork, "hog": hog, "ls": ls, "print": printBoth, "signal": raise,
-		"sleep": sleep, "stat": stat, "stubborn": stubborn, "syscall": trySyscall, "term": term,
+		"fill": fill, "fork": fork, "hog": hog, "ls": ls, "print": printBoth, "serve": serve,
+		"signal": raise, "sleep": sleep, "stat": stat, "stubborn": stubborn, "syscall": trySyscall, "term": term,
 		"write": write,
 	}
 	do, ok := actions[os.Args[1]]
@@ -101,6 +101,25 @@ func dial(args []string) {
 			fail(err)
 		}
 		_, _ = io.Copy(os.Stdout, conn)
+	}
+}
+
+// serve returns what comes in on each connection to a port.
+func serve(args []string) {
+	l, err := net.Listen("tcp4", "127.0.0.1:"+args[0])
+	if err != nil {
+		fail(err)
+	}
+	fmt.Println("ready")
+	for {
+		conn, err := l.Accept()
+		if err != nil {
+			fail(err)
+		}
+		go func() {
+			_, _ = io.Copy(conn, conn)
+			_ = conn.Close()
+		}()
 	}
 }
 

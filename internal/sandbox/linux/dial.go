@@ -1,0 +1,144 @@
+//go:build linux
+
+package linux
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"sync"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/ebb-faas/ebb/internal/sandbox/linux/initproto"
+)
+
+// dials are the connections that ebb-init was asked for and that somebody waits
+// for.
+type dials struct {
+	mu   sync.Mutex
+	last uint64
+	open map[uint64]chan dialed
+}
+
+// dialed is an answer of ebb-init: a socket, or why there is none.
+type dialed struct {
+	file *os.File
+	err  error
+}
+
+// Port is the port itself: a box has a network of its own.
+func (b *box) Port(inside int) int { return inside }
+
+// Dial has ebb-init make the connection, because only it is in the box's
+// network, and take part in it no further.
+func (b *box) Dial(ctx context.Context, port int) (net.Conn, error) {
+	conn, err := b.dial(ctx, port)
+	if err != nil {
+		return nil, fmt.Errorf("box %s: port %d: %w", b.id, port, err)
+	}
+	return conn, nil
+}
+
+func (b *box) dial(ctx context.Context, port int) (net.Conn, error) {
+	if port < 1 || port > 65535 {
+		return nil, errors.New("there is no such port")
+	}
+	id, answer := b.dials.begin()
+	defer b.dials.end(id)
+	if err := b.send((&initproto.Dial{ID: id, Port: uint16(port)}).Encode()); err != nil {
+		return nil, err
+	}
+	select {
+	case d := <-answer:
+		if d.err != nil {
+			return nil, d.err
+		}
+		defer func() { _ = d.file.Close() }()
+		if err := connected(ctx, d.file); err != nil {
+			return nil, err
+		}
+		return net.FileConn(d.file)
+	case <-b.done:
+		return nil, errGone
+	case <-ctx.Done():
+		return nil, context.Cause(ctx)
+	}
+}
+
+func (d *dials) begin() (uint64, <-chan dialed) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.open == nil {
+		d.open = make(map[uint64]chan dialed)
+	}
+	d.last++
+	answer := make(chan dialed, 1)
+	d.open[d.last] = answer
+	return d.last, answer
+}
+
+// end closes what nobody has taken.
+func (d *dials) end(id uint64) {
+	d.mu.Lock()
+	answer := d.open[id]
+	delete(d.open, id)
+	d.mu.Unlock()
+	select {
+	case late := <-answer:
+		if late.file != nil {
+			_ = late.file.Close() // a second close where it was taken
+		}
+	default:
+	}
+}
+
+// answer takes ebb-init's answer to one of them. It takes over files.
+func (d *dials) answer(message []byte, files []*os.File) {
+	var m initproto.Dialed
+	ok := m.Decode(message)
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	answer := d.open[m.ID]
+	switch {
+	case !ok || answer == nil: // nobody waits any more
+	case m.Errno != 0:
+		answer <- dialed{err: syscall.Errno(m.Errno)}
+	case len(files) == 1:
+		answer <- dialed{file: files[0]}
+		return
+	}
+	for _, f := range files {
+		_ = f.Close()
+	}
+}
+
+// connected waits until the socket is connected, or has failed to be.
+func connected(ctx context.Context, f *os.File) error {
+	raw, err := f.SyscallConn()
+	if err != nil {
+		return err
+	}
+	unhook := context.AfterFunc(ctx, func() { _ = f.SetWriteDeadline(time.Unix(1, 0)) })
+	defer unhook()
+	var failed error
+	err = raw.Write(func(fd uintptr) bool {
+		var code int
+		if _, failed = unix.Getpeername(int(fd)); failed == nil {
+			return true
+		}
+		code, failed = unix.GetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_ERROR)
+		if failed == nil && code != 0 {
+			failed = syscall.Errno(code)
+		}
+		return failed != nil
+	})
+	if err != nil && ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
+	return errors.Join(err, failed)
+}

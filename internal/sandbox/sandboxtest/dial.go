@@ -1,0 +1,81 @@
+package sandboxtest
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net"
+	"os"
+	"strconv"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/ebb-faas/ebb/internal/sandbox"
+)
+
+// dialPort: what listens in a box can be reached, from many goroutines at once.
+func dialPort(t *testing.T, b Boxes) {
+	const port = 8080
+	box := b.Box(t, "dial-port", sandbox.Limits{})
+	ctx, cancel := context.WithTimeout(context.Background(), Patience)
+	defer cancel()
+	if conn, err := box.Dial(ctx, port); !errors.Is(err, syscall.ECONNREFUSED) {
+		t.Errorf("where nothing listens Dial gives %v, %v", conn, err)
+	}
+	Start(t, box, "serve", strconv.Itoa(box.Port(port)))
+	Expect(t, box, "ready\n")
+	var wg sync.WaitGroup
+	for i := range 20 {
+		wg.Go(func() {
+			conn, err := box.Dial(ctx, port)
+			if err != nil {
+				t.Errorf("Dial: %v", err)
+				return
+			}
+			defer func() { _ = conn.Close() }()
+			_ = conn.SetDeadline(time.Now().Add(Patience))
+			want := strings.Repeat(strconv.Itoa(i), 1<<16)
+			wg.Go(func() {
+				_, _ = io.WriteString(conn, want)
+				_ = conn.(*net.TCPConn).CloseWrite()
+			})
+			if got, err := io.ReadAll(conn); err != nil || string(got) != want {
+				t.Errorf("the echo of %d differs: %d bytes, %v", i, len(got), err)
+			}
+		})
+	}
+	wg.Wait()
+	gone, stop := context.WithCancel(ctx)
+	stop()
+	if conn, err := box.Dial(gone, port); err == nil {
+		_ = conn.Close() // it may have been quick enough
+	} else if !errors.Is(err, context.Canceled) {
+		t.Errorf("a cancelled Dial gives %v", err)
+	}
+}
+
+// dialGone: an open connection ends with the box, and there is no other.
+func dialGone(t *testing.T, b Boxes) {
+	box := b.Box(t, "dial-gone", sandbox.Limits{})
+	Start(t, box, "serve", strconv.Itoa(box.Port(8080)))
+	Expect(t, box, "ready\n")
+	ctx, cancel := context.WithTimeout(context.Background(), Patience)
+	defer cancel()
+	conn, err := box.Dial(ctx, 8080)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = conn.Close() }()
+	box.Destroy()
+	_ = conn.SetDeadline(time.Now().Add(Patience))
+	if _, err := io.ReadAll(conn); errors.Is(err, os.ErrDeadlineExceeded) {
+		t.Error("a connection outlives its box")
+	}
+	if conn, err := box.Dial(ctx, 8080); err == nil {
+		_ = conn.Close()
+		t.Error("Dial works after Destroy")
+	}
+}
