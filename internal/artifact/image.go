@@ -22,6 +22,7 @@ const (
 	DefaultMaxImage      = 10 << 30 // bytes of all files of all layers
 	DefaultMaxImageFiles = 1_000_000
 	DefaultPullTimeout   = 30 * time.Minute
+	maxPullTimeout       = 50 * time.Minute
 
 	// MaxLayers is what overlay file systems can stack; nobody builds more.
 	MaxLayers = 500

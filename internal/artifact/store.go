@@ -64,6 +64,9 @@ func (c Config) Validate() error {
 	case c.MaxImage < 0, c.MaxImageFiles < 0, c.PullTimeout < 0:
 		return ebb.Errorf(ebb.Invalid, ebb.TypeConfigInvalid,
 			"MaxImage, MaxImageFiles, PullTimeout: must not be negative")
+	case c.PullTimeout > maxPullTimeout:
+		return ebb.Errorf(ebb.Invalid, ebb.TypeConfigInvalid,
+			"PullTimeout: %v is more than %v, after which what is on its way may be collected", c.PullTimeout, maxPullTimeout)
 	}
 	return nil
 }

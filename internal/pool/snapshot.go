@@ -1,6 +1,7 @@
 package pool
 
 import (
+	"cmp"
 	"time"
 
 	"github.com/ebb-faas/ebb/internal/ebb"
@@ -11,8 +12,8 @@ import (
 type InstanceState struct {
 	ID       ebb.InstanceID
 	Function ebb.FunctionKey
-	Version  string // qualifier
-	Runtime  string
+	Version  string    // qualifier
+	Runtime  string    // "image" of a container image
 	State    string    // one of the ebb.Instance… states
 	Since    time.Time // when State began
 	Began    time.Time // when the instance began
@@ -28,7 +29,7 @@ func (p *Pool) Snapshot() []InstanceState {
 	note := func(in *instance) {
 		v := in.shelf.version
 		list = append(list, InstanceState{ID: in.id, Function: v.FunctionKey, Version: v.Qualifier(),
-			Runtime: v.Runtime, State: in.state, Since: in.since, Began: in.began, Uses: in.uses})
+			Runtime: cmp.Or(v.Runtime, "image"), State: in.state, Since: in.since, Began: in.began, Uses: in.uses})
 		boxes = append(boxes, in.box)
 	}
 	p.mu.Lock()

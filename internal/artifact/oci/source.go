@@ -8,6 +8,7 @@ import (
 	"io"
 	"strings"
 
+	"github.com/google/go-containerregistry/pkg/name"
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 
 	"github.com/ebb-faas/ebb/internal/artifact"
@@ -41,7 +42,11 @@ func New(cfg Config) (*Source, error) {
 		return nil, err
 	}
 	for _, r := range cfg.Registries {
-		if s.registries[r.Host], err = newRegistry(r); err != nil {
+		host := r.Host
+		if host == "docker.io" { // as people write it
+			host = name.DefaultRegistry
+		}
+		if s.registries[host], err = newRegistry(r); err != nil {
 			return nil, err
 		}
 	}

@@ -437,3 +437,14 @@ func TestLayersOfAnyCompression(t *testing.T) {
 		same(t, source(t, Config{}), host+"/app", img)
 	}
 }
+
+func TestDockerHubByItsCommonName(t *testing.T) {
+	s := source(t, Config{Registries: []Registry{{Host: "docker.io", Username: "ebb", Password: "x"}}})
+	ref, err := name.ParseReference("team/app:1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if r := s.registries[ref.Context().RegistryStr()]; r == nil || r.Username != "ebb" {
+		t.Errorf("credentials for %s are not found", ref.Context().RegistryStr())
+	}
+}

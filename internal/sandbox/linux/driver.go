@@ -80,6 +80,9 @@ func (d *Driver) open(ctx context.Context) error {
 		return err
 	}
 	missing = append(missing, lacking...)
+	if err := overlayWorks(); err != nil {
+		missing = append(missing, fmt.Sprintf("overlay file systems (%v): container images do not run", err))
+	}
 	what := "disk-backed /tmp"
 	if d.tmp, err = openTmp(ctx, filepath.Join(d.run, "tmp"), d.cfg.TmpMB, d.cfg.TmpPool, d.log); err != nil {
 		if ctx.Err() != nil {

@@ -9,6 +9,8 @@ import (
 	"os"
 	"strings"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/ebb-faas/ebb/internal/sandbox/linux/initproto"
 )
 
@@ -26,6 +28,16 @@ func groupLines(uid int) string {
 
 func userLine(uid int) string  { return fmt.Sprintf("sandbox:x:%d:%d::/tmp:/sbin/nologin\n", uid, uid) }
 func groupLine(uid int) string { return fmt.Sprintf("sandbox:x:%d:\n", uid) }
+
+// overlayWorks asks the kernel for an overlay file system, on which boxes with an
+// image's root stand. A kernel that has it as a module loads it now.
+func overlayWorks() error {
+	fd, err := unix.Fsopen("overlay", unix.FSOPEN_CLOEXEC)
+	if err != nil {
+		return os.NewSyscallError("fsopen", err)
+	}
+	return unix.Close(fd)
+}
 
 // maxAccounts bounds what is read of an image's passwd and group, in bytes.
 const maxAccounts = 16 << 10
