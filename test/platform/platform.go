@@ -41,8 +41,9 @@ type Platform struct {
 	log  *tailBuffer
 }
 
-// startLimit is how long ebb may take to say that it is ready.
-const startLimit = 60 * time.Second
+// startLimit is how long ebb may take to say that it is ready, on a machine that
+// has much else to do.
+const startLimit = 2 * time.Minute
 
 // Root is the top folder of the repository.
 func Root() string {
