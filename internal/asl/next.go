@@ -152,7 +152,7 @@ func (d *decision) enter(t *Thread) {
 	t.Before = t.Previous
 	input := t.Input
 	t.Entered = d.note(t, string(st.kind)+"StateEntered", &Details{Name: t.State, Input: &input})
-	if t.Entered >= maxHistory {
+	if t.Entered >= maxHistory && !d.state.Execution.Express {
 		name, cause := ErrRuntime, "The execution reached the maximum number of history events (25000)."
 		d.end(Failed, &name, &cause)
 		return
@@ -160,8 +160,8 @@ func (d *decision) enter(t *Thread) {
 	d.execute(t)
 }
 
-// maxHistory is how many events an execution may have. Express executions have
-// no such limit, but a duration: their machines never come near it.
+// maxHistory is how many events a standard execution may have, less those that
+// may still follow before it ends.
 const maxHistory = 24_990
 
 // end finishes the execution in failure; its threads stay where they are, so

@@ -24,7 +24,8 @@ type Execution struct {
 	Region       string    `json:"region,omitempty"` // of scheduled tasks, for their events
 	StartTime    time.Time `json:"startTime"`
 	RedriveCount int       `json:"redriveCount,omitempty"`
-	Item         *Item     `json:"item,omitempty"` // of a child of a distributed Map
+	Express      bool      `json:"express,omitempty"` // the history has no limit
+	Item         *Item     `json:"item,omitempty"`    // of a child of a distributed Map
 	Input        *Value    `json:"input,omitempty"`
 }
 
