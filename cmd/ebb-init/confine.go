@@ -14,7 +14,7 @@ import (
 // confine takes from this thread what its children must not have. The
 // capabilities in force stay: setting the child's identity needs them, and they
 // leave it with that.
-func confine() *initproto.Failed {
+func confine(start *initproto.Start) *initproto.Failed {
 	// A session keyring of the box's own: ebb's would be open to whoever
 	// inherits it. No name: an anonymous one. ENOSYS, EPERM: no keyrings here, so
 	// nothing to inherit.
@@ -37,6 +37,11 @@ func confine() *initproto.Failed {
 	}
 	if err := unix.Prctl(unix.PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0); err != nil {
 		return failed("set", "no_new_privs", err)
+	}
+	if start.Landlock > 0 {
+		if f := wall(start.Landlock, start.Writable); f != nil {
+			return f
+		}
 	}
 	if err := filterSyscalls(); err != nil {
 		return failed("set", "seccomp filter", err)

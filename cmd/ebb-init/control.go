@@ -4,6 +4,7 @@ package main
 
 import (
 	"syscall"
+	"unsafe"
 
 	"golang.org/x/sys/unix"
 
@@ -25,14 +26,20 @@ type control struct {
 func (c *control) receive() (message []byte, fds []int) {
 	var rights [128]byte
 	for {
-		n, rn, _, _, err := unix.Recvmsg(c.fd, c.packet[:], rights[:], unix.MSG_CMSG_CLOEXEC)
-		if err == unix.EINTR {
+		// Not unix.Recvmsg: it brings along how every kind of address is read.
+		part := unix.Iovec{Base: &c.packet[0]}
+		part.SetLen(len(c.packet))
+		header := unix.Msghdr{Iov: &part, Control: &rights[0]}
+		header.SetIovlen(1)
+		header.SetControllen(len(rights))
+		n, _, errno := unix.Syscall(unix.SYS_RECVMSG, uintptr(c.fd), uintptr(unsafe.Pointer(&header)), unix.MSG_CMSG_CLOEXEC)
+		if errno == unix.EINTR {
 			continue
 		}
-		if err != nil || n == 0 {
+		if errno != 0 || n == 0 {
 			syscall.Exit(0)
 		}
-		return c.packet[:n], unpackRights(rights[:rn])
+		return c.packet[:n], unpackRights(rights[:header.Controllen])
 	}
 }
 

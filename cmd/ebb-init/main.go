@@ -16,8 +16,8 @@ import (
 )
 
 func main() {
-	// Namespaces, privileges and the seccomp filter belong to a thread: all is
-	// done on this one, and the runtime process is forked from it.
+	// What a thread gives up is its own: see launch. This one stays whole, and no
+	// other goroutine gets it.
 	runtime.LockOSThread()
 	if syscall.Getpid() != 1 {
 		const line = "ebb-init is started by ebb, as PID 1 of a box\n"

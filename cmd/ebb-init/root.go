@@ -165,7 +165,7 @@ func mountKernel(root tree, shm uint64) *initproto.Failed {
 		return f
 	}
 	return mountAt(root, "/dev/shm", "tmpfs", nosuid|nodev|noexec,
-		option{"mode", "1777"}, option{"size", decimal(shm)})
+		option{"mode", "1777"}, option{"size", decimal(shm)}, option{"nr_inodes", decimal(shm/4096 + 16)})
 }
 
 func mountAt(root tree, path, kind string, attr int, options ...option) *initproto.Failed {

@@ -3,6 +3,7 @@
 package main
 
 import (
+	"runtime"
 	"slices"
 	"syscall"
 
@@ -39,9 +40,36 @@ func spawn(ctl *control, start *initproto.Start, places []string, fds []int) (pr
 	if f := setRlimits(start.Rlimits); f != nil {
 		return noChild, f
 	}
-	if f := confine(); f != nil {
+	child, f := launch(start, places, fds)
+	if f != nil {
 		return noChild, f
 	}
+	if !start.AttachLater {
+		if f := shedCapabilities(); f != nil {
+			return noChild, f
+		}
+	}
+	go reap(ctl, child.pid)
+	return child, nil
+}
+
+// launch confines a thread and forks the process from it. The thread ends with
+// the goroutine, because it is never unlocked; all others keep what they have.
+func launch(start *initproto.Start, places []string, fds []int) (child process, f *initproto.Failed) {
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		runtime.LockOSThread()
+		if f = confine(start); f == nil {
+			child, f = fork(start, places, fds)
+		}
+	}()
+	<-done
+	return child, f
+}
+
+// fork makes the process.
+func fork(start *initproto.Start, places []string, fds []int) (process, *initproto.Failed) {
 	null, err := unix.Open("/dev/null", unix.O_RDONLY|unix.O_CLOEXEC, 0)
 	if err != nil {
 		return noChild, failed("open", "/dev/null", err)
@@ -78,12 +106,6 @@ func spawn(ctl *control, start *initproto.Start, places []string, fds []int) (pr
 	if err != nil {
 		return noChild, explain(start, err)
 	}
-	if !start.AttachLater {
-		if f := shedCapabilities(); f != nil {
-			return noChild, f
-		}
-	}
-	go reap(ctl, child.pid)
 	return child, nil
 }
 

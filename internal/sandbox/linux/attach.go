@@ -39,7 +39,7 @@ func (b *box) attach(ctx context.Context, mounts []sandbox.Mount, limits sandbox
 		return errors.New("it was attached to already")
 	}
 	b.attaching = true
-	err := b.group.limit(limits.WithDefaults())
+	err := errors.Join(b.widen(mounts), b.group.limit(limits.WithDefaults()))
 	b.mu.Unlock()
 	if err != nil {
 		return err
@@ -70,6 +70,21 @@ func (b *box) attach(ctx context.Context, mounts []sandbox.Mount, limits sandbox
 	case <-ctx.Done():
 		return context.Cause(ctx)
 	}
+}
+
+// widen lets the process write to the mounts that are for writing. Once it runs
+// that was decided.
+func (b *box) widen(mounts []sandbox.Mount) error {
+	for _, m := range mounts {
+		switch {
+		case !m.Writable:
+		case !b.started:
+			b.writable = append(b.writable, m.Target)
+		case b.d.landlock > 0 && !underMountRoot(m.Target):
+			return fmt.Errorf("%s: a writable mount for a running process has to be below %s", m.Target, mountRoot)
+		}
+	}
+	return nil
 }
 
 // openTree makes a detached copy of the mounts at m.Source with the attributes

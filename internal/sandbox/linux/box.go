@@ -31,6 +31,7 @@ type box struct {
 	group      *group
 	tmp        *os.File // the mount at /tmp, or nil
 	tmpDir     string   // the directory at /tmp, or ""
+	writable   []string // where the process may write at all
 	runtimeAPI net.Listener
 	endpoint   net.Listener
 	watched    bool // a watch goroutine closes done
@@ -135,6 +136,7 @@ func (b *box) start(p sandbox.Process) error {
 	message := initproto.Start{
 		Argv: p.Argv, Env: p.Env, Dir: p.Dir,
 		UID: uint32(b.uid), Framed: p.Framed, AttachLater: p.AttachLater, Rlimits: b.rlimits(),
+		Landlock: b.d.landlock, Writable: b.writable,
 	}
 	if err := b.send(message.Encode(), files...); err != nil {
 		if conn != nil {

@@ -24,6 +24,14 @@ const initPIDs = 12
 // initMemory is what ebb-init takes of a box's memory, in bytes.
 const initMemory = 4 << 20
 
+// socketLimit is the v1 file for the memory of TCP buffers, which there does not
+// count as the box's. A box gets a quarter of its memory for them, and enough for
+// some connections in any case.
+const (
+	socketLimit = "memory.kmem.tcp.limit_in_bytes"
+	minSocketMB = 32
+)
+
 // cgroups is ebb's place in the machine's cgroup hierarchies: one parent group in
 // each, below the group ebb itself was started in. An empty path means that the
 // host has no such controller.
@@ -36,6 +44,7 @@ type cgroups struct {
 	pids    string
 	swap    bool // swap can be limited
 	swaps   bool // the machine swaps at all
+	sockets bool // v1 only: TCP buffers are counted apart and can be limited
 
 	// The kernel's part, which a directory in a test cannot play: a new group
 	// comes with its files, they do not keep it from being removed, and a write
@@ -88,6 +97,7 @@ func (c *cgroups) open() (notes []string, err error) {
 	if c.memory != "" {
 		c.swap = exists(filepath.Join(c.memory, "memory.swap.max")) ||
 			exists(filepath.Join(c.memory, "memory.memsw.limit_in_bytes"))
+		c.sockets = exists(filepath.Join(c.memory, socketLimit))
 	}
 	return append(notes, c.lacks()...), err
 }
@@ -107,6 +117,9 @@ func (c *cgroups) lacks() (notes []string) {
 		notes = append(notes, "cgroup memory controller: the memory of a box is not limited, and running out of it is not told apart from a crash")
 	} else if c.swaps && !c.swap {
 		notes = append(notes, "cgroup swap accounting: a box at its memory limit may swap")
+	}
+	if c.memory != "" && !c.v2 && !c.sockets {
+		notes = append(notes, "cgroup memory.kmem.tcp: what a box has waiting in TCP connections to itself is not limited")
 	}
 	if c.v2 && c.memory != "" && !exists(filepath.Join(c.memory, "memory.peak")) {
 		notes = append(notes, "cgroup memory.peak (Linux 5.19): the most memory a box used is not known")
@@ -198,6 +211,10 @@ func (g *group) limit(l sandbox.Limits) error {
 		}
 		if g.c.swap { // memory and swap together; must not be below the memory limit
 			settings = append(settings, [3]string{g.c.memory, "memory.memsw.limit_in_bytes", memory})
+		}
+		if g.c.sockets {
+			sockets := strconv.FormatInt(int64(max(l.MemoryMB/4, minSocketMB))<<20, 10)
+			settings = append(settings, [3]string{g.c.memory, socketLimit, sockets})
 		}
 	}
 	settings = append(settings, [3]string{g.c.pids, "pids.max", pids})

@@ -18,16 +18,17 @@ import (
 
 // Driver makes boxes out of namespaces. It implements sandbox.Driver.
 type Driver struct {
-	cfg    Config
-	run    string // Config.Dir/run
-	log    *slog.Logger
-	level  sandbox.Level
-	init   *os.File // ebb-init, executable
-	stage  string   // where boxes build their root, each in its own namespace
-	rootfs *rootfs
-	groups *cgroups
-	tmp    *tmpStore // nil: plain directories
-	uids   *uids
+	cfg      Config
+	run      string // Config.Dir/run
+	log      *slog.Logger
+	level    sandbox.Level
+	init     *os.File // ebb-init, executable
+	landlock uint32   // version of it to use, 0: none
+	stage    string   // where boxes build their root, each in its own namespace
+	rootfs   *rootfs
+	groups   *cgroups
+	tmp      *tmpStore // nil: plain directories
+	uids     *uids
 
 	mu       sync.Mutex
 	closed   bool
@@ -92,9 +93,14 @@ func (d *Driver) open(ctx context.Context) error {
 		missing = append(missing, fmt.Sprintf(
 			"loop images (%v): /tmp is a plain directory, and only the size of a single file is limited", err))
 	}
+	walls := "seccomp allow list"
+	if d.landlock = landlockVersion(); d.landlock > 0 {
+		walls += fmt.Sprintf(", Landlock %d", d.landlock)
+	}
+	missing = append(missing, landlockLacks(d.landlock)...)
 	d.level = sandbox.Level{
 		Name: "linux",
-		Summary: "own namespaces and user id per instance, no privileges, seccomp deny list, " +
+		Summary: "own namespaces and user id per instance, no privileges, " + walls + ", " +
 			groups.level() + ", " + what,
 		Missing: missing,
 		Follows: true,

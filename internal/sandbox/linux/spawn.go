@@ -94,6 +94,7 @@ func (b *box) setup(ctx context.Context, spec sandbox.Spec) (*initproto.Setup, e
 		Places:   spec.Places,
 		ShmBytes: uint64(b.limits.ShmMB) << 20,
 	}
+	b.writable = writablePlaces(&spec)
 	if spec.Root == "" {
 		s.Links, s.Files = b.d.rootfs.links, b.d.rootfs.files(b.uid)
 		s.Mounts = append(s.Mounts, b.d.rootfs.mounts...)
@@ -155,10 +156,10 @@ func (b *box) handshake(ctx context.Context, setup *initproto.Setup) error {
 	if initproto.KindOf(message) != initproto.KindReady || len(files) != 2 {
 		return explain(message)
 	}
-	if b.runtimeAPI, err = net.FileListener(files[0]); err != nil {
+	if b.runtimeAPI, err = newListener(files[0]); err != nil {
 		return err
 	}
-	if b.endpoint, err = net.FileListener(files[1]); err != nil {
+	if b.endpoint, err = newListener(files[1]); err != nil {
 		return err
 	}
 	if !unhook() {

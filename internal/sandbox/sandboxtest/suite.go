@@ -150,7 +150,7 @@ func listeners(t *testing.T, b Boxes) {
 	box := b.Box(t, "listeners", sandbox.Limits{})
 	var wg sync.WaitGroup
 	for name, l := range map[string]net.Listener{"runtime": box.RuntimeAPI(), "endpoint": box.Endpoint()} {
-		if err := l.(*net.TCPListener).SetDeadline(time.Now().Add(Patience)); err != nil {
+		if err := l.(interface{ SetDeadline(time.Time) error }).SetDeadline(time.Now().Add(Patience)); err != nil {
 			t.Fatal(err)
 		}
 		wg.Go(func() {

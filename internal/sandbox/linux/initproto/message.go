@@ -64,6 +64,10 @@ type Start struct {
 	// AttachLater keeps the privileges that Attach takes until it has come.
 	AttachLater bool
 	Rlimits     []Rlimit
+	// Landlock is the version of it to restrict the process with, 0 = none. It may
+	// then write beneath Writable only, whatever the mounts allow.
+	Landlock uint32
+	Writable []string
 }
 
 // Attach puts mounts on places of a box that is there already.
@@ -157,6 +161,8 @@ func (s *Start) Encode() []byte {
 		w.number(uint64(l.Resource))
 		w.number(l.Value)
 	}
+	w.number(uint64(s.Landlock))
+	w.texts(s.Writable)
 	return w
 }
 
@@ -168,6 +174,7 @@ func (s *Start) Decode(message []byte) bool {
 	for range r.count() {
 		s.Rlimits = append(s.Rlimits, Rlimit{uint32(r.number()), r.number()})
 	}
+	s.Landlock, s.Writable = uint32(r.number()), r.texts()
 	return r.whole()
 }
 
