@@ -13,6 +13,12 @@ type Action struct {
 	Cancel   int64         `json:"cancel,omitempty"` // an op that nobody waits for any more
 	Finish   *Finish       `json:"finish,omitempty"`
 	Continue bool          `json:"continue,omitempty"` // there is more to decide: send Continued
+
+	// Exhausted stands alone: a JSONata expression ran out of time, so nothing was
+	// decided, and the state is of no use any more. The caller makes the state
+	// again and calls Next with the same event and an Env whose Exhausted has this
+	// number added. Recorded that way, the failure is the same in every replay.
+	Exhausted int `json:"exhausted,omitempty"`
 }
 
 // Task is a call of a resource. Its answer is a TaskSucceeded, TaskFailed or

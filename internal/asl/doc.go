@@ -21,7 +21,9 @@
 //     that an action announced, or with a Continue action.
 //  6. Parse reports all problems of a definition at once; a Machine exists only
 //     without errors and never changes.
-//  7. Ids of history events are consecutive from 1.
+//  7. How long an expression takes never enters a decision unrecorded: one that
+//     runs out of time is an Exhausted action first, and an Env that says so then.
+//  8. Ids of history events are consecutive from 1.
 //
 // A crash loses nothing: whoever carries the actions out stores the event in the
 // same transaction, and folds again if that fails.

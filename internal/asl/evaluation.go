@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
+	"slices"
 	"strings"
 	"time"
 
@@ -16,6 +17,18 @@ import (
 type Env struct {
 	Now  time.Time `json:"now"`
 	Seed uint64    `json:"seed"` // from a cryptographic source: task tokens depend on it
+
+	// Exhausted lists the expressions, counted from 1 within one call of Next,
+	// that ran out of time when this was decided; see Action.Exhausted.
+	Exhausted []int `json:"exhausted,omitempty"`
+}
+
+// patience is how the expressions of one call of Next stand with time, which is
+// the one thing that could make a replay differ.
+type patience struct {
+	limit time.Duration // 0 = the engine's own
+	count int           // expressions evaluated so far
+	hit   int           // the first that ran out of time
 }
 
 // evaluation is what the fields of one state see while they are evaluated.
@@ -29,6 +42,7 @@ type evaluation struct {
 	result    *Value // $states.result
 	errors    *Value // $states.errorOutput
 	scope     *jsonata.Scope
+	patience  *patience
 }
 
 // rand is the source of random numbers of one call of Next.
@@ -61,7 +75,7 @@ func (e *evaluation) lookup(p *jsonPath) (v, document any, ok bool) {
 // query evaluates a JSONata expression; field is where it stands.
 func (e *evaluation) query(expr, field string) (any, *failure) {
 	if e.scope == nil {
-		e.scope = e.engine.Scope(jsonata.Env{Now: e.env.Now, Seed: e.random.Uint64()})
+		e.scope = e.engine.Scope(jsonata.Env{Now: e.env.Now, Seed: e.random.Uint64(), Time: e.patience.limit})
 		states := object("input", e.input, "context", e.context)
 		if e.result != nil {
 			states.Set("result", e.result.V)
@@ -74,7 +88,7 @@ func (e *evaluation) query(expr, field string) (any, *failure) {
 			e.scope.Bind(e.variables.At(i))
 		}
 	}
-	v, ok, err := e.scope.Eval(expr)
+	v, ok, err := e.within(expr)
 	if err != nil {
 		fail := failf(ErrQueryEvaluation, "The JSONata expression '%s' specified for the field '%s' threw an error during evaluation%s", expr, field, jsonataCause(err))
 		fail.field = field
@@ -86,6 +100,20 @@ func (e *evaluation) query(expr, field string) (any, *failure) {
 		return nil, fail
 	}
 	return v, nil
+}
+
+// within evaluates an expression, unless it is known to run out of time.
+func (e *evaluation) within(expr string) (any, bool, error) {
+	e.patience.count++
+	n := e.patience.count
+	if slices.Contains(e.env.Exhausted, n) {
+		return nil, false, &jsonata.Error{Code: jsonata.CodeTimeout, Message: "Evaluation timeout. Check for infinite loop"}
+	}
+	v, ok, err := e.scope.Eval(expr)
+	if own, is := errors.AsType[*jsonata.Error](err); is && own.Code == jsonata.CodeTimeout && e.patience.hit == 0 {
+		e.patience.hit = n
+	}
+	return v, ok, err
 }
 
 func jsonataCause(err error) string {

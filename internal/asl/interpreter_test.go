@@ -98,8 +98,17 @@ func (s *simulation) drain() *Finish {
 func (s *simulation) send(event Event) {
 	s.seed++
 	env := Env{Now: s.now, Seed: s.seed}
+	actions := s.machine.Next(s.state, event, env)
+	for len(actions) == 1 && actions[0].Exhausted > 0 {
+		env.Exhausted = append(env.Exhausted, actions[0].Exhausted)
+		s.state = &State{}
+		for _, st := range s.steps {
+			s.machine.Replay(s.state, st.Event, st.Env)
+		}
+		actions = s.machine.Next(s.state, event, env)
+	}
 	s.steps = append(s.steps, step{event, env})
-	s.carryOut(s.machine.Next(s.state, event, env))
+	s.carryOut(actions)
 }
 
 func (s *simulation) carryOut(actions []Action) {
@@ -188,7 +197,7 @@ func (s *simulation) checkFold(stored bool) {
 	again := &State{}
 	var history []*HistoryEvent
 	for _, st := range s.steps {
-		for _, a := range s.machine.Next(again, st.Event, st.Env) {
+		for _, a := range s.machine.Replay(again, st.Event, st.Env) {
 			if a.Record != nil {
 				history = append(history, a.Record)
 			}

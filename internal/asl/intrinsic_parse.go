@@ -2,8 +2,9 @@ package asl
 
 import (
 	"fmt"
-	"strconv"
 	"strings"
+
+	"github.com/ebb-faas/ebb/internal/jsonata"
 )
 
 // intrinsic is a compiled call of an intrinsic function.
@@ -190,9 +191,10 @@ func (p *intrinsicParser) word() (any, error) {
 	case "null":
 		return nil, nil
 	default:
-		if _, err := strconv.ParseFloat(w, 64); err != nil || strings.ContainsAny(w, "xXpPnN_iI") {
-			return nil, fmt.Errorf("unexpected argument %q", w)
+		v, err := jsonata.ParseJSON([]byte(w))
+		if n, ok := v.(Number); err == nil && ok {
+			return n, nil
 		}
-		return Number(strings.TrimPrefix(w, "+")), nil
+		return nil, fmt.Errorf("unexpected argument %q", w)
 	}
 }

@@ -12,7 +12,7 @@ func testEvaluation(t testing.TB, input string) *evaluation {
 	t.Helper()
 	env := Env{Now: time.Unix(1, 0), Seed: 3}
 	return &evaluation{
-		engine: jsonata.New(jsonata.Config{}), env: env, random: newRandom(env, 0), input: mustValue(t, input),
+		engine: jsonata.New(jsonata.Config{}), env: env, random: newRandom(env, 0), patience: &patience{}, input: mustValue(t, input),
 		context: object("Execution", object("Name", "e")), variables: object("v", Number("5")),
 	}
 }

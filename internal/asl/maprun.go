@@ -126,7 +126,7 @@ func (m *Machine) ItemInput(run *MapRun, item Item, env Env) (Value, error) {
 	context, _ := run.Context.V.(*Object)
 	variables, _ := run.Variables.V.(*Object)
 	e := &evaluation{
-		engine: m.engine, env: env, random: newRandom(env, uint64(item.Index)),
+		engine: m.engine, env: env, random: newRandom(env, uint64(item.Index)), patience: &patience{},
 		input: run.Input.V, context: context.With("Map", object("Item", item.context())), variables: variables,
 	}
 	defer e.close()

@@ -19,6 +19,8 @@ type decision struct {
 	random  *rand.Rand
 	actions []Action
 	ready   []int64 // threads whose state is to be entered or run
+
+	patience patience
 }
 
 // Next decides what an event means. It changes state, and returns what is to be
@@ -26,9 +28,22 @@ type decision struct {
 // state gives the same. An event that nobody waits for changes nothing.
 //
 // A caller that cannot store the outcome throws the state away and folds the
-// events again.
+// events again with Replay. So does one that gets an Exhausted action.
 func (m *Machine) Next(s *State, event Event, env Env) []Action {
-	d := &decision{m: m, state: s, env: env, random: newRandom(env, uint64(s.LastEvent))}
+	return m.next(s, event, env, patience{})
+}
+
+// replayPatience is far more than any decision may take.
+const replayPatience = 5 * time.Minute
+
+// Replay is Next for an event that was decided before: what was quick enough
+// then is given the time it needs, however busy the machine is now.
+func (m *Machine) Replay(s *State, event Event, env Env) []Action {
+	return m.next(s, event, env, patience{limit: replayPatience})
+}
+
+func (m *Machine) next(s *State, event Event, env Env, p patience) []Action {
+	d := &decision{m: m, state: s, env: env, patience: p, random: newRandom(env, uint64(s.LastEvent))}
 	if event.Kind == Started {
 		if s.Status == "" {
 			d.start(event)
@@ -39,6 +54,9 @@ func (m *Machine) Next(s *State, event Event, env Env) []Action {
 		d.handle(event)
 	}
 	d.run()
+	if d.patience.hit > 0 {
+		return []Action{{Exhausted: d.patience.hit}}
+	}
 	return d.actions
 }
 
@@ -305,7 +323,7 @@ func (i *Item) context() *Object {
 // one.
 func (d *decision) evaluate(t *Thread, item *Item, token string) *evaluation {
 	return &evaluation{
-		engine: d.m.engine, env: d.env, random: d.random,
+		engine: d.m.engine, env: d.env, random: d.random, patience: &d.patience,
 		input: t.Input.V, context: d.context(t, item, token), variables: d.variables(t),
 	}
 }

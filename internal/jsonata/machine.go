@@ -20,6 +20,7 @@ type machine struct {
 	broken bool // interrupted or overflowed: its state is unknown
 
 	now    time.Time
+	limit  time.Duration
 	random *rand.Rand
 
 	jsCheck, jsBare, jsEvaluate, jsParse, jsRecord goja.Callable
@@ -30,7 +31,7 @@ type machine struct {
 const nativeStack = 64
 
 func newMachine(e *Engine) (*machine, error) {
-	m := &machine{engine: e, vm: goja.New(), random: rand.New(rand.NewPCG(0, 0))}
+	m := &machine{engine: e, vm: goja.New(), limit: e.config.Time, random: rand.New(rand.NewPCG(0, 0))}
 	m.vm.SetMaxCallStackSize(e.config.Stack * nativeStack)
 	m.vm.SetTimeSource(func() time.Time { return m.now })
 	m.vm.SetRandSource(func() float64 { return m.random.Float64() })
@@ -134,6 +135,10 @@ func (m *machine) host() *goja.Object {
 // begin makes the machine deterministic for one scope.
 func (m *machine) begin(env Env) {
 	m.now = env.Now
+	m.limit = m.engine.config.Time
+	if env.Time > 0 {
+		m.limit = env.Time
+	}
 	m.random = rand.New(rand.NewPCG(env.Seed, 0x9e3779b97f4a7c15))
 }
 
@@ -142,7 +147,7 @@ func (m *machine) begin(env Env) {
 func (m *machine) limited(f func() error) error {
 	var mu sync.Mutex
 	done, fired := false, false
-	timer := time.AfterFunc(m.engine.config.Time, func() {
+	timer := time.AfterFunc(m.limit, func() {
 		mu.Lock()
 		defer mu.Unlock()
 		if !done {
@@ -161,7 +166,7 @@ func (m *machine) limited(f func() error) error {
 	}
 	if _, ok := errors.AsType[*goja.InterruptedError](err); ok || fired {
 		m.broken = true
-		return &Error{Code: CodeTimeout, Message: fmt.Sprintf("Evaluation timeout after %d milliseconds. Check for infinite loop", m.engine.config.Time.Milliseconds())}
+		return &Error{Code: CodeTimeout, Message: fmt.Sprintf("Evaluation timeout after %d milliseconds. Check for infinite loop", m.limit.Milliseconds())}
 	}
 	if _, ok := errors.AsType[*goja.StackOverflowError](err); ok {
 		m.broken = true

@@ -11,6 +11,10 @@ import (
 type Env struct {
 	Now  time.Time // what $now() and $millis() say
 	Seed uint64    // of $random(), $shuffle() and $uuid()
+
+	// Time replaces Config.Time when it is not zero. It never changes what an
+	// expression yields, only whether it gets to the end.
+	Time time.Duration
 }
 
 // Scope evaluates expressions over one set of bindings. One goroutine at a time
