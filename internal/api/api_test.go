@@ -229,7 +229,7 @@ func TestOpenAPI(t *testing.T) {
 
 func TestStatusOfKinds(t *testing.T) {
 	for kind, status := range map[ebb.Kind]int{ebb.Internal: 500, ebb.Invalid: 422, ebb.Unauthenticated: 403, ebb.Forbidden: 403, ebb.NotFound: 404,
-		ebb.Conflict: 409, ebb.PreconditionFailed: 412, ebb.TooLarge: 413, ebb.Unsupported: 415, ebb.Throttled: 429, ebb.QuotaExceeded: 429,
+		ebb.Conflict: 409, ebb.PreconditionFailed: 412, ebb.TooLarge: 413, ebb.Unsupported: 415, ebb.Throttled: 429, ebb.QuotaExceeded: 400,
 		ebb.Unimplemented: 501, ebb.Unavailable: 503} {
 		if got := statusOf(kind); got != status {
 			t.Errorf("kind %d: %d", kind, got)

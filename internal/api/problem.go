@@ -40,31 +40,13 @@ func (p *Problem) GetHeaders() http.Header { return p.headers }
 // ContentType implements huma.ContentTypeFilter.
 func (p *Problem) ContentType(string) string { return "application/problem+json" }
 
-// statusOf is /v1's table of statuses.
+// statusOf is the status of a kind. A wrong parameter is 422, as it is when the
+// framework finds it.
 func statusOf(k ebb.Kind) int {
-	switch k {
-	case ebb.Invalid:
+	if k == ebb.Invalid {
 		return http.StatusUnprocessableEntity
-	case ebb.Unauthenticated, ebb.Forbidden:
-		return http.StatusForbidden
-	case ebb.NotFound:
-		return http.StatusNotFound
-	case ebb.Conflict:
-		return http.StatusConflict
-	case ebb.PreconditionFailed:
-		return http.StatusPreconditionFailed
-	case ebb.TooLarge:
-		return http.StatusRequestEntityTooLarge
-	case ebb.Unsupported:
-		return http.StatusUnsupportedMediaType
-	case ebb.Throttled, ebb.QuotaExceeded:
-		return http.StatusTooManyRequests
-	case ebb.Unimplemented:
-		return http.StatusNotImplemented
-	case ebb.Unavailable:
-		return http.StatusServiceUnavailable
 	}
-	return http.StatusInternalServerError
+	return k.Status()
 }
 
 // problem turns an error into the answer. What the caller is not told is logged

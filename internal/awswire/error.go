@@ -71,34 +71,5 @@ func (m *Model) ErrorShape(e *ebb.Error) ErrorShape {
 		ebb.TypeMissingAuthentication, ebb.TypeIncompleteSignature:
 		return ErrorShape{Status: http.StatusForbidden, Lower: true}
 	}
-	return ErrorShape{Status: kindStatus(e.Kind)}
-}
-
-// kindStatus is the HTTP status of a kind whose type the model does not list.
-func kindStatus(k ebb.Kind) int {
-	switch k {
-	case ebb.Invalid:
-		return http.StatusBadRequest
-	case ebb.Unauthenticated, ebb.Forbidden:
-		return http.StatusForbidden
-	case ebb.NotFound:
-		return http.StatusNotFound
-	case ebb.Conflict:
-		return http.StatusConflict
-	case ebb.PreconditionFailed:
-		return http.StatusPreconditionFailed
-	case ebb.TooLarge:
-		return http.StatusRequestEntityTooLarge
-	case ebb.Unsupported:
-		return http.StatusUnsupportedMediaType
-	case ebb.Throttled:
-		return http.StatusTooManyRequests
-	case ebb.QuotaExceeded:
-		return http.StatusBadRequest
-	case ebb.Unimplemented:
-		return http.StatusNotImplemented
-	case ebb.Unavailable:
-		return http.StatusServiceUnavailable
-	}
-	return http.StatusInternalServerError
+	return ErrorShape{Status: e.Kind.Status()}
 }

@@ -56,7 +56,7 @@ func TestEveryKindHasAStatus(t *testing.T) {
 		ebb.QuotaExceeded: 400, ebb.Unimplemented: 501, ebb.Unavailable: 503,
 	}
 	for kind := ebb.Internal; kind <= ebb.Unavailable; kind++ {
-		if got := kindStatus(kind); got != want[kind] {
+		if got := kind.Status(); got != want[kind] {
 			t.Errorf("kind %d: got %d, want %d", kind, got, want[kind])
 		}
 	}

@@ -3,11 +3,11 @@ package ebb
 import (
 	"errors"
 	"fmt"
+	"net/http"
 	"time"
 )
 
 // Kind says what an error means to the caller, independent of any wire API.
-// Each API maps kinds to its own status codes in one table.
 type Kind uint8
 
 // The kinds. Internal is the zero value on purpose: an error nobody classified
@@ -27,6 +27,36 @@ const (
 	Unimplemented                  // a known operation or option ebb does not offer
 	Unavailable                    // shutting down, disk full, database gone: try again
 )
+
+// Status is the HTTP status of a kind. An API deviates only where the standard it
+// speaks does.
+func (k Kind) Status() int {
+	switch k {
+	case Invalid:
+		return http.StatusBadRequest
+	case Unauthenticated, Forbidden:
+		return http.StatusForbidden
+	case NotFound:
+		return http.StatusNotFound
+	case Conflict:
+		return http.StatusConflict
+	case PreconditionFailed:
+		return http.StatusPreconditionFailed
+	case TooLarge:
+		return http.StatusRequestEntityTooLarge
+	case Unsupported:
+		return http.StatusUnsupportedMediaType
+	case Throttled:
+		return http.StatusTooManyRequests
+	case QuotaExceeded:
+		return http.StatusBadRequest
+	case Unimplemented:
+		return http.StatusNotImplemented
+	case Unavailable:
+		return http.StatusServiceUnavailable
+	}
+	return http.StatusInternalServerError
+}
 
 // Wire type names shared by more than one package. They are the names of the
 // AWS Lambda API where it has one; docs/errors has a page for each.

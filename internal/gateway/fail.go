@@ -21,38 +21,11 @@ func (g *Gateway) fail(w http.ResponseWriter, r *request, err error) {
 	if !ok {
 		known = &ebb.Error{Kind: ebb.Internal, Type: ebb.TypeServiceException}
 	}
-	status := statusOf(known.Kind)
+	status := known.Kind.Status()
 	if status == http.StatusInternalServerError {
 		g.log.ErrorContext(r.Context(), "function URL request failed", "request", r.id, "path", r.URL.Path, "error", err)
 	}
 	refuse(w, r, status, known)
-}
-
-// statusOf is the gateway's table of statuses.
-func statusOf(k ebb.Kind) int {
-	switch k {
-	case ebb.Invalid:
-		return http.StatusBadRequest
-	case ebb.Unauthenticated, ebb.Forbidden:
-		return http.StatusForbidden
-	case ebb.NotFound:
-		return http.StatusNotFound
-	case ebb.Conflict:
-		return http.StatusConflict
-	case ebb.PreconditionFailed:
-		return http.StatusPreconditionFailed
-	case ebb.TooLarge:
-		return http.StatusRequestEntityTooLarge
-	case ebb.Unsupported:
-		return http.StatusUnsupportedMediaType
-	case ebb.Throttled, ebb.QuotaExceeded:
-		return http.StatusTooManyRequests
-	case ebb.Unimplemented:
-		return http.StatusNotImplemented
-	case ebb.Unavailable:
-		return http.StatusServiceUnavailable
-	}
-	return http.StatusInternalServerError
 }
 
 // messageOf is what the public is told. Only what the caller can change is
