@@ -58,7 +58,7 @@ func TestEval(t *testing.T) {
 }
 
 func TestErrors(t *testing.T) {
-	e := New(Config{Time: time.Second, Stack: 60, Output: 1000})
+	e := New(Config{Time: 3 * time.Second, Stack: 60, Output: 1000})
 	for _, c := range []struct{ expression, code string }{
 		{`$doesNotExist()`, "T1006"},
 		{`1 + "a"`, "T2002"},
@@ -121,13 +121,14 @@ func TestBare(t *testing.T) {
 
 // A machine that was interrupted is not used again.
 func TestInterruptedMachineIsDiscarded(t *testing.T) {
-	e := New(Config{Time: 50 * time.Millisecond})
+	e := New(Config{Time: time.Minute})
 	s := e.Scope(Env{})
 	defer s.Close()
 	if _, _, err := s.Eval(`$now()`); err != nil {
 		t.Fatal(err)
 	}
 	first := s.machine
+	first.limit = 50 * time.Millisecond
 	if _, _, err := s.Eval(`($f := function(){ $f() }; $f())`); err == nil || s.machine != nil || !first.broken {
 		t.Fatalf("%v, machine %p, broken %t", err, s.machine, first.broken)
 	}
