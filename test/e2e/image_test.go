@@ -1,5 +1,3 @@
-//go:build oci
-
 package e2e
 
 import (
