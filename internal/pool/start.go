@@ -111,7 +111,7 @@ func (in *instance) start(ctx context.Context) (ebb.Phases, error) {
 			return ph, err
 		}
 		ph.Box = lap()
-	} else if err := in.box.Attach(ctx, mounts, in.limits(v)); err != nil {
+	} else if err := in.attach(ctx, mounts); err != nil {
 		return ph, err
 	}
 	env := in.environment(rt)
@@ -128,6 +128,17 @@ func (in *instance) start(ctx context.Context) (ebb.Phases, error) {
 		failure.Phases = ph
 	}
 	return ph, err
+}
+
+// attachLimit is how long a spare may take to become a version's; it takes well
+// under a millisecond, and one that does not answer is broken.
+const attachLimit = 2 * time.Second
+
+// attach puts the code into a spare's box and gives it the version's limits.
+func (in *instance) attach(ctx context.Context, mounts []sandbox.Mount) error {
+	ctx, cancel := context.WithTimeout(ctx, attachLimit)
+	defer cancel()
+	return in.box.Attach(ctx, mounts, in.limits(in.shelf.version))
 }
 
 // spec describes a box for a runtime, without code.
