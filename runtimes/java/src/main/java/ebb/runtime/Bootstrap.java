@@ -35,7 +35,7 @@ public final class Bootstrap {
     Warmup warmup = new Warmup(in);
     warmup.run();
     try {
-      new Instance(channel, output, new Jvm(), warmup).run();
+      new Instance(channel, output, new Jvm(new Environment()), warmup).run();
     } catch (IOException e) {
       // As at the end of the stream: the platform is gone.
     }

@@ -1,20 +1,26 @@
 package ebb.runtime;
 
 import java.lang.reflect.Field;
+import java.util.HashMap;
 import java.util.Map;
 import java.util.TimeZone;
 
 /**
- * The environment of the process, which Java makes at its start and never
- * changes. The map behind System.getenv is the one that children get, so
- * changing it there changes it for both.
+ * The environment of the process. Java reads it when it starts and never changes
+ * it, so it is set in both places: the map behind System.getenv, and the C
+ * library's own.
  */
 final class Environment {
-  private Environment() {}
+  private static final String TRACE = "_X_AMZN_TRACE_ID";
 
-  static void set(Map<String, String> variables) throws ReflectiveOperationException {
+  private final NativeEnvironment below = NativeEnvironment.find(TRACE);
+
+  void set(Map<String, String> variables) throws ReflectiveOperationException {
     String before = System.getenv("TZ");
     map().putAll(variables);
+    if (below != null) {
+      below.set(new HashMap<>(System.getenv()));
+    }
     String zone = variables.get("TZ");
     if (zone != null && !zone.equals(before)) { // the JVM has looked at it already
       String id = zone.startsWith(":") ? zone.substring(1) : zone;
@@ -23,16 +29,15 @@ final class Environment {
     }
   }
 
-  /** Sets one variable, or removes it if value is "". */
-  static void set(String name, String value) {
-    try {
-      if (value.isEmpty()) {
-        map().remove(name);
-      } else {
-        map().put(name, value);
-      }
-    } catch (ReflectiveOperationException e) {
-      throw new IllegalStateException(e); // set(Map) would have failed before
+  /** Sets the trace that the invocation belongs to, "" = none. */
+  void trace(String id) throws ReflectiveOperationException {
+    if (id.isEmpty()) {
+      map().remove(TRACE);
+    } else {
+      map().put(TRACE, id);
+    }
+    if (below != null) {
+      below.set(id);
     }
   }
 

@@ -59,7 +59,7 @@ final class Instance {
       maxResponse = init.maxResponse;
       loader = jvm.specialise(init);
       fixed = new Fixed(init.env);
-      logger.install();
+      logger.install("JSON".equals(init.env.get("AWS_LAMBDA_LOG_FORMAT")));
       handler = Handlers.load(init.handler, loader);
     } catch (Throwable t) {
       fail(0, Failure.of(t), Channel.EXIT);
@@ -86,6 +86,7 @@ final class Instance {
     try {
       Head head = new Head(channel.body, channel.head, channel.payload);
       String id = head.line();
+      logger.request = id;
       String deadline = head.line();
       String called = head.line();
       String trace = head.line();
@@ -117,7 +118,7 @@ final class Instance {
 
   private void fail(int stream, Failure failure, int flags) throws IOException {
     output.flush();
-    output.line("ERROR", failure.text.getBytes(StandardCharsets.UTF_8));
+    logger.failure(failure.text);
     byte[] type = failure.type.getBytes(StandardCharsets.UTF_8);
     channel.send(Channel.ERROR, flags, stream, type, failure.document);
   }

@@ -2,17 +2,22 @@ package ebb.runtime;
 
 /** What becoming a function changes in this process. */
 class Jvm {
+  private final Environment environment;
   private String trace = "";
+
+  Jvm(Environment environment) {
+    this.environment = environment;
+  }
 
   /** Makes the process the function's, and returns where its classes are. */
   ClassLoader specialise(Init init) throws Exception {
-    Environment.set(init.env);
+    environment.set(init.env);
     ClassPath.append(init.taskRoot);
     return ClassLoader.getSystemClassLoader();
   }
 
   /** Tells the tracing libraries which trace the invocation belongs to. */
-  void trace(String id) {
+  void trace(String id) throws ReflectiveOperationException {
     if (id.equals(trace)) {
       return;
     }
@@ -22,7 +27,7 @@ class Jvm {
     } else {
       System.setProperty("com.amazonaws.xray.traceHeader", id);
     }
-    Environment.set("_X_AMZN_TRACE_ID", id);
+    environment.trace(id);
   }
 
   void exit(int code) {

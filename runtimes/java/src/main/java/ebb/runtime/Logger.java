@@ -1,21 +1,33 @@
 package ebb.runtime;
 
+import com.amazonaws.lambda.thirdparty.com.fasterxml.jackson.core.JsonFactory;
+import com.amazonaws.lambda.thirdparty.com.fasterxml.jackson.core.JsonGenerator;
 import com.amazonaws.services.lambda.runtime.LambdaLogger;
 import com.amazonaws.services.lambda.runtime.LambdaRuntime;
 import com.amazonaws.services.lambda.runtime.logging.LogLevel;
+import java.io.IOException;
+import java.io.StringWriter;
 import java.lang.reflect.Field;
 import java.nio.charset.StandardCharsets;
+import java.time.Instant;
+import java.time.temporal.ChronoUnit;
+import java.util.Arrays;
 
 /** The logger of the context: one call is one entry. */
 final class Logger implements LambdaLogger {
   private final Output output;
+  private boolean json;
+
+  /** Of the invocation in flight, or the last one; null before the first. */
+  volatile String request;
 
   Logger(Output output) {
     this.output = output;
   }
 
   /** Makes this what LambdaRuntime.getLogger() returns; appenders use that. */
-  void install() throws ReflectiveOperationException {
+  void install(boolean json) throws ReflectiveOperationException {
+    this.json = json;
     Field field = LambdaRuntime.class.getDeclaredField("logger");
     field.setAccessible(true);
     field.set(null, this);
@@ -34,19 +46,47 @@ final class Logger implements LambdaLogger {
   @Override
   public void log(String message, LogLevel level) {
     String text = String.valueOf(message);
-    if (level != null && level != LogLevel.UNDEFINED) {
+    if (json) {
+      text = object(text, level);
+    } else if (level != null && level != LogLevel.UNDEFINED) {
       text = "[" + level + "] " + text;
     }
     log(text.getBytes(StandardCharsets.UTF_8), level);
   }
 
+  /** Bytes stay as they are. */
   @Override
   public void log(byte[] message, LogLevel level) {
     byte[] text = message == null ? new byte[0] : message;
     int length = text.length;
     if (length > 0 && text[length - 1] == '\n') { // an entry ends anyway
-      text = java.util.Arrays.copyOf(text, length - 1);
+      text = Arrays.copyOf(text, length - 1);
     }
     output.line(level == null || level == LogLevel.UNDEFINED ? "" : level.toString(), text);
+  }
+
+  /** Logs what became of an invocation, or of the initialisation. */
+  void failure(String text) {
+    String entry = json ? object(text, LogLevel.ERROR) : text;
+    output.line("ERROR", entry.getBytes(StandardCharsets.UTF_8));
+  }
+
+  private String object(String message, LogLevel level) {
+    StringWriter text = new StringWriter();
+    try (JsonGenerator g = new JsonFactory().createGenerator(text)) {
+      g.writeStartObject();
+      g.writeStringField("timestamp", Instant.now().truncatedTo(ChronoUnit.MILLIS).toString());
+      if (level != null && level != LogLevel.UNDEFINED) {
+        g.writeStringField("level", level.toString());
+      }
+      g.writeStringField("message", message);
+      if (request != null) {
+        g.writeStringField("AWSRequestId", request);
+      }
+      g.writeEndObject();
+    } catch (IOException e) {
+      throw new IllegalStateException(e); // nothing is written anywhere
+    }
+    return text.toString();
   }
 }

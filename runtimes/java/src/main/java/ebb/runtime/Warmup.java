@@ -23,7 +23,7 @@ import java.util.Map;
  * comes. A process that is needed at once does without.
  */
 final class Warmup {
-  private static final int ROUNDS = 30;
+  private static final int ROUNDS = 10;
 
   private final InputStream platform;
   private int done;
@@ -55,7 +55,7 @@ final class Warmup {
     () -> rehearse(Beans.class.getName() + "::convert", "{\"name\":\"x\"}"),
     () -> rehearse(Beans.class.getName() + "::fails", "[1]"),
     () -> LambdaEventSerializers.isLambdaSupportedEvent(""),
-    () -> Environment.set("EBB_NEVER_SET", ""),
+    () -> new Environment().trace(""),
     Warmup::classes,
     Language::use,
   };
@@ -95,6 +95,10 @@ final class Warmup {
 
   /** A rehearsal changes nothing. */
   private static final class Nothing extends Jvm {
+    Nothing() {
+      super(null);
+    }
+
     @Override
     ClassLoader specialise(Init init) {
       return Warmup.class.getClassLoader();
