@@ -54,10 +54,10 @@ type Catalog struct {
 	missing  []Missing
 }
 
-// Missing is a family of runtimes that this ebb cannot run, whatever the host has.
+// Missing is a family of runtimes that cannot be run here.
 type Missing struct {
 	Family string
-	Reason string // what to do about it, too
+	Reason string // and what to do about it
 }
 
 // family is an entry of catalog.json.
@@ -113,7 +113,7 @@ func Load(ctx context.Context, dir string) (*Catalog, error) {
 		return nil, err
 	}
 	c := build(families, found, bootstraps)
-	c.missing = missing
+	c.missing = append(missing, c.absent(families)...)
 	return c, c.keepPrepared(filepath.Join(dir, "prepared"))
 }
 
@@ -126,8 +126,30 @@ func (c *Catalog) Lookup(id string) (*Runtime, bool) {
 // IDs lists the identifiers and aliases that Lookup knows, sorted.
 func (c *Catalog) IDs() []string { return slices.Clone(c.ids) }
 
-// Missing lists what cannot be run because ebb was built without it.
+// Missing lists the families of which nothing can be run.
 func (c *Catalog) Missing() []Missing { return slices.Clone(c.missing) }
+
+// Why tells why id, which Lookup does not know, is not there; "" if it is only
+// that version of the runtime, or nothing at all, that is not.
+func (c *Catalog) Why(id string) string {
+	for _, m := range c.missing {
+		if strings.HasPrefix(id, m.Family) {
+			return m.Reason
+		}
+	}
+	return ""
+}
+
+// absent lists the families of which the host has nothing.
+func (c *Catalog) absent(families []family) (missing []Missing) {
+	for _, f := range families {
+		if len(f.Commands) > 0 && c.runtimes[f.Default] == nil {
+			missing = append(missing, Missing{Family: f.Name, Reason: fmt.Sprintf(
+				"no %s of version %s or later was found in PATH or where it usually is: install one and start ebb again", f.Commands[0], f.Oldest)})
+		}
+	}
+	return missing
+}
 
 // complete leaves out the families of whose bootstrap a part was not built.
 func complete(all []family) (families []family, missing []Missing) {

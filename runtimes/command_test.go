@@ -150,6 +150,17 @@ func TestUnbuilt(t *testing.T) {
 	if d := cmp.Diff([]Missing{{Family: "b", Reason: "build it"}}, missing); d != "" {
 		t.Error(d)
 	}
+	c := build(families, nil, "")
+	c.missing = append(missing, c.absent([]family{{Name: "x", Commands: []string{"xx"}, Default: "x", Oldest: "3.0"}})...)
+	if why := c.Why("b17"); why != "build it" {
+		t.Errorf("b17: %q", why)
+	}
+	if why := c.Why("x3"); !strings.Contains(why, "no xx of version 3.0 or later") {
+		t.Errorf("x3: %q", why)
+	}
+	if why := c.Why("cobol85"); why != "" {
+		t.Errorf("cobol85: %q", why)
+	}
 	all, err := readFamilies()
 	if err != nil {
 		t.Fatal(err)

@@ -130,7 +130,11 @@ func checkRuntimes(ctx context.Context) check {
 			c.Notes = append(c.Notes, id+" is "+r.Argv[0]+", version "+r.Version)
 		}
 	}
-	if len(c.Notes) == 0 {
+	found := len(c.Notes) > 0
+	for _, m := range catalog.Missing() {
+		c.Notes = append(c.Notes, "without "+m.Family+": "+m.Reason)
+	}
+	if !found {
 		c.Status = checkWarn
 		c.Notes = []string{"no interpreter was found: only programs of one's own (provided) can run; install python3 or nodejs"}
 	}

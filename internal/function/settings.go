@@ -117,6 +117,9 @@ func (f *Functions) checkRuntime(id string) error {
 	if len(have) == 0 {
 		return invalid("Runtime: %.140q is not installed on this host, which has no runtime at all", id)
 	}
+	if why := f.runtimes.Why(id); why != "" {
+		return invalid("Runtime: %.140q is not there: %s. This host has %s", id, why, strings.Join(have, ", "))
+	}
 	return invalid("Runtime: %.140q is not installed on this host; it has %s", id, strings.Join(have, ", "))
 }
 
