@@ -3,7 +3,9 @@ package runtimes
 import (
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
@@ -67,8 +69,11 @@ func (c *Catalog) keepPrepared(dir string) error {
 		}
 	}
 	old, err := os.ReadDir(dir)
-	if err != nil {
+	if errors.Is(err, fs.ErrNotExist) {
 		return nil // nothing was ever prepared
+	}
+	if err != nil {
+		return err
 	}
 	for _, d := range old {
 		if !used[d.Name()] {

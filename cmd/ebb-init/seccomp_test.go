@@ -60,7 +60,7 @@ func TestTables(t *testing.T) {
 	}
 	for _, list := range [][]checkedCall{checkedCalls[:], checkedCallsOfArch} {
 		for _, c := range list {
-			put(uint16(c.number), 0)
+			put(c.number, 0)
 		}
 	}
 	for n := range uint32(lastNumber + 100) {

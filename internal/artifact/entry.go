@@ -117,7 +117,7 @@ func linkTarget(f *zip.File) (string, error) {
 	if err != nil {
 		return "", badEntry(f.Name, "%v", err)
 	}
-	defer r.Close() //nolint:errcheck // only read
+	defer r.Close()
 	b, err := io.ReadAll(io.LimitReader(r, maxTarget+1))
 	if err != nil {
 		return "", badEntry(f.Name, "%v", err)

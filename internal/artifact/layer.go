@@ -107,7 +107,7 @@ func (s *Store) makeLayer(ctx context.Context, d ebb.Digest, left *budget, open 
 	if err != nil {
 		return nil, err
 	}
-	defer r.Close() //nolint:errcheck // only read
+	defer r.Close()
 	tmp := layersDir + "/" + tmpName()
 	files, err := s.unpackLayer(ctx, d, left, r, tmp)
 	if err != nil {
@@ -157,7 +157,7 @@ func (s *Store) unpackLayer(ctx context.Context, d ebb.Digest, left *budget, r i
 	if err != nil {
 		return 0, err
 	}
-	defer root.Close() //nolint:errcheck // a directory handle
+	defer root.Close()
 	index, err := root.OpenFile(indexFile, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o644)
 	if err != nil {
 		return 0, err
@@ -238,7 +238,7 @@ type layerWriter struct {
 func (w *layerWriter) all(r *tar.Reader) error {
 	for {
 		h, err := r.Next()
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			return nil
 		}
 		// Insecure paths are judged below, whatever GODEBUG says about them.

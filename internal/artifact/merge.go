@@ -112,7 +112,7 @@ func (m *merged) folder(path string) (*merged, error) { return m.walk(path, true
 
 // walk resolves path as the kernel would inside the box: absolute links begin at
 // the root, and ".." ends there. Without make, nil means no such folder.
-func (m *merged) walk(path string, make bool) (*merged, error) {
+func (m *merged) walk(path string, create bool) (*merged, error) {
 	at := []*merged{m}
 	rest := parts(path)
 	for hops := 0; len(rest) > 0; {
@@ -138,7 +138,7 @@ func (m *merged) walk(path string, make bool) (*merged, error) {
 				at = at[:1]
 			}
 			rest = append(rest, parts(next.target)...)
-		case !make:
+		case !create:
 			return nil, nil
 		default: // missing, or a file that a later layer made a folder
 			if len(at) > maxDepth {

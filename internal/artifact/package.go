@@ -163,7 +163,7 @@ func (s *Store) unpackStored(ctx context.Context, d ebb.Digest) error {
 	if err != nil {
 		return err
 	}
-	defer r.Close() //nolint:errcheck // only read
+	defer r.Close()
 	f := r.(*os.File)
 	sum := sha256.New()
 	if _, err := io.Copy(sum, &ctxReader{ctx, f}); err != nil {

@@ -44,7 +44,7 @@ func (s *Store) readIndex(d ebb.Digest) ([]entry, error) {
 	if err != nil {
 		return nil, fmt.Errorf("layer sha256:%s: %w", d, err)
 	}
-	defer f.Close() //nolint:errcheck // only read
+	defer f.Close()
 	var entries []entry
 	for dec := json.NewDecoder(bufio.NewReader(f)); ; {
 		var e entry
@@ -101,7 +101,7 @@ func (s *Store) copyFile(from, to string) error {
 	if err != nil {
 		return err
 	}
-	defer src.Close() //nolint:errcheck // only read
+	defer src.Close()
 	st, err := src.Stat()
 	if err != nil {
 		return err

@@ -58,7 +58,7 @@ func (s *Store) writeTree(ctx context.Context, t *tree, tmp string) error {
 	if err != nil {
 		return err
 	}
-	defer root.Close() //nolint:errcheck // a directory handle
+	defer root.Close()
 	w := &treeWriter{root: root, left: s.cfg.MaxUnpacked, limit: s.cfg.MaxUnpacked, buf: make([]byte, 64<<10)}
 	for _, name := range t.order {
 		if err := ctx.Err(); err != nil {
@@ -102,7 +102,7 @@ func (w *treeWriter) writeFile(ctx context.Context, name string, n *node) (err e
 	if err != nil {
 		return badEntry(n.file.Name, "%v", err)
 	}
-	defer r.Close() //nolint:errcheck // only read
+	defer r.Close()
 	mode := os.FileMode(fileMode)
 	if n.exec {
 		mode = execMode

@@ -202,7 +202,7 @@ func is(operator string, v any) bool {
 // false.
 func holds(operator string, v, want any) bool {
 	kind := operators[operator]
-	order := 0
+	var order int
 	switch kind {
 	case "boolean":
 		a, aok := v.(bool)

@@ -224,12 +224,11 @@ func parseTimestamp(s string) (time.Time, bool) {
 func formatTime(t time.Time) string { return t.UTC().Format("2006-01-02T15:04:05.000Z") }
 
 // locate makes a failure say which state it is about.
-func (f *failure) locate(state string, entered int64) *failure {
+func (f *failure) locate(state string, entered int64) {
 	if f.located {
 		f.cause = fmt.Sprintf("An error occurred while executing the state '%s' (entered at the event id #%d). %s", state, entered, f.cause)
 		f.located = false
 	}
-	return f
 }
 
 // newRandom is a source of numbers that depends on the environment alone.

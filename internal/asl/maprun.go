@@ -13,10 +13,8 @@ func (d *decision) startMapRun(t *Thread, st *state, e *evaluation, items []any,
 		MaxConcurrency: concurrency, Express: st.fan.express, Label: st.fan.label,
 	}
 	if st.fan.reader == nil {
-		if keys != nil {
-			for i, k := range keys {
-				items[i] = object("Key", k, "Value", items[i])
-			}
+		for i, k := range keys {
+			items[i] = object("Key", k, "Value", items[i])
 		}
 		run.Items = &Value{items}
 	}

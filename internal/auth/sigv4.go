@@ -179,7 +179,7 @@ func (v *verifier) run(q *http.Request, c *claim, hash string) (string, error) {
 	key := aws.Credentials{AccessKeyID: v.credentials.AccessKeyID, SecretAccessKey: v.credentials.SecretAccessKey}
 	escaping := func(o *v4.SignerOptions) { o.DisableURIPathEscaping = c.service == serviceS3 }
 	ctx := context.Background() // only logging options of the signer would use it
-	signed := ""
+	var signed string
 	if c.presigned {
 		uri, _, err := signer.PresignHTTP(ctx, key, q, hash, c.service, c.region, c.date, escaping)
 		if err != nil {

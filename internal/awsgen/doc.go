@@ -3,8 +3,8 @@
 // errors as tables that internal/awswire walks.
 //
 // It owns the translation and nothing that runs in the server. The model file is
-// authoritative; what ebb deliberately does otherwise is said by flags in the
-// go:generate line of the package, so that it can be read there:
+// authoritative; what ebb deliberately does otherwise is said by flags in
+// the package's go:generate line, so that it can be read there:
 //
 //	-model FILE        service-2.json or service-2.json.gz; without it the one
 //	                   that `python3 -c "import botocore"` finds

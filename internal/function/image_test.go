@@ -35,7 +35,9 @@ func (r registry) find(_ context.Context, uri string) (*artifact.Image, artifact
 	_, _ = io.WriteString(w, content)
 	_ = w.Close()
 	return &artifact.Image{Digest: sha(content), Resolved: uri + "@sha256:" + string(sha(content)), Layers: []ebb.Digest{sha(buf.String())}},
-		func(context.Context, int) (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(buf.Bytes())), nil }, nil
+		func(context.Context, int) (io.ReadCloser, error) {
+			return io.NopCloser(bytes.NewReader(buf.Bytes())), nil
+		}, nil
 }
 
 // A tag moves; what was deployed does not, and needs the registry no more.

@@ -149,7 +149,7 @@ func (g *Gateway) exchange(w http.ResponseWriter, r *request, x *exchange) {
 		return
 	default:
 		if wrong := a.finish(); wrong != "" {
-			g.log.WarnContext(r.Context(), "answer of the function is not an HTTP response: "+wrong, g.about(r)...)
+			g.log.WarnContext(r.Context(), "answer of the function is not an HTTP response", g.about(r, "reason", wrong)...)
 			refuse(w, r, http.StatusBadGateway, nil)
 		} else {
 			a.send()

@@ -105,7 +105,7 @@ func (s *scanner) end() bool { return s.peek() == 0 && s.pos >= len(s.doc) }
 func (s *scanner) value(depth int) []byte {
 	c := s.peek()
 	start := s.pos
-	ok := false
+	var ok bool
 	switch {
 	case c == '"':
 		ok = s.str()

@@ -99,7 +99,7 @@ func identical(a, b any) bool {
 }
 
 func numberAsJavaScript(n Number) (any, bool) {
-	if len(n) <= 15 && n != "-0" && strings.IndexAny(string(n), ".eE") < 0 {
+	if len(n) <= 15 && n != "-0" && !strings.ContainsAny(string(n), ".eE") {
 		return n, true
 	}
 	f := n.Float()
@@ -173,7 +173,7 @@ func (c concat) eval(s *Scope) outcome {
 		case nil:
 			b.WriteString("null")
 		case Number:
-			if len(x) > 15 || strings.IndexAny(string(x), ".eE") >= 0 {
+			if len(x) > 15 || strings.ContainsAny(string(x), ".eE") {
 				return outcome{} // rounds to 15 digits
 			}
 			b.WriteString(string(x))

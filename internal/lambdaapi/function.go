@@ -132,10 +132,6 @@ func (a *API) updateFunctionConfiguration(c *call, in *UpdateFunctionConfigurati
 	return a.configuration(v, false), nil
 }
 
-// maxPage is how many items the list operations give at most, whatever MaxItems
-// says: AWS's number.
-const maxPage = function.MaxPage
-
 func (a *API) listFunctions(c *call, in *ListFunctionsRequest) (*ListFunctionsResponse, error) {
 	if err := a.auth.Authorize(c.principal, "lambda:ListFunctions", "*"); err != nil {
 		return nil, err

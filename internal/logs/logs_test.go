@@ -3,7 +3,6 @@ package logs
 import (
 	"context"
 	"fmt"
-	"io"
 	"log/slog"
 	"math"
 	"os"
@@ -30,7 +29,7 @@ func TestMain(m *testing.M) {
 
 var key = ebb.FunctionKey{Service: ebb.DefaultService, Name: "hello"}
 
-func quiet() *slog.Logger { return slog.New(slog.NewTextHandler(io.Discard, nil)) }
+func quiet() *slog.Logger { return slog.New(slog.DiscardHandler) }
 
 func open(t testing.TB, cfg Config) *Store {
 	t.Helper()

@@ -140,7 +140,7 @@ func (s *Stream) compress(g *segment, tmp string) (_ *segment, err error) {
 	if err != nil {
 		return nil, err
 	}
-	defer src.Close() //nolint:errcheck // only read
+	defer src.Close()
 	dst, err := os.OpenFile(tmp, os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o600)
 	if err != nil {
 		return nil, err

@@ -178,7 +178,7 @@ func newRig(t *testing.T, cfg Config, d *testDriver) *rig {
 		cfg.PrewarmOff = true
 	}
 	dir := t.TempDir()
-	log := slog.New(slog.NewTextHandler(io.Discard, nil))
+	log := slog.New(slog.DiscardHandler)
 	packages, err := artifact.Open(artifact.Config{Dir: filepath.Join(dir, "packages")})
 	if err != nil {
 		t.Fatal(err)

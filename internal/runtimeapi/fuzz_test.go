@@ -73,7 +73,7 @@ func FuzzFrameReader(f *testing.F) {
 			for {
 				h, err := r.next()
 				if err != nil {
-					return got, err == io.EOF && r.r == r.w
+					return got, errors.Is(err, io.EOF) && r.r == r.w
 				}
 				got = h.append(got)
 				left := int64(h.body)

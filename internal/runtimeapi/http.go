@@ -273,7 +273,7 @@ func readAll(r io.Reader, size, limit int64) (body []byte, tooLarge bool, err er
 			return nil, false, err
 		}
 	}
-	if _, err := io.CopyN(io.Discard, r, 16*limit+1<<20); err != nil && err != io.EOF {
+	if _, err := io.CopyN(io.Discard, r, 16*limit+1<<20); err != nil && !errors.Is(err, io.EOF) {
 		return nil, false, fmt.Errorf("reading an answer that is too large: %w", err)
 	}
 	return nil, true, nil

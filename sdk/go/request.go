@@ -11,7 +11,6 @@ import (
 	"net/url"
 	"time"
 
-	"github.com/aws/aws-sdk-go-v2/aws"
 	v4 "github.com/aws/aws-sdk-go-v2/aws/signer/v4"
 )
 
@@ -63,7 +62,7 @@ func (c *Client) prove(ctx context.Context, req *http.Request) error {
 	hash := hex.EncodeToString(empty[:])
 	req.Header.Set("X-Amz-Content-Sha256", hash)
 	signer := v4.NewSigner(func(o *v4.SignerOptions) { o.DisableURIPathEscaping = false })
-	return signer.SignHTTP(ctx, aws.Credentials(keys), req, hash, signedService, c.cfg.Region, time.Now())
+	return signer.SignHTTP(ctx, keys, req, hash, signedService, c.cfg.Region, time.Now())
 }
 
 // maxAnswer bounds a JSON answer, in bytes.

@@ -27,7 +27,6 @@ func requireLinux(t *testing.T) {
 // failure is a function that fails in its own way.
 type failure struct {
 	function  platform.Function
-	payload   string
 	errorType string
 	message   string // part of errorMessage
 	left      int    // instances that may go on serving

@@ -102,7 +102,8 @@ func rest(t *testing.T, p *platform.Platform, settled func(now, last holding) bo
 	t.Helper()
 	var now holding
 	err := platform.Poll(t.Context(), limit, func() error {
-		last, err := now, error(nil)
+		last := now
+		var err error
 		if now, err = held(t.Context(), p); err == nil && !settled(now, last) {
 			err = fmt.Errorf("not settled: %+v", now)
 		}
