@@ -37,6 +37,7 @@ func templateOf(runtime string) (folder, id string, err error) {
 	for _, t := range []struct{ folder, family, id string }{
 		{"python", "python", "python3"},
 		{"nodejs", "nodejs", "nodejs"},
+		{"java", "java", "java"},
 		{"go", "go", "provided"},
 		{"go", "provided", "provided"},
 	} {
@@ -48,7 +49,7 @@ func templateOf(runtime string) (folder, id string, err error) {
 		}
 	}
 	if folder == "" {
-		return "", "", usagef("--runtime: there is no template for %q; there are python, nodejs and go (also python3.11, nodejs20.x, provided and such)", runtime)
+		return "", "", usagef("--runtime: there is no template for %q; there are python, nodejs, java and go (also python3.11, nodejs20.x, java17, provided and such)", runtime)
 	}
 	return folder, id, nil
 }
@@ -60,7 +61,7 @@ func (a *app) initVerb() *cobra.Command {
 		Use:   "init NAME",
 		Short: "Write a small project: a handler, ebb.yaml and a test event",
 		Long: "Init writes a project into the new folder NAME (or --into). It never overwrites a file.\n\n" +
-			"Runtimes: python, nodejs and go (alias provided), or a runtime's full identifier,\n" +
+			"Runtimes: python, nodejs, java and go (alias provided), or a runtime's full identifier,\n" +
 			"such as python3.11, where a certain version is wanted.",
 		Example: "  ebb init hello --runtime python\n" +
 			"  ebb init hello --runtime nodejs20.x --into services/hello\n" +
@@ -90,10 +91,10 @@ func (a *app) initVerb() *cobra.Command {
 			return a.print(p, nil, rows)
 		},
 	}
-	cmd.Flags().StringVarP(&runtime, "runtime", "r", "python", "`RUNTIME`: python, nodejs, go, or an identifier such as python3.11")
+	cmd.Flags().StringVarP(&runtime, "runtime", "r", "python", "`RUNTIME`: python, nodejs, java, go, or an identifier such as python3.11")
 	cmd.Flags().StringVar(&dir, "into", "", "`DIR` to write to (default the function's name)")
 	_ = cmd.MarkFlagDirname("into")
-	_ = cmd.RegisterFlagCompletionFunc("runtime", cobra.FixedCompletions([]string{"python", "nodejs", "go", "provided"}, cobra.ShellCompDirectiveNoFileComp))
+	_ = cmd.RegisterFlagCompletionFunc("runtime", cobra.FixedCompletions([]string{"python", "nodejs", "java", "go", "provided"}, cobra.ShellCompDirectiveNoFileComp))
 	return cmd
 }
 

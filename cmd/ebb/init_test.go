@@ -10,7 +10,7 @@ import (
 func TestTemplateOf(t *testing.T) {
 	for runtime, want := range map[string][2]string{
 		"python": {"python", "python3"}, "python3": {"python", "python3"}, "python3.12": {"python", "python3.12"},
-		"nodejs": {"nodejs", "nodejs"}, "nodejs22.x": {"nodejs", "nodejs22.x"},
+		"java": {"java", "java"}, "java17": {"java", "java17"}, "nodejs": {"nodejs", "nodejs"}, "nodejs22.x": {"nodejs", "nodejs22.x"},
 		"go": {"go", "provided"}, "provided": {"go", "provided"}, "provided.al2023": {"go", "provided.al2023"},
 	} {
 		folder, id, err := templateOf(runtime)
@@ -18,10 +18,30 @@ func TestTemplateOf(t *testing.T) {
 			t.Errorf("%s: %s %s %v", runtime, folder, id, err)
 		}
 	}
-	for _, runtime := range []string{"", "cobol", "golang", "go1.x", "java21"} {
+	for _, runtime := range []string{"", "cobol", "golang", "go1.x", "ruby3.4"} {
 		if folder, _, err := templateOf(runtime); err == nil {
 			t.Errorf("%s: %s", runtime, folder)
 		}
+	}
+}
+
+// The Java template and example name the handler interfaces that the runtime has.
+func TestJavaTemplateIsCurrent(t *testing.T) {
+	version := regexp.MustCompile(`<artifactId>aws-lambda-java-core</artifactId>\s*<version>([^<]+)<`)
+	var versions []string
+	for _, path := range []string{"../../runtimes/java/pom.xml", "templates/java/pom.xml", "../../examples/hello-java/pom.xml"} {
+		text, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		m := version.FindSubmatch(text)
+		if m == nil {
+			t.Fatalf("%s names no aws-lambda-java-core", path)
+		}
+		versions = append(versions, string(m[1]))
+	}
+	if versions[0] != versions[1] || versions[0] != versions[2] {
+		t.Errorf("runtime, template and example have versions %v", versions)
 	}
 }
 

@@ -40,7 +40,16 @@ type row struct {
 // when it fails.
 func runExamples(ctx context.Context, s settings, p *platform, temp string) ([]row, error) {
 	var rows []row
-	for _, name := range []string{"hello-python", "hello-node", "hello-go"} {
+	hellos := []string{"hello-python", "hello-node", "hello-go"}
+	switch ok, err := p.hasJava(ctx); {
+	case err != nil:
+		return nil, err
+	case ok:
+		hellos = append(hellos, "hello-java")
+	default:
+		fmt.Println("without hello-java: it takes a Java runtime (see ebb doctor), a JDK and Maven")
+	}
+	for _, name := range hellos {
 		fmt.Println("deploying and running", name)
 		r, err := runHello(ctx, s, p, name)
 		rows = append(rows, r)

@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -129,4 +130,19 @@ func (p *platform) deploy(ctx context.Context, dir string) error {
 		return p.explain(fmt.Errorf("ebb deploy %s: %w\n%s", dir, err, out))
 	}
 	return nil
+}
+
+// hasJava reports whether the platform can run Java and this machine can make
+// it.
+func (p *platform) hasJava(ctx context.Context) (bool, error) {
+	for _, tool := range []string{"javac", "mvn"} {
+		if _, err := exec.LookPath(tool); err != nil {
+			return false, nil
+		}
+	}
+	node, err := p.client.Node(ctx)
+	if err != nil {
+		return false, err
+	}
+	return slices.Contains(node.Runtimes, "java"), nil
 }
