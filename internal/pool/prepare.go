@@ -19,6 +19,7 @@ import (
 const (
 	prepareTime     = 2 * time.Minute
 	prepareMemoryMB = 1024
+	prepareWeight   = 2       // everything else goes first
 	prepareOutput   = 4 << 10 // of what it prints, the part that is logged
 )
 
@@ -44,7 +45,7 @@ func (p *Pool) runPreparation(ctx context.Context, rt *runtimes.Runtime) (done b
 	}
 	path := func(inside string) string { return inside }
 	defer func() { err = errors.Join(err, rt.Prepare.Finish(mount, done, path)) }()
-	spec := sandbox.Spec{ID: uuid.NewString(), Limits: sandbox.Limits{MemoryMB: prepareMemoryMB}}
+	spec := sandbox.Spec{ID: uuid.NewString(), Limits: sandbox.Limits{MemoryMB: prepareMemoryMB, CPUWeight: prepareWeight}}
 	for _, m := range rt.Mounts {
 		spec.Mounts = append(spec.Mounts, sandbox.Mount{Source: m.Source, Target: m.Target})
 	}

@@ -132,6 +132,12 @@ func (s *spares) run(ctx context.Context) {
 				break // said why; tried again when one is wanted
 			}
 		}
+		if rt := s.unprepared(); rt != nil && ctx.Err() == nil {
+			s.pool.ending.Add(1)
+			s.pool.prepareRuntime(ctx, rt)
+			s.pool.ending.Done()
+			s.call() // there may be more
+		}
 	}
 }
 
@@ -147,6 +153,20 @@ func (s *spares) short() *stock {
 	return nil
 }
 
+// unprepared returns a runtime that would start faster if it was prepared, and
+// was not tried yet. It comes after the spares: those are what a start takes.
+func (s *spares) unprepared() *runtimes.Runtime {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, st := range s.stocks {
+		if p := st.runtime.Prepare; p != nil && !s.prepared[p.Key] {
+			s.prepared[p.Key] = true
+			return st.runtime
+		}
+	}
+	return nil
+}
+
 // target is how many spares st should have.
 func (s *spares) target(st *stock) int {
 	cfg := &s.pool.cfg
@@ -156,10 +176,6 @@ func (s *spares) target(st *stock) int {
 // make makes one spare. A failure is logged, not fatal: starts do without.
 func (s *spares) make(ctx context.Context, st *stock) bool {
 	s.pool.ending.Add(1)
-	if p := st.runtime.Prepare; p != nil && !s.prepared[p.Key] {
-		s.prepared[p.Key] = true
-		s.pool.prepareRuntime(ctx, st.runtime)
-	}
 	in := newInstance(s.pool)
 	if err := in.prepare(ctx, st.runtime, st.memory); err != nil {
 		if ctx.Err() == nil {
