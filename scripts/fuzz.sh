@@ -11,7 +11,7 @@ while IFS= read -r file; do
   package=./$(dirname "$file")
   while IFS= read -r target; do
     echo "== $package $target for $time"
-    go test -run '^$' -fuzz "^$target\$" -fuzztime "$time" "$package"
+    go test -run '^$' -fuzz "^$target\$" -fuzztime "$time" "$package" </dev/null
     count=$((count + 1))
   done < <(sed -n 's/^func \(Fuzz[A-Za-z0-9_]*\)(.*/\1/p' "$file")
 done < <(git ls-files '*_test.go' | xargs grep -l '^func Fuzz' | sort)

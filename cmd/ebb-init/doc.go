@@ -20,8 +20,9 @@
 //  2. No path that the box's owner or its user controls is followed outside the
 //     new root while it is built.
 //  3. User code has the box's uid, no capability, no way to get one
-//     (no_new_privs, empty bounding set), and no descriptor beyond the four it
-//     is given.
+//     (no_new_privs, empty bounding set), no system call that no table allows,
+//     no place to write that ebb did not name (Landlock), and no descriptor
+//     beyond the four it is given. All this is on the thread that forks it.
 //  4. It is static, small (at most 1.5 MiB) and imports x/sys only: its start is
 //     part of every cold start.
 package main

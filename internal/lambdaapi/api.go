@@ -120,8 +120,13 @@ func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) { a.root.ServeHT
 // with the box's own credentials. It costs little to make.
 func (a *API) Endpoint(by auth.Authenticator) http.Handler {
 	invoke := auth.Middleware(by, auth.Options{MaxBody: a.cfg.MaxPayload, Fail: a.refuse}, http.HandlerFunc(a.serveInvoke))
-	rest := auth.Middleware(by, auth.Options{MaxBody: a.cfg.MaxRequest, Fail: a.refuse}, a.routes)
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	largest := a.cfg.MaxRequest
+	_, boxed := by.(*auth.Box)
+	if boxed { // it may read and invoke only: packages do not come from it
+		largest = a.cfg.MaxPayload
+	}
+	rest := auth.Middleware(by, auth.Options{MaxBody: largest, Fail: a.refuse}, a.routes)
+	root := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		id := newRequestID()
 		w.Header()[requestIDHeader] = []string{id}
 		switch {
@@ -133,6 +138,10 @@ func (a *API) Endpoint(by auth.Authenticator) http.Handler {
 			rest.ServeHTTP(w, r)
 		}
 	})
+	if boxed {
+		return bounded(largest, root)
+	}
+	return root
 }
 
 // requestIDHeader is X-Amzn-RequestId as net/http spells it.

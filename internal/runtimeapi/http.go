@@ -75,10 +75,12 @@ func NewHTTP(l net.Listener, opt Options) *HTTP {
 		invoking: make(chan struct{}, 1),
 	}
 	s.srv = &http.Server{
-		Handler:        http.HandlerFunc(s.route),
-		MaxHeaderBytes: 2 << 20, // an X-Ray error cause is a header of up to 1 MB
-		ConnState:      s.connState,
-		ErrorLog:       slog.NewLogLogger(slog.DiscardHandler, slog.LevelDebug), // a runtime's broken requests are not ebb's
+		Handler: http.HandlerFunc(s.route),
+		// Headers are ebb's memory while they come in; a poll that waits has sent its.
+		ReadHeaderTimeout: 10 * time.Second,
+		MaxHeaderBytes:    2 << 20, // an X-Ray error cause is a header of up to 1 MB
+		ConnState:         s.connState,
+		ErrorLog:          slog.NewLogLogger(slog.DiscardHandler, slog.LevelDebug), // a runtime's broken requests are not ebb's
 	}
 	return s
 }

@@ -20,7 +20,9 @@
 //     its init. Destroy waits for that and for nothing slower.
 //  4. Neither a box nor a pooled /tmp image shows in the host's mount table.
 //     They are held by descriptors and by the boxes' own namespaces.
-//  5. What the host lacks is said in Level.Missing; no limit is dropped silently.
+//  5. ebb holds at most so many connections of a box: what a box does costs ebb a
+//     bounded amount of its own memory and descriptors.
+//  6. What the host lacks is said in Level.Missing; no limit is dropped silently.
 //
 // A crash of ebb closes the control sockets, which ends every PID 1; mounts,
 // loop devices (autoclear, backing file already unlinked) and namespaces go with
