@@ -19,6 +19,7 @@ import (
 const (
 	Framed = "framed" // the framed socket on file descriptor 3
 	HTTP   = "http"   // the Lambda Runtime API
+	Web    = "web"    // an HTTP server of the function's own; never in the catalog, see Runtime.Web
 )
 
 // bootstrapDir is where a box finds the bootstrap of its runtime.
@@ -29,7 +30,7 @@ type Runtime struct {
 	ID       string   // as it was looked up, for example python3.11
 	Family   string   // for example python
 	Version  string   // full version of the interpreter, "" without one
-	Protocol string   // Framed or HTTP
+	Protocol string   // Framed, HTTP or Web
 	Argv     []string // command as catalog.json has it; Command makes it one that can be run
 	Dir      string   // where the process must start, because it cannot go there by itself; "" = anywhere
 	Env      []string // KEY=VALUE that the runtime needs from its start on

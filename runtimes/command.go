@@ -60,6 +60,13 @@ func (r *Runtime) argument(a string, memoryMB int, path func(string) string) str
 // can stand in for each other. Runtimes with several names are of one kind, and
 // one whose process must know its memory is of several.
 func (r *Runtime) Kind(memoryMB int) string {
+	if r.Protocol == HTTP || r.Protocol == Web { // only a box is made ahead
+		kind := "box"
+		for _, m := range r.Mounts {
+			kind += "\x00" + m.Source + "\x00" + m.Target
+		}
+		return kind
+	}
 	kind := r.Protocol + "\x00" + strings.Join(r.Argv, "\x00") + "\x00" + strings.Join(r.Env, "\x00")
 	if strings.Contains(kind, "{heapMB}") {
 		kind += "\x00" + strconv.Itoa(r.Heap.of(memoryMB))

@@ -14,6 +14,7 @@ type Invocation struct {
 	ClientContext []byte    // JSON, or nil
 	TraceID       string    // X-Amzn-Trace-Id, or ""
 	Patience      time.Time // admission deadline: how long the caller waits for an instance; zero = invoke's default
+	HTTP          *Exchange // instead of Payload, and only for web functions; nil = Payload
 	Tail          bool      // keep the last 4 KiB of this invocation's log for the Result
 }
 
@@ -52,6 +53,7 @@ const (
 	ErrorProtocol            = "Runtime.ProtocolError"
 	ErrorUnknown             = "Runtime.Unknown"
 	ErrorResponseSize        = "Function.ResponseSizeTooLarge"
+	ErrorStatus              = "Runtime.ErrorStatus" // a web function answered an event with 400 or above
 	ErrorResponseInterrupted = "Runtime.TruncatedResponse"
 )
 

@@ -58,6 +58,9 @@ type Image struct {
 	URI      string      // as it was asked for
 	Resolved string      // what that was when it was stored: a reference with the digest
 	Config   ImageConfig // what to do otherwise than the image says
+	// Settings are those variables of the image's own environment that change how
+	// it is run, see Version.Setting.
+	Settings map[string]string `json:",omitempty"`
 }
 
 // ImageConfig overrides what a container image says about running it. Empty

@@ -179,6 +179,9 @@ func ErrorDocument(errorType, message string) []byte {
 }
 
 func sizeDocument(limit int64) []byte {
-	return ErrorDocument(ebb.ErrorResponseSize,
-		fmt.Sprintf("Response payload size exceeded maximum allowed payload size (%d bytes).", limit))
+	return ErrorDocument(ebb.ErrorResponseSize, sizeMessage(limit))
+}
+
+func sizeMessage(limit int64) string {
+	return fmt.Sprintf("Response payload size exceeded maximum allowed payload size (%d bytes).", limit)
 }

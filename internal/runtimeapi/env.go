@@ -33,6 +33,7 @@ type EnvOptions struct {
 	RuntimeDir      string   // default RuntimeDir
 	InitType        string   // default on-demand
 	Runtime         []string // KEY=VALUE of the runtime (runtimes.Runtime.Env): PATH and its like
+	WebPort         int      // port that a web function's server is to listen on; 0 = it is none
 	Image           bool     // the box's root is an image, which knows its own places and language
 }
 
@@ -76,6 +77,13 @@ func Env(v *ebb.Version, o EnvOptions) map[string]string {
 	set := func(key, value string) {
 		if value != "" {
 			env[key] = value
+		}
+	}
+	if o.WebPort > 0 {
+		env["PORT"] = strconv.Itoa(o.WebPort)
+		env[ebb.EnvWebPort] = env["PORT"]
+		if !o.Image { // the command may be a program of the package
+			env["PATH"] += ":" + taskRoot
 		}
 	}
 	set("_HANDLER", v.Handler)

@@ -32,11 +32,12 @@ type Session interface {
 // Call is one invocation as the runtime is told of it.
 type Call struct {
 	ID            ebb.InvocationID
-	ARN           string    // of the function as it was invoked, with the qualifier used
-	TraceID       string    // X-Amzn-Trace-Id, or ""
-	ClientContext []byte    // JSON, or nil
-	Deadline      time.Time // the run deadline, which the function sees; zero = none
-	Payload       []byte    // the event, passed on unread
+	ARN           string        // of the function as it was invoked, with the qualifier used
+	TraceID       string        // X-Amzn-Trace-Id, or ""
+	ClientContext []byte        // JSON, or nil
+	Deadline      time.Time     // the run deadline, which the function sees; zero = none
+	Payload       []byte        // the event, passed on unread
+	HTTP          *ebb.Exchange // instead of Payload; only Web takes it. nil = Payload
 }
 
 // Outcome is what an invocation came to.
@@ -46,7 +47,10 @@ type Outcome struct {
 	// LateError is the error document of a streaming answer that failed after
 	// its head was sent; nil otherwise.
 	LateError []byte
-	Size      int64 // bytes of the body given to the sink, or offered if it was too large
+	// Reason is what the session found wrong, for the log; "" if it was the
+	// function itself that failed, or nothing did.
+	Reason string
+	Size   int64 // bytes of the body given to the sink, or offered if it was too large
 	// Answered is true if the sink was called, also beside an error: whoever
 	// wants to add an error document may only do so if it is false.
 	Answered bool
