@@ -12,7 +12,7 @@
 //	-package NAME      the Go package, also written to the current folder
 //	-operations A,B    whose shapes are generated; the table has all operations
 //	-set Shape.max=N   another limit than the model's (max or min)
-//	-free Shape        do not enforce this enumeration
+//	-free Shape        do not enforce this enumeration or pattern
 //
 // Invariants:
 //

@@ -245,7 +245,7 @@ func (g *generator) shape(name string, input bool) (string, error) {
 			parts = append(parts, upperFirst(side)+": new("+number(*n)+")")
 		}
 	}
-	if s.Pattern != "" {
+	if s.Pattern != "" && !g.free[name] {
 		e, err := translate(s.Pattern)
 		if err != nil {
 			return "", err

@@ -52,7 +52,7 @@ func parse(args []string) (options, error) {
 		o.limits[shape][side] = n
 		return nil
 	})
-	fs.Func("free", "shape whose enumeration is open", func(s string) error {
+	fs.Func("free", "shape whose enumeration or pattern is open", func(s string) error {
 		o.free[s] = true
 		return nil
 	})

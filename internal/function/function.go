@@ -79,7 +79,11 @@ func (f *Functions) Create(ctx context.Context, c Create) (*ebb.Version, error) 
 		return nil, err
 	}
 	if v.IsImage() {
-		v.Code, v.Image.Resolved, err = f.putImage(ctx, c.ImageURI)
+		overrides := v.Image.Config
+		if v.Code, v.Image, err = f.putImage(ctx, c.ImageURI); err == nil {
+			v.Image.Config = overrides
+			err = checkRun(v) // the image may have settings
+		}
 	} else {
 		v.Code, err = f.put(ctx, c.Service, c.Zip)
 	}

@@ -30,7 +30,7 @@ func (f *Functions) checkSource(c *Create) error {
 		if c.ImageConfig != nil && !c.ImageConfig.Empty() {
 			return invalid("ImageConfig: only a function with PackageType Image has one")
 		}
-		for _, err := range []error{f.checkRuntime(c.Runtime), f.checkHandler(c.Runtime, c.Handler)} {
+		for _, err := range []error{f.checkRuntime(c.Runtime), f.checkHandler(c.Runtime, c.Handler, isWeb(c.Env))} {
 			if err != nil {
 				return err
 			}
@@ -103,24 +103,29 @@ func updateImage(v *ebb.Version, u *UpdateConfig) error {
 }
 
 // putImage stores an image, which then needs its registry no more.
-func (f *Functions) putImage(ctx context.Context, uri string) (code ebb.Code, resolved string, err error) {
+func (f *Functions) putImage(ctx context.Context, uri string) (ebb.Code, *ebb.Image, error) {
 	img, open, err := f.findImage(ctx, uri)
 	if err != nil {
-		return code, "", err
+		return ebb.Code{}, nil, err
 	}
 	if err := f.packages.PutImage(ctx, img, open); err != nil {
-		return code, "", err
+		return ebb.Code{}, nil, err
 	}
-	return ebb.Code{Digest: img.Digest}, img.Resolved, nil
+	return ebb.Code{Digest: img.Digest}, theImage(uri, img), nil
 }
 
 // checkImage does what can be done without reading the image's layers.
-func (f *Functions) checkImage(ctx context.Context, uri string) (code ebb.Code, resolved string, err error) {
+func (f *Functions) checkImage(ctx context.Context, uri string) (ebb.Code, *ebb.Image, error) {
 	img, _, err := f.findImage(ctx, uri)
 	if err != nil {
-		return code, "", err
+		return ebb.Code{}, nil, err
 	}
-	return ebb.Code{Digest: img.Digest}, img.Resolved, nil
+	return ebb.Code{Digest: img.Digest}, theImage(uri, img), nil
+}
+
+// theImage is what a version keeps of an image, without overrides.
+func theImage(uri string, img *artifact.Image) *ebb.Image {
+	return &ebb.Image{URI: uri, Resolved: img.Resolved, Settings: imageSettings(img)}
 }
 
 func (f *Functions) findImage(ctx context.Context, uri string) (*artifact.Image, artifact.OpenLayer, error) {

@@ -20,6 +20,7 @@ const (
 var (
 	roleRE    = regexp.MustCompile(`^arn:aws:iam::[0-9]{12}:role/([A-Za-z0-9+=,.@_-]+/)*[A-Za-z0-9+=,.@_-]{1,64}$`)
 	handlerRE = regexp.MustCompile(`^[^\s\x00-\x1f\x7f]+$`)
+	commandRE = regexp.MustCompile(`^[^\x00-\x1f\x7f]*[^\s\x00-\x1f\x7f][^\x00-\x1f\x7f]*$`)
 	envNameRE = regexp.MustCompile(`^[a-zA-Z][a-zA-Z0-9_]+$`)
 )
 
@@ -48,7 +49,7 @@ func (f *Functions) newVersion(c *Create) (*ebb.Version, error) {
 			v.Image.Config = *c.ImageConfig
 		}
 	}
-	return v, nil
+	return v, checkRun(v)
 }
 
 func (f *Functions) checkCreate(c *Create) error {
@@ -125,11 +126,22 @@ func (f *Functions) checkRuntime(id string) error {
 
 // checkHandler: only the runtime knows which handlers it can call and says so
 // when it starts; that there must be one, and its shape, is known now. A process
-// that speaks the Runtime API by itself may do without.
-func (f *Functions) checkHandler(runtime, handler string) error {
+// that speaks the Runtime API by itself may do without. The handler of a web
+// function is a command.
+func (f *Functions) checkHandler(runtime, handler string, web bool) error {
 	if handler == "" {
-		if r, ok := f.runtimes.Lookup(runtime); ok && r.Protocol != runtimes.HTTP {
-			return invalid("Handler: missing; runtime %s needs one", runtime)
+		r, ok := f.runtimes.Lookup(runtime)
+		switch {
+		case !ok || r.Protocol == runtimes.HTTP:
+			return nil
+		case web:
+			return invalid("Handler: missing; a web function of runtime %s needs the command that starts its server", runtime)
+		}
+		return invalid("Handler: missing; runtime %s needs one", runtime)
+	}
+	if web {
+		if len(handler) > MaxHandler || !utf8.ValidString(handler) || !commandRE.MatchString(handler) {
+			return invalid("Handler: %.140q is not a command of 1 to %d bytes on one line", handler, MaxHandler)
 		}
 		return nil
 	}

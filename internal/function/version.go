@@ -34,14 +34,19 @@ func (f *Functions) UpdateCode(ctx context.Context, u UpdateCode) (*ebb.Version,
 		}
 	}
 	var code ebb.Code
-	var resolved string
+	var image *ebb.Image
 	change := func(v *ebb.Version) error {
 		if err := checkUpdateSource(v, &u); err != nil {
 			return err
 		}
 		v.Code = code
 		if v.IsImage() {
-			v.Image = &ebb.Image{URI: u.ImageURI, Resolved: resolved, Config: v.Image.Config}
+			found := *image // this may run again
+			found.Config = v.Image.Config
+			v.Image = &found
+			if err := checkRun(v); err != nil {
+				return err
+			}
 		}
 		if u.Architecture != "" {
 			v.Architecture = u.Architecture
@@ -61,9 +66,9 @@ func (f *Functions) UpdateCode(ctx context.Context, u UpdateCode) (*ebb.Version,
 	}
 	switch {
 	case preview.IsImage() && u.DryRun:
-		code, resolved, err = f.checkImage(ctx, u.ImageURI)
+		code, image, err = f.checkImage(ctx, u.ImageURI)
 	case preview.IsImage():
-		code, resolved, err = f.putImage(ctx, u.ImageURI)
+		code, image, err = f.putImage(ctx, u.ImageURI)
 	case u.DryRun:
 		code, err = f.packages.Check(ctx, bytes.NewReader(u.Zip))
 	default:
@@ -113,14 +118,19 @@ func (f *Functions) UpdateConfig(ctx context.Context, u UpdateConfig) (*ebb.Vers
 		if u.Env != nil {
 			v.Env = someEnv(u.Env)
 		}
+		if u.Env != nil {
+			if err := checkRun(v); err != nil {
+				return err
+			}
+		}
 		if v.IsImage() {
 			return updateImage(v, &u)
 		}
 		if u.ImageConfig != nil && !u.ImageConfig.Empty() {
 			return invalid("ImageConfig: only a function with PackageType Image has one")
 		}
-		if u.Runtime != nil || u.Handler != nil {
-			return f.checkHandler(v.Runtime, v.Handler)
+		if u.Runtime != nil || u.Handler != nil || u.Env != nil {
+			return f.checkHandler(v.Runtime, v.Handler, v.WebPort() > 0)
 		}
 		return nil
 	})

@@ -28,6 +28,7 @@ const (
 
 // Dispatcher is the one door to running code; *invoke.Invoker is it.
 type Dispatcher interface {
+	Resolve(ctx context.Context, key ebb.FunctionKey, qualifier string) (*ebb.Version, error)
 	Invoke(ctx context.Context, inv *ebb.Invocation, sink ebb.Sink) (ebb.Result, error)
 }
 
@@ -89,6 +90,15 @@ func (g *Gateway) ServeHTTP(w http.ResponseWriter, hr *http.Request) {
 	r.route, r.path = u, path
 	if u.CORS != nil && isPreflight(hr) {
 		preflight(w, hr, u.CORS)
+		return
+	}
+	v, err := g.door.Resolve(hr.Context(), u.FunctionKey, u.Qualifier)
+	if err != nil {
+		g.fail(w, &r, err)
+		return
+	}
+	if v.WebPort() > 0 {
+		g.web(w, &r)
 		return
 	}
 	x := g.pool.Get().(*exchange)

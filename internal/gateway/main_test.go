@@ -34,6 +34,11 @@ func (d dispatch) Invoke(ctx context.Context, inv *ebb.Invocation, sink ebb.Sink
 	return d(ctx, inv, sink)
 }
 
+// Resolve says that every function is a usual one.
+func (d dispatch) Resolve(context.Context, ebb.FunctionKey, string) (*ebb.Version, error) {
+	return &ebb.Version{}, nil
+}
+
 // saying answers every invocation with doc.
 func saying(doc string) dispatch {
 	return func(_ context.Context, _ *ebb.Invocation, sink ebb.Sink) (ebb.Result, error) {
@@ -108,6 +113,12 @@ type rig struct {
 }
 
 func newRig(t testing.TB, cfg Config, u *urls, d dispatch) *rig {
+	t.Helper()
+	return newRigBefore(t, cfg, u, d)
+}
+
+// newRigBefore is newRig with a door of the test's own.
+func newRigBefore(t testing.TB, cfg Config, u *urls, d Dispatcher) *rig {
 	t.Helper()
 	var log syncBuffer
 	if cfg.Now == nil {

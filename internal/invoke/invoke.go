@@ -50,6 +50,15 @@ func New(cfg Config, fs *function.Functions, p *pool.Pool, l *logs.Store, m *met
 	return &Invoker{cfg: cfg, versions: versions{resolve: fs.Resolve, counts: m.Version}, pool: p, logs: l}
 }
 
+// Resolve returns the version that an invocation of key:qualifier would run now.
+func (i *Invoker) Resolve(ctx context.Context, key ebb.FunctionKey, qualifier string) (*ebb.Version, error) {
+	v, err := i.versions.get(ctx, key, qualifier)
+	if err != nil {
+		return nil, err
+	}
+	return v.Version, nil
+}
+
 // Forget drops what is remembered of a function; call it after each change.
 func (i *Invoker) Forget(key ebb.FunctionKey) { i.versions.forget(key) }
 
@@ -61,6 +70,11 @@ func (i *Invoker) Invoke(ctx context.Context, inv *ebb.Invocation, sink ebb.Sink
 	v, err := i.versions.get(ctx, inv.FunctionKey, inv.Qualifier)
 	if err != nil {
 		return ebb.Result{}, err
+	}
+	if inv.HTTP != nil && v.WebPort() == 0 {
+		// It was a web function when the caller looked.
+		return ebb.Result{}, &ebb.Error{Kind: ebb.Unavailable, Type: ebb.TypeServiceUnavailable,
+			Message: v.Name + " has changed meanwhile", RetryAfter: time.Second}
 	}
 	waiting, patience := ctx, inv.Patience
 	if patience.IsZero() {

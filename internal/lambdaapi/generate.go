@@ -2,6 +2,7 @@ package lambdaapi
 
 // Of the model's numbers one is not ebb's: 32 GB of memory are for AWS's managed
 // instances. The longest timeout is configuration, see New. Runtimes are those
-// of the host, not the model's list.
+// of the host, not the model's list; the handler of a web function is a command,
+// which has spaces.
 
-//go:generate go run ../awsgen -service lambda/2015-03-31 -package lambdaapi -set MemorySize.max=10240 -free Runtime -operations CreateFunction,CreateFunctionUrlConfig,DeleteFunction,DeleteFunctionUrlConfig,GetAccountSettings,GetFunction,GetFunctionConfiguration,GetFunctionUrlConfig,Invoke,ListFunctionUrlConfigs,ListFunctions,ListTags,ListVersionsByFunction,PublishVersion,TagResource,UntagResource,UpdateFunctionCode,UpdateFunctionConfiguration,UpdateFunctionUrlConfig
+//go:generate go run ../awsgen -service lambda/2015-03-31 -package lambdaapi -set MemorySize.max=10240 -free Runtime -free Handler -operations CreateFunction,CreateFunctionUrlConfig,DeleteFunction,DeleteFunctionUrlConfig,GetAccountSettings,GetFunction,GetFunctionConfiguration,GetFunctionUrlConfig,Invoke,ListFunctionUrlConfigs,ListFunctions,ListTags,ListVersionsByFunction,PublishVersion,TagResource,UntagResource,UpdateFunctionCode,UpdateFunctionConfiguration,UpdateFunctionUrlConfig

@@ -225,7 +225,7 @@ func shapes() map[string]awswire.Shape {
 			{Name: "FunctionName", Loc: awswire.URI, Required: true, Shape: "FunctionName"},
 			{Name: "Qualifier", Loc: awswire.Query, Shape: "FunctionUrlQualifier"},
 		}},
-		"Handler":     {Min: new(0.0), Max: new(128.0), Pattern: `[^\s]+`},
+		"Handler":     {Min: new(0.0), Max: new(128.0)},
 		"Header":      {Min: new(0.0), Max: new(1024.0), Pattern: `.*`},
 		"HeadersList": {Elem: `Header`, Min: new(0.0), Max: new(100.0)},
 		"ImageConfig": {Fields: []awswire.Field{

@@ -23,7 +23,7 @@ func (p *Pool) feed(s *shelf) {
 }
 
 // wants is how many more instances the waiting requests of s need.
-func (s *shelf) wants() int { return s.waiters.Len() - s.starting }
+func (s *shelf) wants() int { return (s.waiters.Len()+s.places-1)/s.places - s.starting }
 
 // feedStarved gives freed capacity to those who have waited longest for it.
 // p.mu is held.

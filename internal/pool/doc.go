@@ -2,22 +2,26 @@
 //
 // An instance is a box (package sandbox), a runtime process in it and the
 // conversation with that process (package runtimeapi). Its life is Create the
-// box, Start the process, first poll = ready, invocations one at a time, idle,
-// Destroy. The pool is authoritative on how many instances there are and what
-// each is doing; nothing about them is stored, because none survives ebb.
+// box, Start the process, first poll = ready, invocations, as many at a time as
+// the version allows (its places), idle, Destroy. The pool is authoritative on
+// how many instances there are and what each is doing; nothing about them is
+// stored, because none survives ebb.
 //
 // Invariants:
 //
-//  1. For a version, instances starting never outnumber requests waiting: a
-//     burst of N on a cold version starts at most N.
+//  1. For a version, the places of instances starting, but for one instance,
+//     never outnumber requests waiting: a burst of N on a cold version starts at
+//     most N, divided by the places of an instance.
 //
 //  2. Capacity (per function and per node) is reserved before a start and given
 //     back only after the box is destroyed.
 //
-//  3. An instance never serves two versions, and never two invocations at once.
+//  3. An instance never serves two versions, and never has more invocations in
+//     flight than its version allows; by default that is one.
 //
-//  4. Waiting requests of a version are served in order; idle instances are
-//     reused last in, first out, so that the tail can expire.
+//  4. Waiting requests of a version are served in order; instances that work are
+//     filled before idle ones are used, and both are used last in, first out, so
+//     that the tail can expire.
 //
 //  5. An instance whose conversation broke, or whose process has ended, is
 //     destroyed, never lent again. One with work in flight is never taken away.

@@ -13,6 +13,7 @@ import (
 	"path/filepath"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"testing"
 	"time"
 
@@ -37,6 +38,7 @@ type handler func(box *testBox, payload []byte) ([]byte, error)
 type testDriver struct {
 	handle  handler
 	begin   func(ctx context.Context) error // before the first poll; nil = nothing
+	serve   func(box *testBox) http.Handler // instead of handle: the process is an HTTP server
 	fail    atomic.Int64                    // so many boxes cannot be made
 	created atomic.Int64
 	alive   atomic.Int64
@@ -72,6 +74,7 @@ type testBox struct {
 	id            string
 	spec          sandbox.Spec
 	api, endpoint net.Listener
+	port          atomic.Pointer[string] // where a web function's server listens
 	out, stdout   *os.File
 	ctx           context.Context
 	cancel        context.CancelFunc
@@ -90,8 +93,13 @@ func (b *testBox) Output() *os.File          { return b.out }
 func (b *testBox) Done() <-chan struct{}     { return b.done }
 func (b *testBox) Exit() sandbox.Exit        { return b.exit }
 func (b *testBox) Port(inside int) int       { return inside }
-func (b *testBox) Dial(context.Context, int) (net.Conn, error) {
-	return nil, errors.New("no such port")
+func (b *testBox) Dial(ctx context.Context, _ int) (net.Conn, error) {
+	address := b.port.Load()
+	if address == nil {
+		return nil, syscall.ECONNREFUSED
+	}
+	var d net.Dialer
+	return d.DialContext(ctx, "tcp", *address)
 }
 func (b *testBox) Usage() sandbox.Usage { return sandbox.Usage{MemoryPeak: 5 << 20} }
 func (b *testBox) Attach(_ context.Context, mounts []sandbox.Mount, _ sandbox.Limits) error {
@@ -136,6 +144,10 @@ func (b *testBox) live() {
 			return
 		}
 	}
+	if b.driver.serve != nil {
+		b.web()
+		return
+	}
 	for {
 		req, _ := http.NewRequestWithContext(b.ctx, http.MethodGet, base+"next", nil)
 		res, err := client.Do(req)
@@ -158,6 +170,21 @@ func (b *testBox) live() {
 		}
 		_ = res.Body.Close()
 	}
+}
+
+// web is the process of a web function.
+func (b *testBox) web() {
+	srv := &http.Server{Handler: b.driver.serve(b)}
+	stop := context.AfterFunc(b.ctx, func() { _ = srv.Close() })
+	defer stop()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		panic(err)
+	}
+	address := l.Addr().String()
+	b.port.Store(&address)
+	_ = srv.Serve(l)
+	b.exit.Signal = "killed"
 }
 
 var errCrash = errors.New("crash")

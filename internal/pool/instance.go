@@ -3,6 +3,7 @@ package pool
 import (
 	"container/list"
 	"net/http"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -31,19 +32,22 @@ type instance struct {
 	memory   memoryPeak
 
 	// Guarded by Pool.mu.
-	state string
-	since time.Time     // when state began
-	place *list.Element // in Pool.lru while idle
-	uses  int
-	ended bool // its process has
+	state  string
+	since  time.Time     // when state began
+	place  *list.Element // in Pool.lru while idle
+	open   bool          // in shelf.open
+	load   int           // invocations in flight
+	uses   int
+	ended  bool // its process has
+	spoilt bool // an invocation broke it: it gets no other
 
-	broken  bool                             // written by the lease's holder before Release
-	current atomic.Pointer[ebb.InvocationID] // whose lines the output is; nil during init
+	shared  bool                             // several invocations may be in flight; set by adopt
+	current atomic.Pointer[ebb.InvocationID] // whose lines the output is; nil during init and if shared
 
 	logMu   sync.Mutex
 	stream  *logs.Stream // nil while it is a spare
 	version string       // qualifier
-	tail    *tail        // of the current invocation, if its caller asked
+	tails   []*tail      // of the invocations in flight whose callers asked
 }
 
 func newInstance(p *Pool) *instance {
@@ -52,7 +56,7 @@ func newInstance(p *Pool) *instance {
 
 // adopt makes the instance one of s's version.
 func (in *instance) adopt(s *shelf) {
-	in.shelf, in.began = s, time.Now()
+	in.shelf, in.began, in.shared = s, time.Now(), s.places > 1
 	in.logMu.Lock()
 	in.stream, in.version = in.pool.deps.Logs.Stream(s.fleet.key), s.version.Qualifier()
 	in.logMu.Unlock()
@@ -85,22 +89,45 @@ func (in *instance) append(kind logs.Kind, request ebb.InvocationID, level strin
 		Instance: in.id,
 		Text:     line,
 	})
-	if in.tail != nil {
-		in.tail.add(line)
+	for _, t := range in.tails {
+		if request == "" || t.request == request {
+			t.add(line)
+		}
 	}
 }
 
-// setTail begins or, with nil, ends the collection of a tail and returns what
-// was collected.
-func (in *instance) setTail(t *tail) []byte {
+// beginTail has t collect the lines of its request, and those that cannot be
+// told to be another's.
+func (in *instance) beginTail(t *tail) {
 	in.logMu.Lock()
 	defer in.logMu.Unlock()
-	old := in.tail
-	in.tail = t
-	if old == nil {
-		return nil
-	}
-	return old.bytes()
+	in.tails = append(in.tails, t)
+}
+
+// endTail ends the collection and returns what was collected.
+func (in *instance) endTail(t *tail) []byte {
+	in.logMu.Lock()
+	defer in.logMu.Unlock()
+	in.tails = slices.DeleteFunc(in.tails, func(other *tail) bool { return other == t })
+	return t.bytes()
+}
+
+// lendable reports whether the instance may get another invocation. Pool.mu is
+// held.
+func (in *instance) lendable() bool {
+	return !in.spoilt && !in.ended && !in.shelf.retired && !in.pool.closed
+}
+
+// spoil keeps the instance from being lent again: its conversation is broken, or
+// what is in flight has run out of time. It reports whether nothing else is in
+// flight.
+func (in *instance) spoil() (alone bool) {
+	p := in.pool
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	in.spoilt = true
+	in.shelf.close(in)
+	return in.load == 1
 }
 
 // destroy ends the instance for good. When it returns no process of its box is
@@ -110,6 +137,9 @@ func (in *instance) destroy() {
 		_ = in.session.Close() // first: it takes the last lines
 	}
 	if in.box != nil {
+		if _, web := in.session.(*runtimeapi.Web); web && !in.spoilt {
+			in.box.Stop(webGrace)
+		}
 		in.box.Destroy()
 	}
 	if in.endpoint != nil {
@@ -123,6 +153,7 @@ const memoryEvery = 100 * time.Millisecond
 
 // memoryPeak remembers the box's peak between readings.
 type memoryPeak struct {
+	mu    sync.Mutex
 	at    time.Time
 	bytes int64
 }
@@ -130,8 +161,18 @@ type memoryPeak struct {
 // read returns the box's memory peak in bytes, at most memoryEvery old unless
 // the invocation itself took longer than that.
 func (m *memoryPeak) read(box sandbox.Box, now time.Time) int64 {
+	m.mu.Lock()
+	defer m.mu.Unlock()
 	if now.Sub(m.at) >= memoryEvery {
 		m.at, m.bytes = now, box.Usage().MemoryPeak
 	}
 	return m.bytes
+}
+
+// now returns the box's memory peak as it is.
+func (m *memoryPeak) now(box sandbox.Box) int64 {
+	m.mu.Lock()
+	m.at = time.Time{}
+	m.mu.Unlock()
+	return m.read(box, time.Now())
 }

@@ -17,6 +17,7 @@ type Lease struct {
 	in     *instance
 	phases ebb.Phases // of the wait and the start, if there was one
 	answer answer
+	tail   *tail // nil unless the caller asked
 }
 
 // Outcome is what one invocation on an instance came to.
@@ -36,11 +37,16 @@ func (l *Lease) Instance() ebb.InstanceID { return l.in.id }
 // Phases is what acquiring cost.
 func (l *Lease) Phases() ebb.Phases { return l.phases }
 
-// Begin ties what the instance writes from now on to inv.
+// Begin ties what the instance writes from now on to inv. What an instance with
+// several invocations in flight writes to its standard output cannot be tied to
+// any.
 func (l *Lease) Begin(inv *ebb.Invocation) {
-	l.in.current.Store(&inv.ID)
+	if !l.in.shared {
+		l.in.current.Store(&inv.ID)
+	}
 	if inv.Tail {
-		l.in.setTail(&tail{})
+		l.tail = &tail{request: inv.ID}
+		l.in.beginTail(l.tail)
 	}
 }
 
@@ -50,11 +56,16 @@ func (l *Lease) Record(request ebb.InvocationID, line []byte) {
 }
 
 // End returns the log tail, if Begin's invocation asked for it.
-func (l *Lease) End() []byte { return l.in.setTail(nil) }
+func (l *Lease) End() []byte {
+	if l.tail == nil {
+		return nil
+	}
+	return l.in.endTail(l.tail)
+}
 
 // Invoke hands inv to the instance and streams the answer to sink. It always
 // comes to an outcome: if the conversation breaks or the version's timeout
-// ends, the instance is killed and the outcome says what happened, as the
+// ends, the instance gets nothing more to do and is killed, and the outcome says what happened, as the
 // function's error; unless the function had seen nothing yet.
 func (l *Lease) Invoke(ctx context.Context, inv *ebb.Invocation, arn string, sink ebb.Sink) Outcome {
 	in := l.in
@@ -67,16 +78,22 @@ func (l *Lease) Invoke(ctx context.Context, inv *ebb.Invocation, arn string, sin
 		ClientContext: inv.ClientContext,
 		Deadline:      begin.Add(in.shelf.version.Timeout()),
 		Payload:       inv.Payload,
+		HTTP:          inv.HTTP,
 	}, &l.answer)
-	o := Outcome{Outcome: out}
-	in.broken = err != nil || out.Ending
+	o := Outcome{Outcome: out, Cause: out.Reason}
+	alone := true
+	if err != nil || out.Ending {
+		alone = in.spoil()
+	}
 	switch {
 	case err != nil && errors.Is(err, runtimeapi.ErrNotDelivered) && !errors.Is(err, context.DeadlineExceeded):
 		o.NotDelivered = true
 	case err != nil:
-		o = l.broke(inv, out.Answered, err)
+		o = l.broke(inv, out.Answered, alone, err)
 	}
-	in.output.drain()
+	if !in.shared { // what has no end yet is another's
+		in.output.drain()
+	}
 	now := time.Now()
 	o.Duration = now.Sub(begin)
 	o.MemoryPeak = in.memory.read(in.box, now)
@@ -87,8 +104,9 @@ func (l *Lease) Invoke(ctx context.Context, inv *ebb.Invocation, arn string, sin
 const exitWait = time.Second
 
 // broke ends an instance whose conversation is over and says why, to the log
-// and to the caller.
-func (l *Lease) broke(inv *ebb.Invocation, answered bool, err error) Outcome {
+// and to the caller. One with other invocations in flight ends with the last of
+// them.
+func (l *Lease) broke(inv *ebb.Invocation, answered, alone bool, err error) Outcome {
 	in := l.in
 	var typ, message string
 	if errors.Is(err, context.DeadlineExceeded) {
@@ -97,9 +115,10 @@ func (l *Lease) broke(inv *ebb.Invocation, answered bool, err error) Outcome {
 	} else {
 		typ, message = in.cause(err)
 	}
-	in.memory.at = time.Time{} // read the true peak once more
-	peak := in.memory.read(in.box, time.Now())
-	in.box.Destroy()
+	peak := in.memory.now(in.box)
+	if alone {
+		in.box.Destroy()
+	}
 	doc := errorDocument(inv.ID, typ, message)
 	o := Outcome{
 		Outcome:    runtimeapi.Outcome{FunctionError: ebb.FunctionErrorUnhandled, ErrorType: typ},

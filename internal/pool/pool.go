@@ -5,6 +5,7 @@ import (
 	"context"
 	"log/slog"
 	"net/http"
+	"slices"
 	"sync"
 	"time"
 
@@ -61,7 +62,9 @@ type fleet struct {
 type shelf struct {
 	fleet    *fleet
 	version  *ebb.Version
+	places   int         // how many invocations an instance may have in flight
 	idle     []*instance // a stack
+	open     []*instance // busy ones with places left; a stack
 	busy     map[*instance]struct{}
 	starting int
 	waiters  list.List     // of *waiter, oldest first
@@ -108,8 +111,8 @@ func (p *Pool) Prewarm(runtime string, memoryMB int) {
 	}
 }
 
-// Acquire lends an instance of v: an idle one, or the first that becomes free
-// or ready before ctx or patience ends. The error is a Failure if the function
+// Acquire lends a place in an instance of v: one that works already, an idle
+// one, or the first that becomes free or ready before ctx or patience ends. The error is a Failure if the function
 // could not be initialised; a throttle if patience or the queue's room ended.
 func (p *Pool) Acquire(ctx context.Context, v *ebb.Version, patience time.Time) (*Lease, error) {
 	begin := time.Now()
@@ -119,10 +122,7 @@ func (p *Pool) Acquire(ctx context.Context, v *ebb.Version, patience time.Time) 
 		return nil, errClosing()
 	}
 	s := p.shelf(v)
-	if n := len(s.idle); n > 0 {
-		in := s.idle[n-1]
-		s.idle[n-1] = nil
-		s.idle = s.idle[:n-1]
+	if in := s.free(); in != nil {
 		p.lend(in)
 		p.mu.Unlock()
 		return &Lease{in: in}, nil
@@ -174,30 +174,46 @@ func (g grant) lease(begin time.Time) (*Lease, error) {
 	return &Lease{in: g.instance, phases: ph}, nil
 }
 
-// Release gives the instance back. It is called exactly once.
+// Release gives the place back. It is called exactly once.
 func (l *Lease) Release() {
 	in, p := l.in, l.in.pool
 	p.mu.Lock()
-	delete(in.shelf.busy, in)
-	if in.broken || in.ended || in.shelf.retired || p.closed {
-		p.depart(in)
-	} else {
-		p.settle(in, ebb.Phases{})
+	defer p.mu.Unlock()
+	in.load--
+	if in.load == 0 {
+		delete(in.shelf.busy, in)
 	}
-	p.mu.Unlock()
+	if in.lendable() {
+		p.settle(in, ebb.Phases{})
+		return
+	}
+	in.shelf.close(in)
+	if in.load == 0 {
+		p.depart(in)
+	}
 }
 
-// settle hands a free instance to the oldest waiter of its shelf, or lays it
-// down as idle. p.mu is held.
+// settle hands the free places of an instance to the oldest waiters of its
+// shelf, and lays it down as idle if it gets nothing to do. start is what the
+// instance cost the one who waited for it. p.mu is held.
 func (p *Pool) settle(in *instance, start ebb.Phases) {
 	s := in.shelf
-	if front := s.waiters.Front(); front != nil {
+	for in.load < s.places {
+		front := s.waiters.Front()
+		if front == nil {
+			break
+		}
 		w := front.Value.(*waiter)
 		p.unlist(s, w)
 		p.lend(in)
 		w.answer <- grant{instance: in, phases: start}
+		start = ebb.Phases{}
+	}
+	if in.load > 0 {
+		s.reopen(in)
 		return
 	}
+	s.close(in)
 	in.state = ebb.InstanceIdle
 	in.since = time.Now()
 	s.idle = append(s.idle, in)
@@ -205,16 +221,59 @@ func (p *Pool) settle(in *instance, start ebb.Phases) {
 	p.feedStarved()
 }
 
-// lend marks an instance as busy. p.mu is held.
+// lend takes one of the instance's places. p.mu is held.
 func (p *Pool) lend(in *instance) {
 	if in.place != nil {
 		p.lru.Remove(in.place)
 		in.place = nil
 	}
-	in.state = ebb.InstanceBusy
-	in.since = time.Now()
+	if in.load == 0 {
+		in.state = ebb.InstanceBusy
+		in.since = time.Now()
+		in.shelf.busy[in] = struct{}{}
+	}
+	in.load++
 	in.uses++
-	in.shelf.busy[in] = struct{}{}
+	in.shelf.reopen(in)
+}
+
+// free finds an instance with a place: one that works already before an idle
+// one, and the last used first, so that the others can expire. An idle one is
+// taken off its stack. Pool.mu is held.
+func (s *shelf) free() *instance {
+	if n := len(s.open); n > 0 {
+		return s.open[n-1]
+	}
+	n := len(s.idle)
+	if n == 0 {
+		return nil
+	}
+	in := s.idle[n-1]
+	s.idle[n-1] = nil
+	s.idle = s.idle[:n-1]
+	return in
+}
+
+// reopen makes open hold in if it has places left, and only then. Pool.mu is held.
+func (s *shelf) reopen(in *instance) {
+	if in.load >= s.places || !in.lendable() {
+		s.close(in)
+		return
+	}
+	if !in.open {
+		in.open = true
+		s.open = append(s.open, in)
+	}
+}
+
+// close takes in out of open. Pool.mu is held.
+func (s *shelf) close(in *instance) {
+	if !in.open {
+		return
+	}
+	in.open = false
+	i := slices.Index(s.open, in)
+	s.open = slices.Delete(s.open, i, i+1)
 }
 
 // unlist takes w out of the queue; the caller answers it or nobody does.
@@ -234,7 +293,7 @@ func (p *Pool) shelf(v *ebb.Version) *shelf {
 	}
 	s := f.shelves[v.RevisionID]
 	if s == nil {
-		s = &shelf{fleet: f, version: v, busy: make(map[*instance]struct{})}
+		s = &shelf{fleet: f, version: v, places: v.Concurrency(), busy: make(map[*instance]struct{})}
 		f.shelves[v.RevisionID] = s
 	}
 	return s

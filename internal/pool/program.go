@@ -21,13 +21,16 @@ func (in *instance) program(ctx context.Context) (*runtimes.Runtime, []sandbox.M
 			return nil, nil, err
 		}
 		rt := imageRuntime(v, img, root)
+		if v.WebPort() > 0 {
+			rt = rt.Web("")
+		}
 		if len(rt.Argv) == 0 {
 			return nil, nil, in.initFailure(ebb.ErrorInvalidEntrypoint,
 				"The image has neither ENTRYPOINT nor CMD, and the function's ImageConfig names none")
 		}
 		return rt, nil, nil
 	}
-	rt, ok := deps.Runtimes.Lookup(v.Runtime)
+	rt, ok := in.pool.runtime(v)
 	if !ok {
 		return nil, nil, ebb.Errorf(ebb.Invalid, ebb.TypeInvalidRuntime,
 			"Runtime: %s is not installed on this node", v.Runtime)
@@ -37,6 +40,15 @@ func (in *instance) program(ctx context.Context) (*runtimes.Runtime, []sandbox.M
 		return nil, nil, err
 	}
 	return rt, []sandbox.Mount{{Source: code, Target: runtimeapi.TaskRoot}}, nil
+}
+
+// runtime is what the catalog has for a version with a package.
+func (p *Pool) runtime(v *ebb.Version) (*runtimes.Runtime, bool) {
+	rt, ok := p.deps.Runtimes.Lookup(v.Runtime)
+	if ok && v.WebPort() > 0 {
+		rt = rt.Web(v.Handler)
+	}
+	return rt, ok
 }
 
 // imageRuntime is a container image as a runtime: what the image says about

@@ -103,6 +103,9 @@ func (p *Pool) Retain(key ebb.FunctionKey, revisions map[string]bool) {
 			continue
 		}
 		s.retired = true
+		for len(s.open) > 0 {
+			s.close(s.open[0])
+		}
 		for len(s.idle) > 0 {
 			p.evict(s.idle[0])
 		}

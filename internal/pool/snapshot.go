@@ -18,6 +18,7 @@ type InstanceState struct {
 	Since    time.Time // when State began
 	Began    time.Time // when the instance began
 	Uses     int       // invocations so far
+	InFlight int       // invocations now
 	Usage    sandbox.Usage
 }
 
@@ -29,7 +30,7 @@ func (p *Pool) Snapshot() []InstanceState {
 	note := func(in *instance) {
 		v := in.shelf.version
 		list = append(list, InstanceState{ID: in.id, Function: v.FunctionKey, Version: v.Qualifier(),
-			Runtime: cmp.Or(v.Runtime, "image"), State: in.state, Since: in.since, Began: in.began, Uses: in.uses})
+			Runtime: cmp.Or(v.Runtime, "image"), State: in.state, Since: in.since, Began: in.began, Uses: in.uses, InFlight: in.load})
 		boxes = append(boxes, in.box)
 	}
 	p.mu.Lock()

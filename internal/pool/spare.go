@@ -53,7 +53,7 @@ func newSpares(p *Pool) *spares {
 // take returns a spare that can become an instance of v, or nil. Either way it
 // is noted that one was wanted.
 func (s *spares) take(v *ebb.Version) *instance {
-	rt, ok := s.pool.deps.Runtimes.Lookup(v.Runtime)
+	rt, ok := s.pool.runtime(v)
 	if !ok || s.pool.cfg.PrewarmOff || !fits(rt, v) {
 		return nil
 	}

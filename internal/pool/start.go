@@ -69,23 +69,28 @@ func (p *Pool) attend(in *instance) {
 	in.ended = true
 	if in.place != nil {
 		p.evict(in)
+	} else {
+		in.shelf.close(in)
 	}
 }
 
-// refuse tells the oldest waiter of s why the start made for it failed. p.mu is held.
+// refuse tells the oldest waiters of s, as many as the instance would have
+// served, why the start made for them failed. p.mu is held.
 func (p *Pool) refuse(s *shelf, in *instance, err error) {
 	var failure *Failure
 	if !errors.As(err, &failure) && !p.closed {
 		p.deps.Log.Error("instance did not start", "function", s.fleet.key.String(),
 			"instance", string(in.id), "error", err)
 	}
-	front := s.waiters.Front()
-	if front == nil {
-		return
+	for range s.places {
+		front := s.waiters.Front()
+		if front == nil {
+			return
+		}
+		w := front.Value.(*waiter)
+		p.unlist(s, w)
+		w.answer <- grant{err: err}
 	}
-	w := front.Value.(*waiter)
-	p.unlist(s, w)
-	w.answer <- grant{err: err}
 }
 
 // start runs the hooks of an instance's beginning in order: box (unless it is a
@@ -179,8 +184,11 @@ func (in *instance) environment(rt *runtimes.Runtime) map[string]string {
 		Runtime:         rt.Env,
 		Image:           rt.Root != "",
 	}
-	if rt.Protocol == runtimes.HTTP {
+	switch rt.Protocol {
+	case runtimes.HTTP:
 		opt.RuntimeAPI = in.box.RuntimeAPI().Addr().String()
+	case runtimes.Web:
+		opt.WebPort = in.box.Port(v.WebPort())
 	}
 	return runtimeapi.Env(v, opt)
 }
@@ -191,8 +199,11 @@ func (in *instance) environment(rt *runtimes.Runtime) map[string]string {
 func (in *instance) launch(ctx context.Context, rt *runtimes.Runtime, memoryMB int, env map[string]string, generic bool) error {
 	framed := rt.Protocol == runtimes.Framed
 	opt := runtimeapi.Options{MaxResponse: in.pool.cfg.MaxResponse, Log: in.log}
-	if !framed { // before the process can call
+	switch rt.Protocol {
+	case runtimes.HTTP: // before the process can call
 		in.session = runtimeapi.NewHTTP(in.box.RuntimeAPI(), opt)
+	case runtimes.Web:
+		in.session = runtimeapi.NewWeb(in.web(), opt)
 	}
 	err := in.box.Start(ctx, sandbox.Process{
 		Argv:        rt.Command(memoryMB, in.box.Path),
@@ -265,8 +276,11 @@ func (in *instance) ready(ctx context.Context, env map[string]string) error {
 	case ctx.Err() != nil:
 		return errClosing()
 	case errors.Is(initCtx.Err(), context.DeadlineExceeded):
-		return in.initFailure(ebb.ErrorInitTimeout,
-			fmt.Sprintf("Initialisation timed out after %.2f seconds", cfg.InitTimeout.Seconds()))
+		message := fmt.Sprintf("Initialisation timed out after %.2f seconds", cfg.InitTimeout.Seconds())
+		if port := v.WebPort(); port > 0 {
+			message += fmt.Sprintf(": nothing listens on port %d", port)
+		}
+		return in.initFailure(ebb.ErrorInitTimeout, message)
 	}
 	return in.initFailure(in.cause(err))
 }

@@ -1,10 +1,15 @@
 package pool
 
+import "github.com/ebb-faas/ebb/internal/ebb"
+
 // tailSize is how much of an invocation's log a caller may ask for.
 const tailSize = 4 << 10
 
 // tail keeps the last tailSize bytes of the lines given to it.
-type tail struct{ buf []byte }
+type tail struct {
+	request ebb.InvocationID
+	buf     []byte
+}
 
 func (t *tail) add(line []byte) {
 	t.buf = append(t.buf, line...)

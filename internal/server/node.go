@@ -188,7 +188,9 @@ func (n *node) changed(key ebb.FunctionKey) {
 		}
 		for _, v := range vs {
 			revisions[v.RevisionID] = true
-			n.pool.Prewarm(v.Runtime, v.MemoryMB)
+			if v.WebPort() == 0 {
+				n.pool.Prewarm(v.Runtime, v.MemoryMB)
+			}
 		}
 		if marker = next; marker == "" {
 			break

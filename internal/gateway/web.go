@@ -1,0 +1,185 @@
+package gateway
+
+import (
+	"bufio"
+	"bytes"
+	"errors"
+	"io"
+	"net"
+	"net/http"
+	"net/url"
+	"time"
+
+	"github.com/ebb-faas/ebb/internal/auth"
+	"github.com/ebb-faas/ebb/internal/ebb"
+)
+
+// web passes a request on to a web function as it is, and the answer back as it
+// is written: neither is kept, whatever its size.
+func (g *Gateway) web(w http.ResponseWriter, r *request) {
+	if err := g.admitWeb(r); err != nil {
+		g.fail(w, r, err)
+		return
+	}
+	// Both sides may speak at once; what HTTP/1 clients make of it is theirs.
+	_ = http.NewResponseController(w).EnableFullDuplex() // not every writer can, and those are of tests
+	out := webWriter{ResponseWriter: w, g: g, r: r}
+	var sink failure
+	inv := &ebb.Invocation{
+		ID:          ebb.InvocationID(r.id),
+		FunctionKey: r.route.FunctionKey,
+		Qualifier:   r.route.Qualifier,
+		TraceID:     r.trace,
+		HTTP:        &ebb.Exchange{Request: g.forWeb(r), Writer: &out},
+	}
+	result, err := g.door.Invoke(r.Context(), inv, &sink)
+	if out.hijacked {
+		return
+	}
+	failed := err != nil || result.FunctionError != "" || bool(sink)
+	switch {
+	case failed && out.sent, !failed && out.gone != nil:
+		g.log.DebugContext(r.Context(), "answer broken off", g.about(r, "error", errors.Join(err, out.gone))...)
+		panic(http.ErrAbortHandler) // the one way to tell the client
+	case failed && err != nil:
+		g.fail(w, r, err)
+	case failed:
+		refuse(w, r, http.StatusBadGateway, nil)
+	case out.sent:
+		out.deadline(0) // the connection may carry other requests
+	default:
+		g.log.DebugContext(r.Context(), "client left before the answer", g.about(r, "error", r.Context().Err())...)
+	}
+}
+
+// admitWeb checks the caller. A signature covers the body, so that of a signed
+// request is read first; any other goes through unread.
+func (g *Gateway) admitWeb(r *request) (err error) {
+	if r.route.AuthType == ebb.URLAuthNone {
+		return nil
+	}
+	if err := g.auth.Precheck(r.Request); err != nil {
+		return err
+	}
+	if r.body, err = readBody(nil, r.Request, g.cfg.MaxBody); err != nil {
+		return err
+	}
+	if r.principal, err = g.auth.Authenticate(r.Request, r.body); err != nil {
+		return err
+	}
+	return g.auth.Authorize(r.principal, "lambda:InvokeFunctionUrl", r.route.arn)
+}
+
+// forWeb is the request as the function shall see it.
+func (g *Gateway) forWeb(r *request) *http.Request {
+	out := r.WithContext(r.Context())
+	id, _, _ := splitPath(r.URL.Path)
+	out.URL = &url.URL{Path: r.URL.Path[len(prefix)+len(id):], RawPath: r.path, RawQuery: r.URL.RawQuery, ForceQuery: r.URL.ForceQuery}
+	if out.URL.Path == "" {
+		out.URL.Path = "/"
+	}
+	iam := r.principal.Kind != auth.Anonymous
+	h := make(http.Header, len(r.Header)+6)
+	for name, values := range r.Header {
+		if !iam || name != "Authorization" && name != "X-Amz-Security-Token" {
+			h[name] = values
+		}
+	}
+	if r.body != nil {
+		out.Body, out.ContentLength, out.TransferEncoding = http.NoBody, int64(len(r.body)), nil
+		if len(r.body) > 0 {
+			out.Body = io.NopCloser(bytes.NewReader(r.body))
+		}
+	}
+	ip, proto, port := remoteIP(r.RemoteAddr), "http", "80"
+	if r.TLS != nil {
+		proto, port = "https", "443"
+	}
+	if p := hostPort(r.Host); p != "" {
+		port = p
+	}
+	h["X-Forwarded-For"] = []string{ip}
+	if before := r.Header["X-Forwarded-For"]; len(before) > 0 {
+		h["X-Forwarded-For"] = append(before[:len(before):len(before)], ip)
+	}
+	h["X-Forwarded-Proto"], h["X-Forwarded-Port"], h["X-Forwarded-Host"] = []string{proto}, []string{port}, []string{r.Host}
+	context := appendContext(make([]byte, 0, 768), r)
+	h["X-Amzn-Request-Context"] = []string{string(context[len(`,"requestContext":`):])}
+	out.Header = h
+	return out
+}
+
+// failure is the sink of a web function's invocation: all it ever hears is that
+// it failed.
+type failure bool
+
+func (f *failure) Head(h ebb.Head) error {
+	*f = *f || h.FunctionError != ""
+	return nil
+}
+
+func (f *failure) Write(b []byte) (int, error) { return len(b), nil } // for the function's log, not for the public
+
+// webWriter is what a web function answers through.
+type webWriter struct {
+	http.ResponseWriter
+	g        *Gateway
+	r        *request
+	sent     bool // the head is on its way to the client
+	hijacked bool
+	gone     error // the client could not be written to
+}
+
+// WriteHeader adds the gateway's own headers to the function's.
+func (w *webWriter) WriteHeader(status int) {
+	if status >= 200 && !w.sent {
+		w.sent = true
+		w.own()
+	}
+	w.ResponseWriter.WriteHeader(status)
+}
+
+func (w *webWriter) own() {
+	h := w.Header()
+	h[requestIDHeader] = []string{w.r.id}
+	h[traceHeader] = []string{w.r.trace}
+	if w.r.route.CORS != nil {
+		allowOrigin(h, w.r.route.CORS, w.r.Header.Get("Origin"))
+	}
+}
+
+// Write gives the client a time to take each piece: while it takes nothing, it
+// holds a place in an instance.
+func (w *webWriter) Write(p []byte) (int, error) {
+	if !w.sent {
+		w.WriteHeader(http.StatusOK)
+	}
+	w.deadline(w.g.cfg.Stall)
+	n, err := w.ResponseWriter.Write(p)
+	if err != nil {
+		w.gone = err
+	}
+	return n, err
+}
+
+// deadline is when a write to the client fails; 0 = never.
+func (w *webWriter) deadline(after time.Duration) {
+	var at time.Time
+	if after > 0 {
+		at = time.Now().Add(after)
+	}
+	_ = http.NewResponseController(w.ResponseWriter).SetWriteDeadline(at) // not every writer can, and those are of tests
+}
+
+// Hijack hands the connection over to a protocol that is not HTTP's.
+func (w *webWriter) Hijack() (net.Conn, *bufio.ReadWriter, error) {
+	conn, rw, err := http.NewResponseController(w.ResponseWriter).Hijack()
+	if err == nil {
+		w.sent, w.hijacked = true, true
+		w.own()
+	}
+	return conn, rw, err
+}
+
+// Unwrap lets http.ResponseController find what else the writer can do.
+func (w *webWriter) Unwrap() http.ResponseWriter { return w.ResponseWriter }
