@@ -219,7 +219,7 @@ func TestSchemaHasTheDecodersKeys(t *testing.T) {
 	}
 	keys := func(m map[string]json.RawMessage) []string { return slices.Sorted(maps.Keys(m)) }
 	r := &reader{}
-	if got, want := keys(s.Defs["function"].Properties), slices.Sorted(maps.Keys(r.function(&Function{}))); !reflect.DeepEqual(got, want) {
+	if got, want := keys(s.Defs["function"].Properties), slices.Sorted(maps.Keys(r.function(&draft{}))); !reflect.DeepEqual(got, want) {
 		t.Errorf("function: the schema has %v, the decoder %v", got, want)
 	}
 	if got, want := keys(s.Properties), []string{"defaults", "functions", "version"}; !reflect.DeepEqual(got, want) {

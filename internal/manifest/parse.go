@@ -86,10 +86,10 @@ func (r *reader) manifest(m *Manifest, root ast.Node) {
 		"defaults":  keep(&defaults),
 		"functions": keep(&functions),
 	})
-	preset := Function{
+	preset := draft{Function: Function{
 		Code: DefaultCode, Role: DefaultRole, LogFormat: LogText,
 		MemoryMB: DefaultMemoryMB, TimeoutS: DefaultTimeoutS, TmpMB: DefaultTmpMB,
-	}
+	}}
 	if defaults != nil {
 		r.fields("defaults", defaults, r.function(&preset))
 	}
@@ -109,31 +109,32 @@ func (r *reader) manifest(m *Manifest, root ast.Node) {
 }
 
 // oneFunction reads the function named by e over the defaults.
-func (r *reader) oneFunction(preset Function, e entry) Function {
+func (r *reader) oneFunction(preset draft, e entry) Function {
 	f := preset
 	f.Name, f.Position = e.name, position(e.key)
 	f.Env, f.Tags = maps.Clone(preset.Env), maps.Clone(preset.Tags)
 	key := "functions." + e.name
 	if !ebb.ValidFunctionName(e.name) {
 		r.fail(e.key, key, "a function's name is 1 to 64 letters, digits, - or _")
-		return f
+		return f.Function
 	}
 	before := len(r.problems)
 	if v := r.plain(e.value); v != nil && v.Type() != ast.NullType {
 		r.fields(key, e.value, r.function(&f))
 	}
 	if len(r.problems) > before {
-		return f
+		return f.Function
 	}
-	r.imageOrRuntime(&f, key, e)
+	r.imageOrRuntime(&f.Function, key, e)
+	r.settings(&f, key, e)
 	if len(f.Tags) > maxTags {
 		r.fail(e.key, key+".tags", "more than %d tags", maxTags)
 	}
-	return f
+	return f.Function
 }
 
 // function is the table of a function's keys.
-func (r *reader) function(f *Function) map[string]setter {
+func (r *reader) function(f *draft) map[string]setter {
 	return map[string]setter{
 		"description":  r.text(&f.Description, 256),
 		"runtime":      r.text(&f.Runtime, 64),
@@ -150,6 +151,9 @@ func (r *reader) function(f *Function) map[string]setter {
 		"env":          r.table(&f.Env, envName),
 		"tags":         r.table(&f.Tags, tagName),
 		"url":          r.url(&f.URL),
+		"web":          r.web(&f.web),
+
+		"instanceConcurrency": r.whole(&f.concurrency, 1, ebb.MaxConcurrency),
 	}
 }
 
