@@ -2,8 +2,9 @@
 //
 // It owns catalog.json (families of runtimes: their identifiers, how their
 // interpreters are found and probed, how they are started), the bootstraps
-// beside it, which are written to disk for the boxes to mount, and what was found
-// on this host. Go code reads the catalog and never switches on a language.
+// beside it, which are written to disk for the boxes to mount, what was found on
+// this host, and what was prepared for it (see Prepare; pool runs that). Go code
+// reads the catalog and never switches on a language.
 //
 // Invariants:
 //
