@@ -1,5 +1,6 @@
 import com.amazonaws.services.lambda.runtime.Context;
 import java.io.File;
+import java.io.FileOutputStream;
 import java.io.IOException;
 import java.util.Arrays;
 import java.util.LinkedHashMap;
@@ -83,7 +84,8 @@ public class Behaviour {
     String code = "writable";
     File root = new File(System.getenv("LAMBDA_TASK_ROOT"));
     try {
-      new File(root, "written").createNewFile();
+      // Not createNewFile: it does not fail if an earlier run could write.
+      new FileOutputStream(new File(root, "written")).close();
     } catch (IOException e) {
       code = "read-only";
     }
