@@ -40,7 +40,7 @@ type row struct {
 // when it fails.
 func runExamples(ctx context.Context, s settings, p *platform, temp string) ([]row, error) {
 	var rows []row
-	hellos := []string{"hello-python", "hello-node", "hello-go"}
+	hellos := []string{"hello-python", "hello-node", "hello-go", "hello-web"}
 	switch ok, err := p.hasJava(ctx); {
 	case err != nil:
 		return nil, err

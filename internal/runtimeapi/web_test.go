@@ -359,6 +359,28 @@ func TestWebClientLeaves(t *testing.T) {
 	}
 }
 
+// TestWebAnswerHeadIsBounded: a server cannot have ebb keep what it likes.
+func TestWebAnswerHeadIsBounded(t *testing.T) {
+	r := startWeb(t, WebOptions{}, func(w http.ResponseWriter, _ *http.Request) {
+		conn, _, err := http.NewResponseController(w).Hijack()
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		defer func() { _ = conn.Close() }()
+		_, err = io.WriteString(conn, "HTTP/1.1 200 OK\r\n")
+		for err == nil {
+			_, err = io.WriteString(conn, "X-More: "+strings.Repeat("x", 1000)+"\r\n")
+		}
+	})
+	if res, _, err := r.do(t, "GET", "/", nil); err != nil || res.StatusCode != http.StatusBadGateway {
+		t.Errorf("%v, %v", res, err)
+	}
+	if o := <-r.out; o.err != nil || !strings.Contains(o.Reason, "bytes of headers") {
+		t.Errorf("%+v, %v", o.Outcome, o.err)
+	}
+}
+
 // TestWebEarlyAnswer: the server refuses an upload it has not read.
 func TestWebEarlyAnswer(t *testing.T) {
 	r := startWeb(t, WebOptions{}, func(w http.ResponseWriter, _ *http.Request) {

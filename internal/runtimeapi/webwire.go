@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"net"
 	"net/http"
 	"net/http/httptrace"
@@ -25,20 +26,25 @@ const (
 	smallBody = 16 << 10
 	// maxInterim is how many interim responses (1xx) one request may get.
 	maxInterim = 16
+	// maxAnswerHead is the most that comes before the body of an answer, in bytes.
+	maxAnswerHead = 1 << 20
 )
 
 // wire is one connection to the server. One request uses it at a time, on the
 // goroutine of its invocation. http.Transport would do as much with goroutines
 // of its own, and would send a request again when it believes that to be safe.
 type wire struct {
-	conn net.Conn
-	r    *bufio.Reader
-	w    *bufio.Writer
-	idle time.Time // since when it has had no request
+	conn  net.Conn
+	limit io.LimitedReader // of conn; bounds what an answer's head may take
+	r     *bufio.Reader    // of limit
+	w     *bufio.Writer
+	idle  time.Time // since when it has had no request
 }
 
 func newWire(conn net.Conn) *wire {
-	return &wire{conn: conn, r: bufio.NewReader(conn), w: bufio.NewWriter(conn)}
+	w := &wire{conn: conn, limit: io.LimitedReader{R: conn, N: math.MaxInt64}, w: bufio.NewWriter(conn)}
+	w.r = bufio.NewReader(&w.limit)
+	return w
 }
 
 func (w *wire) close() { _ = w.conn.Close() } // nothing is left to tell the server
@@ -172,8 +178,14 @@ func (t *trip) send(req *http.Request) error {
 
 // receive reads the head of the answer.
 func (t *trip) receive(req *http.Request) (*http.Response, error) {
+	limit := &t.wire.limit
+	limit.N = maxAnswerHead
+	defer func() { limit.N = math.MaxInt64 }()
 	for range maxInterim {
 		res, err := http.ReadResponse(t.wire.r, req)
+		if err != nil && limit.N <= 0 {
+			return nil, fmt.Errorf("more than %d bytes of headers", maxAnswerHead)
+		}
 		if err != nil {
 			return nil, err
 		}

@@ -142,6 +142,7 @@ func (b *bench) warm(ctx context.Context) error {
 		targets := []target{
 			front.target("bare front + Node workers"),
 			{"Node, function URL", b.platform.PID(), post(b.urls["node"])},
+			{"Node, web function of 32", b.platform.PID(), post(b.urls["web"])},
 			{"Node, Lambda API", b.platform.PID(), invokeAPI(b.platform, "node")},
 			{"Python, function URL", b.platform.PID(), post(b.urls["python"])},
 			{"Python, Lambda API", b.platform.PID(), invokeAPI(b.platform, "python")},
@@ -231,6 +232,7 @@ func bareStarts(ctx context.Context, dir string) (map[string][]string, error) {
 		starts[name] = append(starts[name], hostPath(rt, rt.Argv[0]))
 	}
 	starts["node"] = append(starts["node"], "-e", "process.stdout.write('x')")
+	starts["web"] = starts["node"]
 	starts["python"] = append(starts["python"], "-c", "import sys; sys.stdout.write('x')")
 	return starts, nil
 }

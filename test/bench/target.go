@@ -110,6 +110,15 @@ const (
 	pythonEcho = `def handler(event, context):
     return {"statusCode": 200, "body": event["body"]}
 `
+	// webNode is plainNode as a web function.
+	webNode = `const http = require('http');
+http.createServer((req, res) => {
+  let body = '';
+  req.setEncoding('utf8');
+  req.on('data', (piece) => { body += piece; });
+  req.on('end', () => { res.writeHead(200, { 'content-type': 'text/plain' }); res.end(body); });
+}).listen(process.env.PORT);
+`
 	plainNode = `const http = require('http');
 const server = http.createServer((req, res) => {
   let body = '';
@@ -140,6 +149,8 @@ func functions(dir string, memory int32) ([]platform.Function, error) {
 		{Name: "python", Runtime: "python3", Handler: "app.handler", Files: map[string]string{"app.py": pythonEcho}},
 		{Name: "go", Runtime: "provided", Handler: "bootstrap", Files: map[string]string{"bootstrap": string(binary)}},
 	}
+	fs = append(fs, platform.Function{Name: "web", Runtime: "nodejs", Handler: "node server.js", Files: map[string]string{"server.js": webNode},
+		Env: map[string]string{"AWS_LWA_PORT": "8080", "EBB_INSTANCE_CONCURRENCY": "32"}})
 	for i := range fs {
 		fs[i].MemoryMB, fs[i].TimeoutS = memory, 30
 	}

@@ -26,6 +26,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/lambda"
 	"github.com/aws/aws-sdk-go-v2/service/lambda/types"
+	v1 "github.com/google/go-containerregistry/pkg/v1"
 
 	"github.com/ebb-faas/ebb/test/platform"
 )
@@ -387,15 +388,26 @@ func TestWebEvents(t *testing.T) {
 	}
 }
 
+// webServer builds the server of testdata, static.
+var webServer = sync.OnceValues(func() (string, error) {
+	dir, err := os.MkdirTemp("", "ebb-e2e-web-")
+	if err != nil {
+		return "", err
+	}
+	defer func() { _ = os.RemoveAll(dir) }()
+	out := filepath.Join(dir, "server")
+	build := exec.Command("go", "build", "-trimpath", "-ldflags", "-s -w", "-o", out, "./testdata/webserver")
+	build.Env = append(os.Environ(), "CGO_ENABLED=0")
+	if text, err := build.CombinedOutput(); err != nil {
+		return "", fmt.Errorf("%w: %s", err, text)
+	}
+	binary, err := os.ReadFile(out)
+	return string(binary), err
+})
+
 func TestWebPythonAndGo(t *testing.T) {
 	t.Parallel()
-	bin := filepath.Join(t.TempDir(), "server")
-	build := exec.Command("go", "build", "-trimpath", "-ldflags", "-s -w", "-o", bin, "./test/e2e/testdata/webserver")
-	build.Dir, build.Env = platform.Root(), append(os.Environ(), "CGO_ENABLED=0")
-	if out, err := build.CombinedOutput(); err != nil {
-		t.Fatalf("%v: %s", err, out)
-	}
-	binary, err := os.ReadFile(bin)
+	binary, err := webServer()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -404,7 +416,7 @@ func TestWebPythonAndGo(t *testing.T) {
 		{Name: "web-python", Runtime: "python3", Handler: "python3 -m http.server $PORT --bind 127.0.0.1 --directory pages", TimeoutS: 20, Env: env,
 			Files: map[string]string{"pages/index.html": "<h1>pages</h1>"}},
 		{Name: "web-go", Runtime: "provided", TimeoutS: 20, Env: env,
-			Files: map[string]string{"bootstrap": string(binary), "pages/index.html": "<h1>pages</h1>"}},
+			Files: map[string]string{"bootstrap": binary, "pages/index.html": "<h1>pages</h1>"}},
 	} {
 		u := open(t, deploy(t, f))
 		for range 5 { // Python's closes the connection each time
@@ -415,6 +427,56 @@ func TestWebPythonAndGo(t *testing.T) {
 		if res, _ := get(t, u+"missing"); res.StatusCode != 404 {
 			t.Errorf("%s: %s", f.Name, res.Status)
 		}
+	}
+}
+
+// TestWebImage: an image may say itself that it is a web function.
+func TestWebImage(t *testing.T) {
+	t.Parallel()
+	binary, err := webServer()
+	if err != nil {
+		t.Fatal(err)
+	}
+	files := layer(t, file{"srv/", "", 0o755}, file{"srv/server", binary, 0o700}, file{"srv/pages/", "", 0o755}, file{"srv/pages/index.html", "in an image", 0})
+	for name, c := range map[string]struct{ image, function map[string]string }{
+		"its own": {image: map[string]string{"AWS_LWA_PORT": "7000"}},
+		"told":    {function: map[string]string{"AWS_LWA_PORT": "8080", "EBB_INSTANCE_CONCURRENCY": "8"}},
+		"both":    {map[string]string{"AWS_LWA_PORT": "7000"}, map[string]string{"AWS_LWA_PORT": "7001"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			cfg := v1.Config{Entrypoint: []string{"./server"}, WorkingDir: "/srv"}
+			for k, v := range c.image {
+				cfg.Env = append(cfg.Env, k+"="+v)
+			}
+			u := open(t, deployImage(t, saved(t, buildImage(t, cfg, files)), nil, c.function))
+			if res, body := get(t, u); res.StatusCode != 200 || body != "in an image" {
+				t.Errorf("%s %s", res.Status, body)
+			}
+		})
+	}
+}
+
+// TestWebExample: what ebb.yaml says, through the command line.
+func TestWebExample(t *testing.T) {
+	t.Parallel()
+	_, errs, code, err := shared.CLI(t.Context(), "deploy", filepath.Join(platform.Root(), "examples", "hello-web"))
+	if err != nil || code != 0 {
+		t.Fatalf("deploy: %d %v %s", code, err, errs)
+	}
+	c, err := shared.Lambda().GetFunctionUrlConfig(t.Context(), &lambda.GetFunctionUrlConfigInput{FunctionName: aws.String("hello-web")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	u := aws.ToString(c.FunctionUrl)
+	if res, body := get(t, u+"?name=Mei"); res.StatusCode != 200 || body != `{"message":"Hello, Mei, from a web server!"}` {
+		t.Errorf("%s %s", res.Status, body)
+	}
+	if res, body := do(t, request(t, "GET", u+"?name=%3Cb%3E", "", "Accept", "text/html")); !strings.Contains(body, "Hello, &#60;b&#62;!") ||
+		!strings.HasPrefix(res.Header.Get("Content-Type"), "text/html") {
+		t.Errorf("%v %s", res.Header, body)
+	}
+	if got := invoke(t, shared, "hello-web", `{"name":"Li"}`); got != `{"message":"Hello, Li, from a web server!"}` {
+		t.Error(got)
 	}
 }
 
