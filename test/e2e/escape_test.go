@@ -5,6 +5,8 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -211,6 +213,40 @@ func TestLogFlood(t *testing.T) {
 		t.Logf("%d lines of %d", lines, megabytes*5243)
 		if lines < megabytes*5243 && !strings.Contains(out, "dropped") {
 			return fmt.Errorf("%d of %d lines, and nothing about the others: %s", lines, megabytes*5243, errs)
+		}
+		return nil
+	})
+}
+
+// TestMemoryFlood: who takes more memory than the function has is told so, REPORT
+// says how much it was, and so it does for who takes less.
+func TestMemoryFlood(t *testing.T) {
+	t.Parallel()
+	requireLinux(t)
+	f := wantsOut(t)
+	f.Name = deploy(t, f)
+	answer, failed, err := shared.Invoke(t.Context(), f.Name, `{"do":"take","megabytes":600}`)
+	if err != nil || failed == "" || !strings.Contains(answer, "Runtime.OutOfMemory") {
+		t.Errorf("%s %s %v", answer, failed, err)
+	}
+	if got := invoke(t, shared, f.Name, `{"do":"take","megabytes":150}`); got != "150" {
+		t.Errorf("150 of 256 MB: %s", got)
+	}
+	eventually(t, func() error {
+		out, _, _, err := shared.CLI(t.Context(), "logs", f.Name)
+		if err != nil {
+			return err
+		}
+		var used []int
+		for _, m := range regexp.MustCompile(`Max Memory Used: ([0-9]+) MB`).FindAllStringSubmatch(out, -1) {
+			n, err := strconv.Atoi(m[1])
+			if err != nil {
+				return err
+			}
+			used = append(used, n)
+		}
+		if len(used) != 2 || used[0] < 250 || used[0] > 256 || used[1] < 150 || used[1] > 230 {
+			return fmt.Errorf("memory used: %v, in %s", used, out)
 		}
 		return nil
 	})

@@ -179,6 +179,7 @@ type group struct {
 	c    *cgroups
 	name string
 	oom  int64 // out-of-memory kills before the box ran anything
+	most int64 // bytes that the box's own processes may use
 }
 
 // create makes a box's group and sets its limits.
@@ -193,6 +194,7 @@ func (c *cgroups) create(name string, l sandbox.Limits) (*group, error) {
 }
 
 func (g *group) limit(l sandbox.Limits) error {
+	g.most = int64(l.MemoryMB) << 20
 	memory := strconv.FormatInt(int64(l.MemoryMB)<<20+initMemory, 10)
 	pids := strconv.Itoa(l.PIDs + initPIDs)
 	var settings [][3]string // parent, file, value
@@ -274,6 +276,8 @@ func (g *group) usage() sandbox.Usage {
 		} else {
 			u.Memory, u.MemoryPeak = number(dir, "memory.usage_in_bytes"), number(dir, "memory.max_usage_in_bytes")
 		}
+		// What is beyond is ebb-init's share, see initMemory.
+		u.Memory, u.MemoryPeak = min(u.Memory, g.most), min(u.MemoryPeak, g.most)
 	}
 	switch {
 	case g.c.unified != "":

@@ -79,7 +79,7 @@ func memoryFlood(t *testing.T, e *escape) {
 		sandboxtest.StartProcess(t, box, sandbox.Process{Argv: args, Dir: "/tmp", Env: []string{"PATH=/usr/bin:/bin"}})
 		sandboxtest.Wait(t, box)
 		exit, usage := box.Exit(), box.Usage()
-		if !exit.OOM || exit.Signal != "killed" || usage.MemoryPeak < 60<<20 || usage.MemoryPeak > 65<<20+initMemory {
+		if !exit.OOM || exit.Signal != "killed" || usage.MemoryPeak < 60<<20 || usage.MemoryPeak > 64<<20 {
 			t.Errorf("%s: %+v, %+v", name, exit, usage)
 		}
 		box.Destroy()

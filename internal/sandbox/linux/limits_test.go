@@ -68,8 +68,7 @@ func memoryLimit(t *testing.T, b sandboxtest.Boxes) {
 	if exit := box.Exit(); exit != (sandbox.Exit{Code: -1, Signal: "killed", OOM: true}) {
 		t.Errorf("exit is %+v", exit)
 	}
-	// The kernel counts a charge before it finds it too much.
-	if peak := box.Usage().MemoryPeak; peak < 60<<20 || peak > 65<<20+initMemory {
+	if peak := box.Usage().MemoryPeak; peak < 60<<20 || peak > 64<<20 {
 		t.Errorf("peak is %d", peak)
 	}
 	// Told apart from a crash.

@@ -119,3 +119,8 @@ def flood(event):
     for _ in range(event["megabytes"]):
         os.write(1, line * 5243)
     return "answered"
+
+
+def take(event):
+    """Uses that much memory at once."""
+    return len(b"x" * (event["megabytes"] << 20)) >> 20

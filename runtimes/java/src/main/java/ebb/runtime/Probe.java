@@ -12,6 +12,7 @@ final class Probe {
     File home = new File(System.getProperty("java.home")).getCanonicalFile();
     String java = new File(home, "bin/java").getPath();
     return "{\"version\":" + quote(version(System.getProperty("java.version")))
+        + ",\"build\":" + quote(System.getProperty("java.vm.version"))
         + ",\"executable\":" + quote(java) + ",\"mounts\":[" + quote(home.getPath()) + "]}";
   }
 

@@ -156,6 +156,12 @@ class HandlersTest {
     assertEquals(want, Probe.version(java));
   }
 
+  @Test
+  void probe() throws Throwable {
+    String told = Probe.describe();
+    assertTrue(told.matches("\\{\"version\":\"[0-9.]+\",\"build\":\"[^\"]+\",\"executable\":\"/.*/bin/java\",\"mounts\":\\[\"/.*\"]}"), told);
+  }
+
   /** Frames arrive in any pieces, and a length that is a lie costs nothing. */
   @Test
   void framesInPieces() throws Throwable {
