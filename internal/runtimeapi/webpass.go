@@ -33,7 +33,7 @@ func (s *Web) pass(c *Call, sink ebb.Sink) (Outcome, error) {
 		p.body = &upload{Reader: in.Body}
 		in.Body = p.body
 	}
-	w := &begun{ResponseWriter: x.Writer}
+	w := &begun{ResponseWriter: x.Writer, more: p.pending}
 	proxy := httputil.ReverseProxy{
 		Transport: p, Rewrite: p.rewrite, ErrorHandler: p.fail,
 		BufferPool: buffers{}, ErrorLog: silent,
@@ -44,7 +44,7 @@ func (s *Web) pass(c *Call, sink ebb.Sink) (Outcome, error) {
 	out := Outcome{Answered: w.yes, Size: p.size}
 	err := errors.Join(p.err, p.failed)
 	switch {
-	case err == nil && ctx.Err() == nil || x.Request.Context().Err() != nil:
+	case err == nil && ctx.Err() == nil, x.Request.Context().Err() != nil, p.body != nil && p.body.failed:
 		return out, nil // done, or the client has left
 	case w.yes && errors.Is(ctx.Err(), context.DeadlineExceeded):
 		// It served until its time was over: nothing says that it hangs.
@@ -106,12 +106,15 @@ func (p *passing) stopUpload(w http.ResponseWriter) {
 // send the request elsewhere if nothing was read.
 type upload struct {
 	io.Reader
-	read bool
+	read   bool
+	failed bool // the client did not send all of it
 }
 
 func (u *upload) Read(p []byte) (int, error) {
 	u.read = true
-	return u.Reader.Read(p)
+	n, err := u.Reader.Read(p)
+	u.failed = u.failed || err != nil && err != io.EOF
+	return n, err
 }
 
 func (u *upload) Close() error { return nil }
@@ -119,7 +122,17 @@ func (u *upload) Close() error { return nil }
 // begun knows whether an answer has begun.
 type begun struct {
 	http.ResponseWriter
-	yes bool
+	yes  bool
+	more func() bool // whether more can be written without waiting, or all is
+}
+
+// FlushError is what the proxy calls after each piece of an answer of unknown
+// length. Pieces that came together go out together.
+func (b *begun) FlushError() error {
+	if b.more() {
+		return nil
+	}
+	return http.NewResponseController(b.ResponseWriter).Flush()
 }
 
 func (b *begun) WriteHeader(status int) {
