@@ -381,54 +381,6 @@ func TestWebAnswerHeadIsBounded(t *testing.T) {
 	}
 }
 
-// TestWebPiecesThatCameTogetherGoOutTogether: and those that did not are not
-// waited for (TestWebStreamsBothWays).
-func TestWebPiecesThatCameTogetherGoOutTogether(t *testing.T) {
-	s := startWeb(t, WebOptions{}, func(w http.ResponseWriter, req *http.Request) {
-		conn, _, err := http.NewResponseController(w).Hijack()
-		if err != nil {
-			t.Error(err)
-			return
-		}
-		defer func() { _ = conn.Close() }()
-		if req.URL.Path == "/together" {
-			_, _ = io.WriteString(conn, "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1\r\na\r\n1\r\nb\r\n0\r\n\r\n")
-		}
-	})
-	w := &flushes{ResponseRecorder: httptest.NewRecorder()}
-	req := httptest.NewRequest("GET", "/together", nil).WithContext(t.Context())
-	var sink catch
-	if out, err := s.Invoke(t.Context(), &Call{ID: "x", HTTP: &ebb.Exchange{Request: req, Writer: w}}, &sink); err != nil || out.FunctionError != "" {
-		t.Errorf("%+v, %v", out, err)
-	}
-	if w.Body.String() != "ab" || w.flushes > 0 {
-		t.Errorf("%q, %d flushes", w.Body, w.flushes)
-	}
-}
-
-type flushes struct {
-	*httptest.ResponseRecorder
-	flushes int
-}
-
-func (f *flushes) Flush() { f.flushes++ }
-
-// TestWebClientSendsLess: a client who breaks off is not the server's fault.
-func TestWebClientSendsLess(t *testing.T) {
-	r := startWeb(t, WebOptions{}, echoRequest)
-	for _, length := range []int{100, 100 << 10} {
-		conn, err := net.Dial("tcp", r.front.Listener.Addr().String())
-		if err != nil {
-			t.Fatal(err)
-		}
-		_, _ = fmt.Fprintf(conn, "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\nless", length)
-		_ = conn.Close()
-		if o := <-r.out; o.err != nil || o.FunctionError != "" {
-			t.Errorf("%d: %+v, %v", length, o.Outcome, o.err)
-		}
-	}
-}
-
 // TestWebEarlyAnswer: the server refuses an upload it has not read.
 func TestWebEarlyAnswer(t *testing.T) {
 	r := startWeb(t, WebOptions{}, func(w http.ResponseWriter, _ *http.Request) {

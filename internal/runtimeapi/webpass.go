@@ -33,7 +33,7 @@ func (s *Web) pass(c *Call, sink ebb.Sink) (Outcome, error) {
 		p.body = &upload{Reader: in.Body}
 		in.Body = p.body
 	}
-	w := &begun{ResponseWriter: x.Writer, more: p.pending}
+	w := &begun{ResponseWriter: x.Writer}
 	proxy := httputil.ReverseProxy{
 		Transport: p, Rewrite: p.rewrite, ErrorHandler: p.fail,
 		BufferPool: buffers{}, ErrorLog: silent,
@@ -44,7 +44,7 @@ func (s *Web) pass(c *Call, sink ebb.Sink) (Outcome, error) {
 	out := Outcome{Answered: w.yes, Size: p.size}
 	err := errors.Join(p.err, p.failed)
 	switch {
-	case err == nil && ctx.Err() == nil, x.Request.Context().Err() != nil, p.body != nil && p.body.failed:
+	case err == nil && ctx.Err() == nil || x.Request.Context().Err() != nil:
 		return out, nil // done, or the client has left
 	case w.yes && errors.Is(ctx.Err(), context.DeadlineExceeded):
 		// It served until its time was over: nothing says that it hangs.
@@ -106,15 +106,12 @@ func (p *passing) stopUpload(w http.ResponseWriter) {
 // send the request elsewhere if nothing was read.
 type upload struct {
 	io.Reader
-	read   bool
-	failed bool // the client did not send all of it
+	read bool
 }
 
 func (u *upload) Read(p []byte) (int, error) {
 	u.read = true
-	n, err := u.Reader.Read(p)
-	u.failed = u.failed || err != nil && err != io.EOF
-	return n, err
+	return u.Reader.Read(p)
 }
 
 func (u *upload) Close() error { return nil }
@@ -122,17 +119,7 @@ func (u *upload) Close() error { return nil }
 // begun knows whether an answer has begun.
 type begun struct {
 	http.ResponseWriter
-	yes  bool
-	more func() bool // whether more can be written without waiting, or all is
-}
-
-// FlushError is what the proxy calls after each piece of an answer of unknown
-// length. Pieces that came together go out together.
-func (b *begun) FlushError() error {
-	if b.more() {
-		return nil
-	}
-	return http.NewResponseController(b.ResponseWriter).Flush()
+	yes bool
 }
 
 func (b *begun) WriteHeader(status int) {

@@ -2,7 +2,6 @@ package runtimeapi
 
 import (
 	"bufio"
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -22,8 +21,8 @@ const (
 	idleConn = time.Second
 	// freshConn is how long a connection is believed to be open without a look.
 	freshConn = 20 * time.Millisecond
-	// smallBody is the largest request body that is sent at once with its head, in
-	// bytes. Larger ones are sent while the answer is read, on a goroutine.
+	// smallBody is the largest request body that is sent before the answer is
+	// read, in bytes. Larger ones are sent beside it, on a goroutine.
 	smallBody = 16 << 10
 	// maxInterim is how many interim responses (1xx) one request may get.
 	maxInterim = 16
@@ -168,13 +167,6 @@ func (t *trip) RoundTrip(req *http.Request) (*http.Response, error) {
 // send writes the request, or begins to.
 func (t *trip) send(req *http.Request) error {
 	w := t.wire.w
-	if req.Body != nil && req.ContentLength >= 0 && req.ContentLength <= smallBody {
-		b := make([]byte, req.ContentLength)
-		if _, err := io.ReadFull(req.Body, b); err != nil {
-			return err
-		}
-		req.Body = io.NopCloser(bytes.NewReader(b)) // Write knows that it need not wait for it
-	}
 	if req.Body == nil || req.ContentLength >= 0 && req.ContentLength <= smallBody {
 		return errors.Join(req.Write(w), w.Flush())
 	}
@@ -246,10 +238,6 @@ func (t *trip) Close() error {
 	t.drop()
 	return nil
 }
-
-// pending reports whether more of the answer can be had without waiting, or all
-// of it was.
-func (t *trip) pending() bool { return t.wire == nil || t.wire.r.Buffered() > 0 }
 
 // done gives the connection back once the answer is complete.
 func (t *trip) done() {
