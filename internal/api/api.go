@@ -20,8 +20,8 @@ import (
 // Prefix is the path under which everything here is.
 const Prefix = "/v1/"
 
-// maxBody is the largest request body: no operation has one.
-const maxBody = 64 << 10
+// maxBody is the largest request body, in bytes.
+const maxBody = 1 << 20
 
 // API is the handler of /v1. See the package comment.
 type API struct {

@@ -10,7 +10,7 @@ import (
 // tar) to w while the platform goes on working, and returns its size in bytes.
 // An archive is whole only if the error is nil.
 func (c *Client) Backup(ctx context.Context, w io.Writer) (int64, error) {
-	resp, err := c.send(ctx, http.MethodPost, "/v1/backup", nil)
+	resp, err := c.send(ctx, http.MethodPost, "/v1/backup", nil, nil)
 	if err != nil {
 		return 0, err
 	}

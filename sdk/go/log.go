@@ -39,7 +39,7 @@ type LogLine struct {
 // Logs calls each with the lines asked for, oldest first, until there are no
 // more, each fails, or the context ends (whose error it then returns).
 func (c *Client) Logs(ctx context.Context, q LogQuery, each func(LogLine) error) error {
-	resp, err := c.send(ctx, http.MethodGet, "/v1/functions/"+url.PathEscape(q.Function)+"/logs", q.values())
+	resp, err := c.send(ctx, http.MethodGet, "/v1/functions/"+url.PathEscape(q.Function)+"/logs", q.values(), nil)
 	if err != nil {
 		return err
 	}

@@ -1,6 +1,7 @@
 package client
 
 import (
+	"bytes"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -17,16 +18,19 @@ import (
 // signedService is the name under which /v1 requests are signed.
 const signedService = "execute-api"
 
-// send makes one /v1 request without a body. The answer's body is the caller's
-// to close; an answer that is not 2xx is an *Error.
-func (c *Client) send(ctx context.Context, method, path string, query url.Values) (*http.Response, error) {
+// send makes one /v1 request; body is JSON, or nil. The answer's body is the
+// caller's to close; an answer that is not 2xx is an *Error.
+func (c *Client) send(ctx context.Context, method, path string, query url.Values, body []byte) (*http.Response, error) {
 	at := c.base.JoinPath(path)
 	at.RawQuery = query.Encode()
-	req, err := http.NewRequestWithContext(ctx, method, at.String(), nil)
+	req, err := http.NewRequestWithContext(ctx, method, at.String(), bytes.NewReader(body))
 	if err != nil {
 		return nil, fmt.Errorf("client: %w", err)
 	}
-	if err := c.prove(ctx, req); err != nil {
+	if body != nil {
+		req.Header.Set("Content-Type", "application/json")
+	}
+	if err := c.prove(ctx, req, body); err != nil {
 		return nil, err
 	}
 	resp, err := c.http.Do(req)
@@ -49,7 +53,7 @@ func (c *Client) unreachable(ctx context.Context, err error) error {
 }
 
 // prove adds the token, or a signature by the keys.
-func (c *Client) prove(ctx context.Context, req *http.Request) error {
+func (c *Client) prove(ctx context.Context, req *http.Request, body []byte) error {
 	if c.cfg.Token != "" {
 		req.Header.Set("Authorization", "Bearer "+c.cfg.Token)
 		return nil
@@ -58,8 +62,8 @@ func (c *Client) prove(ctx context.Context, req *http.Request) error {
 	if err != nil {
 		return err
 	}
-	empty := sha256.Sum256(nil)
-	hash := hex.EncodeToString(empty[:])
+	sum := sha256.Sum256(body)
+	hash := hex.EncodeToString(sum[:])
 	req.Header.Set("X-Amz-Content-Sha256", hash)
 	signer := v4.NewSigner(func(o *v4.SignerOptions) { o.DisableURIPathEscaping = false })
 	return signer.SignHTTP(ctx, keys, req, hash, signedService, c.cfg.Region, time.Now())
@@ -70,7 +74,20 @@ const maxAnswer = 64 << 20
 
 // get reads a JSON answer into a value.
 func (c *Client) get(ctx context.Context, path string, query url.Values, into any) error {
-	resp, err := c.send(ctx, http.MethodGet, path, query)
+	return c.call(ctx, http.MethodGet, path, query, nil, into)
+}
+
+// call sends in as JSON, unless it is nil, and reads a JSON answer into out,
+// unless that is nil.
+func (c *Client) call(ctx context.Context, method, path string, query url.Values, in, out any) error {
+	var body []byte
+	if in != nil {
+		var err error
+		if body, err = json.Marshal(in); err != nil {
+			return fmt.Errorf("client: %w", err)
+		}
+	}
+	resp, err := c.send(ctx, method, path, query, body)
 	if err != nil {
 		return err
 	}
@@ -79,7 +96,10 @@ func (c *Client) get(ctx context.Context, path string, query url.Values, into an
 	if err != nil {
 		return c.unreachable(ctx, err)
 	}
-	if err := json.Unmarshal(text, into); err != nil {
+	if out == nil {
+		return nil
+	}
+	if err := json.Unmarshal(text, out); err != nil {
 		return fmt.Errorf("client: the answer of %s is not what was expected: %w", path, err)
 	}
 	return nil
