@@ -15,6 +15,7 @@ type Invocation struct {
 	TraceID       string    // X-Amzn-Trace-Id, or ""
 	Patience      time.Time // admission deadline: how long the caller waits for an instance; zero = invoke's default
 	HTTP          *Exchange // instead of Payload, and only for web functions; nil = Payload
+	Egress        Egress    // targets to open for this invocation alone; see EnvInvocationEgress
 	Tail          bool      // keep the last 4 KiB of this invocation's log for the Result
 }
 

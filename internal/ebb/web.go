@@ -33,7 +33,9 @@ func (v *Version) WebPort() int {
 }
 
 // Settings are the variables that Setting knows.
-func Settings() []string { return []string{EnvWebPort, EnvEventPath, EnvConcurrency} }
+func Settings() []string {
+	return []string{EnvWebPort, EnvEventPath, EnvConcurrency, EnvEgress, EnvInvocationEgress, EnvMounts, EnvCPUQuota}
+}
 
 // Setting is a variable that changes how the version is run: of the version's
 // own environment, else of its image's; "" if neither has it.
