@@ -107,6 +107,8 @@ func (b *testBox) Attach(_ context.Context, mounts []sandbox.Mount, _ sandbox.Li
 	b.attached = true
 	return nil
 }
+func (b *testBox) Freeze() error      { return nil }
+func (b *testBox) Thaw() error        { return nil }
 func (b *testBox) Stop(time.Duration) { b.cancel() }
 
 func (b *testBox) Start(context.Context, sandbox.Process) (err error) {

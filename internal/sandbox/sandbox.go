@@ -63,6 +63,12 @@ type Box interface {
 	// may outlive it until Destroy.
 	Done() <-chan struct{}
 	Exit() Exit
+	// Freeze stops the process and its children where they are, until Thaw: they
+	// use no CPU. What is sent to them waits; their death is noticed all the same.
+	// Doing either twice is no error. Freeze is for Level.Freezes, and for after
+	// Start.
+	Freeze() error
+	Thaw() error
 	// Usage reads what the box has used so far.
 	Usage() Usage
 	// Stop asks the process to end (SIGTERM), and kills all of the box after
@@ -141,4 +147,5 @@ type Level struct {
 	Summary string   // one line for people
 	Missing []string // what the host lacks, each with what follows from it
 	Follows bool     // see Process.AttachLater
+	Freezes bool     // Box.Freeze works
 }

@@ -8,8 +8,10 @@ import (
 	"os"
 	"os/exec"
 	"testing"
+	"time"
 
 	"github.com/ebb-faas/ebb/internal/sandbox"
+	"github.com/ebb-faas/ebb/internal/sandbox/sandboxtest"
 )
 
 // BenchmarkBox makes a box, runs true in it and destroys it. What it costs over
@@ -125,4 +127,26 @@ func BenchmarkCgroup(b *testing.B) {
 			b.Fatal(err)
 		}
 	}
+}
+
+// BenchmarkFreeze is one cycle: freeze and thaw, of a box with one process.
+func BenchmarkFreeze(b *testing.B) {
+	d := open(b, b.TempDir())
+	defer func() { _ = d.Close() }()
+	boxes := sandboxtest.Boxes{Driver: d, Probe: sandboxtest.BuildProbe(b)}
+	box := boxes.Box(b, "freeze", sandbox.Limits{})
+	sandboxtest.Start(b, box, "sleep")
+	sandboxtest.Expect(b, box, "ready\n")
+	var thaw time.Duration
+	for b.Loop() {
+		if err := box.Freeze(); err != nil {
+			b.Fatal(err)
+		}
+		begin := time.Now()
+		if err := box.Thaw(); err != nil {
+			b.Fatal(err)
+		}
+		thaw += time.Since(begin)
+	}
+	b.ReportMetric(float64(thaw.Microseconds())/float64(b.N), "µs/thaw")
 }

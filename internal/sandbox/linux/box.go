@@ -46,6 +46,9 @@ type box struct {
 	exit      sandbox.Exit
 	last      sandbox.Usage // read just before the group went
 
+	ice    sync.Mutex // guards frozen; held while it changes
+	frozen bool
+
 	dials    dials
 	attached chan struct{} // closed when ebb-init has attached
 	done     chan struct{}
@@ -241,6 +244,11 @@ func (b *box) Destroy() {
 	b.destroy.Do(func() {
 		if b.init != nil {
 			_ = b.init.Kill()
+			if b.group != nil {
+				b.ice.Lock()
+				b.group.release()
+				b.ice.Unlock()
+			}
 			_, _ = b.init.Wait()
 		}
 		b.mu.Lock()

@@ -42,9 +42,10 @@ type cgroups struct {
 	cpu     string
 	cpuacct string // v1 only, and only where there is no unified hierarchy
 	pids    string
-	swap    bool // swap can be limited
-	swaps   bool // the machine swaps at all
-	sockets bool // v1 only: TCP buffers are counted apart and can be limited
+	freezer string // v1 only, and only where there is no unified hierarchy
+	swap    bool   // swap can be limited
+	swaps   bool   // the machine swaps at all
+	sockets bool   // v1 only: TCP buffers are counted apart and can be limited
 
 	// The kernel's part, which a directory in a test cannot play: a new group
 	// comes with its files, they do not keep it from being removed, and a write
@@ -56,7 +57,7 @@ type cgroups struct {
 // parents lists the distinct parent groups.
 func (c *cgroups) parents() []string {
 	var list []string
-	for _, p := range []string{c.memory, c.cpu, c.cpuacct, c.pids, c.unified} {
+	for _, p := range []string{c.memory, c.cpu, c.cpuacct, c.pids, c.freezer, c.unified} {
 		if p != "" && !contains(list, p) {
 			list = append(list, p)
 		}
@@ -103,7 +104,7 @@ func (c *cgroups) open() (notes []string, err error) {
 }
 
 func (c *cgroups) giveUp(parent string) {
-	for _, p := range []*string{&c.memory, &c.cpu, &c.cpuacct, &c.pids, &c.unified} {
+	for _, p := range []*string{&c.memory, &c.cpu, &c.cpuacct, &c.pids, &c.freezer, &c.unified} {
 		if *p == parent {
 			*p = ""
 		}
@@ -129,6 +130,9 @@ func (c *cgroups) lacks() (notes []string) {
 	}
 	if c.pids == "" {
 		notes = append(notes, "cgroup pids controller: processes are limited by uid (RLIMIT_NPROC) instead")
+	}
+	if c.freezers() == "" {
+		notes = append(notes, "cgroup freezer: idle instances are not frozen and may go on working")
 	}
 	return notes
 }
@@ -293,7 +297,7 @@ func (g *group) usage() sandbox.Usage {
 
 // remove takes the group away in every hierarchy.
 func (g *group) remove() error {
-	var errs []error
+	errs := []error{g.removeFrozen()}
 	for _, p := range g.c.parents() {
 		errs = append(errs, g.c.remove(filepath.Join(p, g.name), removeTimeout))
 	}

@@ -123,7 +123,7 @@ func (c *cgroups) detectV1(h hierarchies, name string) {
 	}
 	c.memory, c.cpu, c.pids = find("memory"), find("cpu"), find("pids")
 	if c.unified == "" {
-		c.cpuacct = find("cpuacct")
+		c.cpuacct, c.freezer = find("cpuacct"), find("freezer")
 	}
 }
 

@@ -228,7 +228,7 @@ func TestCgroupUnwritable(t *testing.T) {
 	h.mkdir = func(string) error { return unix.EROFS }
 	c, _ := detectCgroups(h, "ebb-x")
 	notes, err := c.open()
-	if err != nil || len(c.parents()) != 0 || len(notes) != 4 || !strings.Contains(notes[0], "read-only") {
+	if err != nil || len(c.parents()) != 0 || len(notes) != 5 || !strings.Contains(notes[0], "read-only") {
 		t.Errorf("open: %v, %q, %+v", err, notes, c)
 	}
 	if c.level() != "no cgroup limits" {

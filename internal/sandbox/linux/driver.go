@@ -104,6 +104,7 @@ func (d *Driver) open(ctx context.Context) error {
 			groups.level() + ", " + what,
 		Missing: missing,
 		Follows: true,
+		Freezes: groups.freezers() != "",
 	}
 	return nil
 }

@@ -66,7 +66,8 @@ func (c *cgroups) sweep(ctx context.Context, name string) error {
 		if !g.kill() {
 			g.killEach()
 		}
-		var errs []error
+		g.release()
+		errs := []error{g.removeFrozen()}
 		for _, p := range c.parents() {
 			errs = append(errs, c.remove(filepath.Join(p, name), 200*time.Millisecond))
 		}
@@ -82,8 +83,12 @@ func (c *cgroups) sweep(ctx context.Context, name string) error {
 
 // killEach is kill where there is no cgroup.kill.
 func (g *group) killEach() {
+	dirs := []string{filepath.Join(g.c.freezers(), g.name, frozenGroup)}
 	for _, p := range g.c.parents() {
-		b, err := os.ReadFile(filepath.Join(p, g.name, "cgroup.procs"))
+		dirs = append(dirs, filepath.Join(p, g.name))
+	}
+	for _, dir := range dirs {
+		b, err := os.ReadFile(filepath.Join(dir, "cgroup.procs"))
 		if err != nil {
 			continue
 		}

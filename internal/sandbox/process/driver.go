@@ -95,7 +95,7 @@ func (d *Driver) Level() sandbox.Level {
 	if os.Geteuid() == 0 {
 		missing = append(missing, "privileges: ebb runs as root, and so do functions")
 	}
-	return sandbox.Level{Name: "process", Summary: "plain processes without isolation: for development only", Missing: missing}
+	return sandbox.Level{Name: "process", Summary: "plain processes without isolation: for development only", Missing: missing, Freezes: true}
 }
 
 // Sweep kills what an earlier ebb left running, and removes its directories.

@@ -42,6 +42,7 @@ func Run(t *testing.T, open func(t *testing.T, dir string) sandbox.Driver) {
 		"DestroyRunning": destroyRunning, "DestroyDaemons": destroyDaemons, "DestroyUnstarted": destroyUnstarted,
 		"StartTwice": startTwice, "BadSpec": badSpec, "SameID": sameID, "Canceled": canceled,
 		"AttachRunning": attachRunning, "AttachFollows": attachFollows, "AttachEmpty": attachEmpty,
+		"FreezeStops": freezeStops, "FreezeDeath": freezeDeath, "FreezeDestroy": freezeDestroy,
 		"DialPort": dialPort, "DialGone": dialGone,
 		"FileLimit": fileLimit, "Usage": usage, "Fifty": fifty, "Level": level,
 	}

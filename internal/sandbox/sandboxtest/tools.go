@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -144,15 +145,21 @@ func Eventually(t testing.TB, what string, so func() bool) {
 
 // Running counts the processes on this machine with token in an argument.
 // Without /proc it is always 0.
-func Running(token string) int {
+func Running(token string) int { return len(Found(token)) }
+
+// Found lists the processes that Running counts.
+func Found(token string) (pids []int) {
 	paths, _ := filepath.Glob("/proc/[0-9]*/cmdline")
-	n := 0
 	for _, path := range paths {
-		if line, err := os.ReadFile(path); err == nil && strings.Contains(string(line), token) {
-			n++
+		line, err := os.ReadFile(path)
+		if err != nil || !strings.Contains(string(line), token) {
+			continue
+		}
+		if pid, err := strconv.Atoi(filepath.Base(filepath.Dir(path))); err == nil {
+			pids = append(pids, pid)
 		}
 	}
-	return n
+	return pids
 }
 
 // Token is an argument that nobody else on this machine has.
