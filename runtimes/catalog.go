@@ -13,6 +13,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 )
 
 // Protocols of a runtime process.
@@ -48,11 +49,18 @@ type Mount struct {
 	Target string // absolute, in the box
 }
 
-// Catalog is what this host can run.
+// Catalog is what this host can run: its own programs, and those of images that
+// were added.
 type Catalog struct {
-	runtimes map[string]*Runtime
-	ids      []string
-	missing  []Missing
+	runtimes   map[string]*Runtime
+	missing    []Missing
+	families   []family // those whose bootstrap is whole
+	bootstraps string   // where those are on the host
+	prepared   string   // where what runtimes prepare is kept
+
+	mu    sync.RWMutex
+	added map[string]*Runtime // from images
+	ids   []string            // of both
 }
 
 // Missing is a family of runtimes that cannot be run here.
@@ -103,29 +111,54 @@ func Load(ctx context.Context, dir string) (*Catalog, error) {
 		return nil, fmt.Errorf("writing the runtimes' bootstraps: %w", err)
 	}
 	families, missing := complete(families)
-	for i := range families {
-		fill := strings.NewReplacer("{bootstrap}", filepath.Join(bootstraps, families[i].Bootstrap))
-		for j, arg := range families[i].Probe {
-			families[i].Probe[j] = fill.Replace(arg)
-		}
-	}
-	found := newSearch(os.Getenv, homeDir(), filepath.Join(dir, "probed.json")).run(ctx, families)
+	found := newSearch(os.Getenv, homeDir(), filepath.Join(dir, "probed.json")).run(ctx, onHost(families, bootstraps))
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
 	c := build(families, found, bootstraps)
 	c.missing = append(missing, c.absent(families)...)
-	return c, c.keepPrepared(filepath.Join(dir, "prepared"))
+	c.prepared = filepath.Join(dir, "prepared")
+	return c, c.keepPrepared()
+}
+
+// onHost is families with probes that find the bootstraps where the host has them.
+func onHost(families []family, bootstraps string) []family {
+	families = slices.Clone(families)
+	for i := range families {
+		f := &families[i]
+		fill := strings.NewReplacer("{bootstrap}", filepath.Join(bootstraps, f.Bootstrap))
+		f.Probe = slices.Clone(f.Probe)
+		for j, arg := range f.Probe {
+			f.Probe[j] = fill.Replace(arg)
+		}
+	}
+	return families
 }
 
 // Lookup returns the runtime with that identifier or alias.
 func (c *Catalog) Lookup(id string) (*Runtime, bool) {
+	c.mu.RLock()
+	defer c.mu.RUnlock()
+	if r, ok := c.added[id]; ok {
+		return r, true
+	}
 	r, ok := c.runtimes[id]
 	return r, ok
 }
 
 // IDs lists the identifiers and aliases that Lookup knows, sorted.
-func (c *Catalog) IDs() []string { return slices.Clone(c.ids) }
+func (c *Catalog) IDs() []string {
+	c.mu.RLock()
+	defer c.mu.RUnlock()
+	return slices.Clone(c.ids)
+}
+
+// list renews ids. mu is held, or nobody else knows c yet.
+func (c *Catalog) list() {
+	all := maps.Clone(c.runtimes)
+	maps.Copy(all, c.added)
+	c.ids = slices.SortedFunc(maps.Keys(all), compareIDs)
+}
 
 // Missing lists the families of which nothing can be run.
 func (c *Catalog) Missing() []Missing { return slices.Clone(c.missing) }
@@ -181,7 +214,7 @@ func readFamilies() ([]family, error) {
 // build turns what was found into runtimes. found holds the interpreters of each
 // family in order of preference.
 func build(families []family, found map[string][]probed, bootstraps string) *Catalog {
-	c := &Catalog{runtimes: make(map[string]*Runtime)}
+	c := &Catalog{runtimes: make(map[string]*Runtime), added: make(map[string]*Runtime), families: families, bootstraps: bootstraps}
 	for _, f := range families {
 		for _, id := range f.IDs {
 			c.runtimes[id] = f.runtime(id, probed{}, bootstraps)
@@ -204,7 +237,7 @@ func build(families []family, found map[string][]probed, bootstraps string) *Cat
 			}
 		}
 	}
-	c.ids = slices.SortedFunc(maps.Keys(c.runtimes), compareIDs)
+	c.list()
 	return c
 }
 
@@ -223,9 +256,7 @@ func (f *family) runtime(id string, p probed, bootstraps string) *Runtime {
 	for _, e := range f.Env {
 		r.Env = append(r.Env, fill.Replace(e))
 	}
-	if f.Bootstrap != "" {
-		r.Mounts = append(r.Mounts, Mount{Source: filepath.Join(bootstraps, f.Bootstrap), Target: bootstrapDir})
-	}
+	r.Mounts = f.bootstrapMounts(bootstraps)
 	if f.Prepare != nil && compareVersions(p.Version, f.Prepare.Since) >= 0 {
 		r.Prepare = f.Prepare.of(p, fill, bootstraps)
 	}
@@ -235,6 +266,14 @@ func (f *family) runtime(id string, p probed, bootstraps string) *Runtime {
 		}
 	}
 	return r
+}
+
+// bootstrapMounts is how the family's bootstrap comes into a box.
+func (f *family) bootstrapMounts(bootstraps string) []Mount {
+	if f.Bootstrap == "" {
+		return nil
+	}
+	return []Mount{{Source: filepath.Join(bootstraps, f.Bootstrap), Target: bootstrapDir}}
 }
 
 // provided reports whether every box has path already.

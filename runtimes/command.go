@@ -61,13 +61,13 @@ func (r *Runtime) argument(a string, memoryMB int, path func(string) string) str
 // one whose process must know its memory is of several.
 func (r *Runtime) Kind(memoryMB int) string {
 	if r.Protocol == HTTP || r.Protocol == Web { // only a box is made ahead
-		kind := "box"
+		kind := "box\x00" + r.Root
 		for _, m := range r.Mounts {
 			kind += "\x00" + m.Source + "\x00" + m.Target
 		}
 		return kind
 	}
-	kind := r.Protocol + "\x00" + strings.Join(r.Argv, "\x00") + "\x00" + strings.Join(r.Env, "\x00")
+	kind := r.Protocol + "\x00" + r.Root + "\x00" + strings.Join(r.Argv, "\x00") + "\x00" + strings.Join(r.Env, "\x00")
 	if strings.Contains(kind, "{heapMB}") {
 		kind += "\x00" + strconv.Itoa(r.Heap.of(memoryMB))
 	}

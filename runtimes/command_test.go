@@ -1,6 +1,7 @@
 package runtimes
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
 	"strings"
@@ -60,7 +61,8 @@ func TestPrepare(t *testing.T) {
 	}}
 	load := func() *Catalog {
 		c := build([]family{f}, found, "/boot/1")
-		if err := c.keepPrepared(dir); err != nil {
+		c.prepared = dir
+		if err := errors.Join(c.keepPrepared(), c.Tidy()); err != nil {
 			t.Fatal(err)
 		}
 		return c

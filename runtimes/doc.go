@@ -9,10 +9,12 @@
 // Invariants:
 //
 //  1. A Runtime that Lookup returns was probed on this host: its command ran and
-//     told its version.
+//     told its version; or that of an image did, in a box.
 //  2. Argv and Mounts use paths as the box sees them; only Mount.Source is the
 //     host's.
-//  3. A Catalog does not change after Load.
+//  3. What the host has is fixed after Load. What operators add from container
+//     images comes and goes (Add, Remove), and takes precedence; the database,
+//     not the Catalog, is authoritative on it.
 //
 // A crash leaves at most a temporary file beside the bootstraps; the next Load
 // writes them again. The walk enters at Lookup, from function (is this runtime

@@ -48,17 +48,23 @@ func (p *prepare) of(interpreter probed, fill *strings.Replacer, bootstraps stri
 	return done
 }
 
-// keepPrepared makes a place below dir for what runtimes prepare, and removes
-// what nobody will use any more.
-func (c *Catalog) keepPrepared(dir string) error {
-	used := make(map[string]bool)
+// within is the preparation of the same runtime inside an image.
+func (p *Prepare) within(root, prepared string) *Prepare {
+	also := *p
+	sum := sha256.Sum256([]byte(p.Key + "\x00" + root))
+	also.Key = hex.EncodeToString(sum[:])[:16]
+	also.Dir = filepath.Join(prepared, also.Key)
+	return &also
+}
+
+// keepPrepared makes a place for what runtimes prepare.
+func (c *Catalog) keepPrepared() error {
 	for _, r := range c.runtimes {
 		p := r.Prepare
 		if p == nil || p.Dir != "" { // an alias shares it
 			continue
 		}
-		p.Dir = filepath.Join(dir, p.Key)
-		used[p.Key] = true
+		p.Dir = filepath.Join(c.prepared, p.Key)
 		if err := os.MkdirAll(p.Dir, 0o755); err != nil {
 			return err
 		}
@@ -68,16 +74,28 @@ func (c *Catalog) keepPrepared(dir string) error {
 			r.Mounts = append(r.Mounts, Mount{Source: r.Prepare.Dir, Target: preparedDir})
 		}
 	}
-	old, err := os.ReadDir(dir)
+	return nil
+}
+
+// Tidy removes what was prepared for runtimes that are no more. Call it when all
+// are known.
+func (c *Catalog) Tidy() error {
+	old, err := os.ReadDir(c.prepared)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil // nothing was ever prepared
 	}
 	if err != nil {
 		return err
 	}
+	used := make(map[string]bool)
+	for _, id := range c.IDs() {
+		if r, ok := c.Lookup(id); ok && r.Prepare != nil {
+			used[r.Prepare.Key] = true
+		}
+	}
 	for _, d := range old {
 		if !used[d.Name()] {
-			_ = os.RemoveAll(filepath.Join(dir, d.Name())) // it only takes room
+			_ = os.RemoveAll(filepath.Join(c.prepared, d.Name())) // it only takes room
 		}
 	}
 	return nil

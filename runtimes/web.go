@@ -14,7 +14,7 @@ func (r *Runtime) Web(handler string) *Runtime {
 		Protocol: Web, Argv: r.Argv, Env: r.Env, StartEnv: []string{"*"},
 		Dir: r.Dir, Root: r.Root, Literal: r.Literal,
 	}
-	if handler != "" && r.Root == "" {
+	if handler != "" {
 		w.Argv, w.Dir, w.Literal = shell[:], "", true
 	}
 	for _, m := range r.Mounts {

@@ -94,6 +94,7 @@ func (a *API) register(h huma.API) {
 		Responses: map[string]*huma.Response{"200": {Description: "A zstd-compressed tar",
 			Content: map[string]*huma.MediaType{"application/zstd": {Schema: &huma.Schema{Type: huma.TypeString, Format: "binary"}}}}},
 	}), a.backup)
+	a.registerRuntimes(h)
 }
 
 // operation adds what all operations have.

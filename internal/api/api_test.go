@@ -8,6 +8,7 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -20,6 +21,7 @@ import (
 	"github.com/ebb-faas/ebb/internal/ebb"
 	"github.com/ebb-faas/ebb/internal/pool"
 	"github.com/ebb-faas/ebb/internal/sandbox"
+	"github.com/ebb-faas/ebb/runtimes"
 )
 
 func TestHealth(t *testing.T) {
@@ -81,9 +83,13 @@ func TestAuthorize(t *testing.T) {
 }
 
 func TestNode(t *testing.T) {
+	catalog, err := runtimes.Load(t.Context(), t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
 	r := newRig(t, func(c *Config) {
 		c.Sandbox = sandbox.Level{Name: "linux", Summary: "namespaces", Missing: []string{"seccomp: none"}}
-		c.Runtimes = []string{"python3", "nodejs"}
+		c.Runtimes = catalog
 		c.Limits = Limits{Instances: 500, RequestBytes: 6 << 20}
 		c.Counts = func() pool.Counts { return pool.Counts{Instances: 3, Idle: 2, Waiting: 1, Spare: 4} }
 	})
@@ -92,7 +98,7 @@ func TestNode(t *testing.T) {
 	if err := json.Unmarshal([]byte(body), &n); err != nil || resp.StatusCode != 200 || resp.Header.Get("Content-Type") != "application/json" {
 		t.Fatalf("%v: %d %s", err, resp.StatusCode, body)
 	}
-	if n.Version != "1.2.3" || n.Uptime < 60 || n.Uptime > 120 || n.Sandbox.Missing[0] != "seccomp: none" || len(n.Runtimes) != 2 ||
+	if n.Version != "1.2.3" || n.Uptime < 60 || n.Uptime > 120 || n.Sandbox.Missing[0] != "seccomp: none" || !slices.Contains(n.Runtimes, "provided") ||
 		n.Limits.Instances != 500 || n.Memory.RSS < 1<<20 || n.Memory.Heap == 0 || n.Memory.Goroutines == 0 || n.Instances != (Counts{Total: 3, Idle: 2, Waiting: 1, Spare: 4}) {
 		t.Fatalf("%+v", n)
 	}

@@ -11,6 +11,7 @@ import (
 	"github.com/ebb-faas/ebb/internal/logs"
 	"github.com/ebb-faas/ebb/internal/pool"
 	"github.com/ebb-faas/ebb/internal/sandbox"
+	"github.com/ebb-faas/ebb/runtimes"
 )
 
 // Config is what the API tells of and whom it asks. Auth, Functions, Logs and
@@ -20,7 +21,7 @@ type Config struct {
 	Region   string
 	Began    time.Time // when the node did
 	Sandbox  sandbox.Level
-	Runtimes []string // identifiers that functions may name
+	Runtimes *runtimes.Catalog
 	Limits   Limits
 
 	Instances func() []pool.InstanceState

@@ -90,7 +90,7 @@ func (a *API) node(context.Context, *struct{}) (*nodeOutput, error) {
 		Began:     c.Began.UTC(),
 		Uptime:    c.Now().Sub(c.Began).Seconds(),
 		Sandbox:   Sandbox{c.Sandbox.Name, c.Sandbox.Summary, list(c.Sandbox.Missing)},
-		Runtimes:  list(c.Runtimes),
+		Runtimes:  runtimeIDs(c.Runtimes),
 		Limits:    c.Limits,
 		Memory:    memory(),
 		Instances: a.counts(),

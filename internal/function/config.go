@@ -7,6 +7,7 @@ import (
 
 	"github.com/ebb-faas/ebb/internal/artifact"
 	"github.com/ebb-faas/ebb/internal/ebb"
+	"github.com/ebb-faas/ebb/runtimes"
 )
 
 // Config holds what is the same for all functions of a platform.
@@ -22,6 +23,9 @@ type Config struct {
 	CodeStorageMB int64 `yaml:"codeStorageMB"`
 	// Images finds container images by their URI. nil = there are none.
 	Images func(ctx context.Context, uri string) (*artifact.Image, artifact.OpenLayer, error) `yaml:"-"`
+	// Probe runs a command in a box whose root is an image's tree, and returns what
+	// it prints. nil = runtimes cannot be added.
+	Probe func(ctx context.Context, root string, p runtimes.Probe) ([]byte, error) `yaml:"-"`
 	// Now is the wall clock. Default time.Now.
 	Now func() time.Time `yaml:"-"`
 }

@@ -45,10 +45,7 @@ func (p *Pool) runPreparation(ctx context.Context, rt *runtimes.Runtime) (done b
 	}
 	path := func(inside string) string { return inside }
 	defer func() { err = errors.Join(err, rt.Prepare.Finish(mount, done, path)) }()
-	spec := sandbox.Spec{ID: uuid.NewString(), Limits: sandbox.Limits{MemoryMB: prepareMemoryMB, CPUWeight: prepareWeight}}
-	for _, m := range rt.Mounts {
-		spec.Mounts = append(spec.Mounts, sandbox.Mount{Source: m.Source, Target: m.Target})
-	}
+	spec := preparation(rt.Root, rt.Mounts)
 	spec.Mounts = append(spec.Mounts, sandbox.Mount{Source: mount.Source, Target: mount.Target, Writable: true})
 	box, err := p.deps.Driver.Create(ctx, spec)
 	if err != nil {
@@ -59,20 +56,38 @@ func (p *Pool) runPreparation(ctx context.Context, rt *runtimes.Runtime) (done b
 	if rt.Prepare.Done(path) {
 		return false, nil
 	}
-	err = box.Start(ctx, sandbox.Process{
+	_, err = p.complete(ctx, box, sandbox.Process{
 		Argv: rt.Prepare.Command(path), Env: append(slices.Clone(rt.Env), "LANG=C.UTF-8", "TZ=:UTC"), Dir: path("/tmp"),
 	})
-	if err != nil {
-		return false, err
-	}
-	if err := wait(ctx, box); err != nil {
-		return false, err
-	}
-	return true, nil
+	return err == nil, err
 }
 
-// wait waits for the end of what runs in box, and for its success.
-func wait(ctx context.Context, box sandbox.Box) error {
+// Probe runs a command in a box whose root is an image, and returns what it
+// prints, at most 4 KiB. It fails if the command does.
+func (p *Pool) Probe(ctx context.Context, root string, probe runtimes.Probe) ([]byte, error) {
+	box, err := p.deps.Driver.Create(ctx, preparation(root, probe.Mounts))
+	if err != nil {
+		return nil, err
+	}
+	defer box.Destroy()
+	return p.complete(ctx, box, sandbox.Process{Argv: probe.Argv, Env: probe.Env, Dir: box.Path("/tmp")})
+}
+
+// preparation describes a box in which nothing of a user's function runs.
+func preparation(root string, mounts []runtimes.Mount) sandbox.Spec {
+	spec := sandbox.Spec{ID: uuid.NewString(), Root: root, Limits: sandbox.Limits{MemoryMB: prepareMemoryMB, CPUWeight: prepareWeight}}
+	for _, m := range mounts {
+		spec.Mounts = append(spec.Mounts, sandbox.Mount{Source: m.Source, Target: m.Target})
+	}
+	return spec
+}
+
+// complete runs a process to its end, and returns what it printed. It fails if
+// the process does.
+func (p *Pool) complete(ctx context.Context, box sandbox.Box, proc sandbox.Process) ([]byte, error) {
+	if err := box.Start(ctx, proc); err != nil {
+		return nil, err
+	}
 	ctx, cancel := context.WithTimeout(ctx, prepareTime)
 	defer cancel()
 	defer context.AfterFunc(ctx, box.Destroy)()
@@ -83,7 +98,7 @@ func wait(ctx context.Context, box sandbox.Box) error {
 	_, _ = io.Copy(io.Discard, output)
 	<-box.Done()
 	if exit := box.Exit(); exit.Code != 0 || exit.Err != nil {
-		return fmt.Errorf("ended with %+v: %s", exit, bytes.TrimSpace(said.Bytes()))
+		return nil, fmt.Errorf("ended with %+v: %s", exit, bytes.TrimSpace(said.Bytes()))
 	}
-	return ctx.Err()
+	return said.Bytes(), ctx.Err()
 }

@@ -182,7 +182,7 @@ func (in *instance) environment(rt *runtimes.Runtime) map[string]string {
 		TaskRoot:        in.box.Path(runtimeapi.TaskRoot),
 		RuntimeDir:      in.box.Path(runtimeapi.RuntimeDir),
 		Runtime:         rt.Env,
-		Image:           rt.Root != "",
+		Image:           v.IsImage(),
 	}
 	switch rt.Protocol {
 	case runtimes.HTTP:

@@ -72,7 +72,7 @@ func open(ctx context.Context, cfg Config, log *slog.Logger) (n *node, err error
 		return n, fmt.Errorf("sandbox: %w", err)
 	}
 	n.assemble()
-	return n, nil
+	return n, n.loadRuntimes(ctx)
 }
 
 // openGround opens what is kept on disk.
@@ -106,7 +106,7 @@ func (n *node) openGround(ctx context.Context) error {
 func (n *node) assemble() {
 	cfg := &n.cfg
 	cfg.Function.Region, cfg.Pool.Region, cfg.Invoke.Region = cfg.Region, cfg.Region, cfg.Region
-	cfg.Function.Images = n.findImage
+	cfg.Function.Images, cfg.Function.Probe = n.findImage, n.probe
 	n.functions = function.New(cfg.Function, n.store, n.packages, n.runtimes)
 	n.pool = pool.New(cfg.Pool, pool.Deps{
 		Driver: n.driver, Packages: n.packages, Runtimes: n.runtimes, Logs: n.logs,
@@ -146,7 +146,7 @@ func (n *node) apiConfig() api.Config {
 		Region:   n.cfg.Region,
 		Began:    n.began,
 		Sandbox:  n.driver.Level(),
-		Runtimes: n.runtimes.IDs(),
+		Runtimes: n.runtimes,
 		Limits: api.Limits{
 			Instances:            running.MaxInstances,
 			InstancesPerFunction: running.MaxPerFunction,

@@ -125,9 +125,10 @@ func (tx *Tx) Runtimes(each func(runtime string, memoryMB int)) error {
 	})
 }
 
-// CodeDigests calls each with the digest of every package in use, once each.
+// CodeDigests calls each with the digest of every package and image in use, once
+// each.
 func (tx *Tx) CodeDigests(each func(ebb.Digest)) error {
-	return tx.rows("SELECT DISTINCT code_digest FROM version", nil, func(scan func(...any) error) error {
+	return tx.rows("SELECT code_digest FROM version UNION SELECT digest FROM runtime", nil, func(scan func(...any) error) error {
 		var d string
 		if err := scan(&d); err != nil {
 			return err

@@ -30,6 +30,7 @@ func Run(t *testing.T, open func(t *testing.T) *store.Store) {
 		"VersionCode":         testVersionCode,
 		"FunctionURL":         testFunctionURL,
 		"FunctionURLs":        testFunctionURLs,
+		"Runtime":             testRuntime,
 		"TxErrorUndoesOne":    testTxErrorUndoesOne,
 		"TxPanicUndoesOne":    testTxPanicUndoesOne,
 		"TxConcurrent":        testTxConcurrent,
