@@ -94,6 +94,8 @@ const (
 	TypeBackupBroken          = "BackupBroken"
 	TypeConfigInvalid         = "ConfigInvalid"
 	TypeManifestInvalid       = "ManifestInvalid"
+	TypeMasterKeyInvalid      = "MasterKeyInvalid"
+	TypeExpiredToken          = "ExpiredTokenException"
 )
 
 // Reasons of a throttle, as the Lambda API words them.

@@ -53,6 +53,7 @@ const (
 	ErrorUserCodeSyntax      = "Runtime.UserCodeSyntaxError"
 	ErrorProtocol            = "Runtime.ProtocolError"
 	ErrorUnknown             = "Runtime.Unknown"
+	ErrorSecret              = "Runtime.SecretUnavailable" // the environment refers to a secret that is not there
 	ErrorResponseSize        = "Function.ResponseSizeTooLarge"
 	ErrorStatus              = "Runtime.ErrorStatus" // a web function answered an event with 400 or above
 	ErrorResponseInterrupted = "Runtime.TruncatedResponse"
