@@ -85,6 +85,7 @@ const (
 	TypeUnknownOperation      = "UnknownOperationException"
 	TypeSerialization         = "SerializationException"
 	TypeValidation            = "ValidationException"
+	TypeProvisionedNotFound   = "ProvisionedConcurrencyConfigNotFoundException"
 	TypeFunctionURLNotFound   = "FunctionURLNotFoundException"
 	TypeMethodNotAllowed      = "MethodNotAllowedException"
 	TypeSandboxUnavailable    = "SandboxUnavailableException"

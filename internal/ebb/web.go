@@ -34,7 +34,7 @@ func (v *Version) WebPort() int {
 
 // Settings are the variables that Setting knows.
 func Settings() []string {
-	return []string{EnvWebPort, EnvEventPath, EnvConcurrency, EnvEgress, EnvInvocationEgress, EnvMounts, EnvCPUQuota}
+	return []string{EnvWebPort, EnvEventPath, EnvConcurrency, EnvEgress, EnvInvocationEgress, EnvMounts, EnvCPUQuota, EnvAlwaysOnCPU}
 }
 
 // Setting is a variable that changes how the version is run: of the version's

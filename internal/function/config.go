@@ -26,6 +26,9 @@ type Config struct {
 	// Probe runs a command in a box whose root is an image's tree, and returns what
 	// it prints. nil = runtimes cannot be added.
 	Probe func(ctx context.Context, root string, p runtimes.Probe) ([]byte, error) `yaml:"-"`
+	// Concurrency is how many invocations the node can have in flight at once, the
+	// whole that functions reserve parts of. Default 1000.
+	Concurrency int `yaml:"-"`
 	// Now is the wall clock. Default time.Now.
 	Now func() time.Time `yaml:"-"`
 }
@@ -68,6 +71,9 @@ func (c Config) withDefaults() Config {
 	}
 	if c.CodeStorageMB == 0 {
 		c.CodeStorageMB = 75 << 10
+	}
+	if c.Concurrency == 0 {
+		c.Concurrency = 1000
 	}
 	if c.Now == nil {
 		c.Now = time.Now

@@ -175,6 +175,9 @@ func (f *Functions) Delete(ctx context.Context, key ebb.FunctionKey, qualifier s
 		if n == 0 {
 			return f.found(tx.DeleteFunction(key), key, "")
 		}
+		if err := tx.DeleteProvisioned(key, qualifier); err != nil && !errors.Is(err, store.ErrNotFound) {
+			return err
+		}
 		return f.found(tx.DeleteVersion(key, n), key, qualifier)
 	})
 }
@@ -211,12 +214,16 @@ func (f *Functions) editTags(ctx context.Context, key ebb.FunctionKey, edit func
 type Usage struct {
 	Functions int
 	CodeBytes int64 // packages, zipped, each counted once
+	Reserved  int   // concurrency that functions have for themselves
 }
 
 // Usage counts a service's functions and packages.
 func (f *Functions) Usage(ctx context.Context, service ebb.ServiceID) (u Usage, err error) {
 	err = f.store.Read(ctx, func(tx *store.Tx) (err error) {
 		if u.Functions, err = tx.CountFunctions(service); err != nil {
+			return err
+		}
+		if u.Reserved, err = tx.SumReserved(service); err != nil {
 			return err
 		}
 		u.CodeBytes, _, err = tx.CodeBytes(service, "")

@@ -15,6 +15,9 @@ var takenPorts = []int{9001, 9002}
 // checkRun checks the settings that say how v is run, and that they fit each
 // other.
 func checkRun(v *ebb.Version) error {
+	if err := checkLifecycle(v); err != nil {
+		return err
+	}
 	if s := v.Setting(ebb.EnvWebPort); s != "" {
 		port, err := strconv.Atoi(s)
 		switch {

@@ -15,7 +15,7 @@ func (a *API) getAccountSettings(c *call, _ *GetAccountSettingsRequest) (*GetAcc
 			CodeSizeUnzipped:               &l.Unzipped,
 			CodeSizeZipped:                 &l.Zipped,
 			ConcurrentExecutions:           new(int32(l.Concurrency)),
-			UnreservedConcurrentExecutions: new(int32(l.Concurrency)),
+			UnreservedConcurrentExecutions: new(int32(l.Concurrency - used.Reserved)),
 		},
 		AccountUsage: &AccountUsage{
 			TotalCodeSize: &used.CodeBytes,

@@ -35,6 +35,9 @@ type Config struct {
 	GatewayURL func(id string) string
 	// Package opens a stored deployment package, for downloads.
 	Package func(ctx context.Context, digest ebb.Digest) (io.ReadCloser, int64, error)
+	// Provisioned says what has become of a configuration of provisioned
+	// concurrency. nil = nothing.
+	Provisioned func(ctx context.Context, p *ebb.Provisioned) ebb.ProvisionedState
 	// Limits are what GetAccountSettings tells.
 	Limits Limits
 }
@@ -55,6 +58,9 @@ func (c Config) withDefaults() Config {
 	}
 	if c.MaxRequest == 0 {
 		c.MaxRequest = DefaultMaxRequest
+	}
+	if c.Provisioned == nil {
+		c.Provisioned = func(context.Context, *ebb.Provisioned) ebb.ProvisionedState { return ebb.ProvisionedState{} }
 	}
 	if c.Limits.Unzipped == 0 {
 		c.Limits.Unzipped = 250 << 20
@@ -175,24 +181,31 @@ type handler func(*API, *call) (any, error)
 // served by hand (serveInvoke).
 func handlers() map[string]handler {
 	return map[string]handler{
-		"CreateFunction":              typed((*API).createFunction),
-		"GetFunction":                 typed((*API).getFunction),
-		"GetFunctionConfiguration":    typed((*API).getFunctionConfiguration),
-		"UpdateFunctionCode":          typed((*API).updateFunctionCode),
-		"UpdateFunctionConfiguration": typed((*API).updateFunctionConfiguration),
-		"ListFunctions":               typed((*API).listFunctions),
-		"DeleteFunction":              typed((*API).deleteFunction),
-		"PublishVersion":              typed((*API).publishVersion),
-		"ListVersionsByFunction":      typed((*API).listVersionsByFunction),
-		"CreateFunctionUrlConfig":     typed((*API).createFunctionURLConfig),
-		"GetFunctionUrlConfig":        typed((*API).getFunctionURLConfig),
-		"UpdateFunctionUrlConfig":     typed((*API).updateFunctionURLConfig),
-		"DeleteFunctionUrlConfig":     typed((*API).deleteFunctionURLConfig),
-		"ListFunctionUrlConfigs":      typed((*API).listFunctionURLConfigs),
-		"ListTags":                    typed((*API).listTags),
-		"TagResource":                 typed((*API).tagResource),
-		"UntagResource":               typed((*API).untagResource),
-		"GetAccountSettings":          typed((*API).getAccountSettings),
+		"CreateFunction":                     typed((*API).createFunction),
+		"GetFunction":                        typed((*API).getFunction),
+		"GetFunctionConfiguration":           typed((*API).getFunctionConfiguration),
+		"UpdateFunctionCode":                 typed((*API).updateFunctionCode),
+		"UpdateFunctionConfiguration":        typed((*API).updateFunctionConfiguration),
+		"ListFunctions":                      typed((*API).listFunctions),
+		"DeleteFunction":                     typed((*API).deleteFunction),
+		"PublishVersion":                     typed((*API).publishVersion),
+		"ListVersionsByFunction":             typed((*API).listVersionsByFunction),
+		"CreateFunctionUrlConfig":            typed((*API).createFunctionURLConfig),
+		"GetFunctionUrlConfig":               typed((*API).getFunctionURLConfig),
+		"UpdateFunctionUrlConfig":            typed((*API).updateFunctionURLConfig),
+		"DeleteFunctionUrlConfig":            typed((*API).deleteFunctionURLConfig),
+		"ListFunctionUrlConfigs":             typed((*API).listFunctionURLConfigs),
+		"PutFunctionConcurrency":             typed((*API).putFunctionConcurrency),
+		"GetFunctionConcurrency":             typed((*API).getFunctionConcurrency),
+		"DeleteFunctionConcurrency":          typed((*API).deleteFunctionConcurrency),
+		"PutProvisionedConcurrencyConfig":    typed((*API).putProvisionedConcurrencyConfig),
+		"GetProvisionedConcurrencyConfig":    typed((*API).getProvisionedConcurrencyConfig),
+		"DeleteProvisionedConcurrencyConfig": typed((*API).deleteProvisionedConcurrencyConfig),
+		"ListProvisionedConcurrencyConfigs":  typed((*API).listProvisionedConcurrencyConfigs),
+		"ListTags":                           typed((*API).listTags),
+		"TagResource":                        typed((*API).tagResource),
+		"UntagResource":                      typed((*API).untagResource),
+		"GetAccountSettings":                 typed((*API).getAccountSettings),
 	}
 }
 

@@ -63,6 +63,11 @@ func (a *API) getFunction(c *call, in *GetFunctionRequest) (*GetFunctionResponse
 		}
 		out.Code = &FunctionCodeLocation{RepositoryType: new("S3"), Location: &location}
 	}
+	if n, some, err := a.functions.Reserved(c, t.FunctionKey); err != nil {
+		return nil, err
+	} else if some {
+		out.Concurrency = &Concurrency{ReservedConcurrentExecutions: new(int32(n))}
+	}
 	if len(fn.Tags) > 0 {
 		out.Tags = fn.Tags
 	}

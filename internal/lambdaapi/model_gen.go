@@ -166,6 +166,9 @@ func shapes() map[string]awswire.Shape {
 		"DeadLetterConfig": {Fields: []awswire.Field{
 			{Name: "TargetArn", Shape: "ResourceArn"},
 		}},
+		"DeleteFunctionConcurrencyRequest": {Fields: []awswire.Field{
+			{Name: "FunctionName", Loc: awswire.URI, Required: true, Shape: "FunctionName"},
+		}},
 		"DeleteFunctionRequest": {Fields: []awswire.Field{
 			{Name: "FunctionName", Loc: awswire.URI, Required: true, Shape: "NamespacedFunctionName"},
 			{Name: "Qualifier", Loc: awswire.Query, Shape: "NumericLatestPublishedOrAliasQualifier"},
@@ -176,6 +179,10 @@ func shapes() map[string]awswire.Shape {
 		"DeleteFunctionUrlConfigRequest": {Fields: []awswire.Field{
 			{Name: "FunctionName", Loc: awswire.URI, Required: true, Shape: "FunctionName"},
 			{Name: "Qualifier", Loc: awswire.Query, Shape: "FunctionUrlQualifier"},
+		}},
+		"DeleteProvisionedConcurrencyConfigRequest": {Fields: []awswire.Field{
+			{Name: "FunctionName", Loc: awswire.URI, Required: true, Shape: "FunctionName"},
+			{Name: "Qualifier", Loc: awswire.Query, Required: true, Shape: "Qualifier"},
 		}},
 		"Description": {Min: new(0.0), Max: new(256.0)},
 		"DurableConfig": {Fields: []awswire.Field{
@@ -213,6 +220,9 @@ func shapes() map[string]awswire.Shape {
 		"FunctionUrlQualifier":           {Min: new(1.0), Max: new(128.0), Pattern: `((?!^\d+$)^[0-9a-zA-Z-_]+$)`, RE: `[0-9a-zA-Z-_]+`, Not: `\d+`},
 		"FunctionVersion":                {Enum: []string{"ALL"}},
 		"FunctionVersionLatestPublished": {Enum: []string{"LATEST_PUBLISHED"}},
+		"GetFunctionConcurrencyRequest": {Fields: []awswire.Field{
+			{Name: "FunctionName", Loc: awswire.URI, Required: true, Shape: "FunctionName"},
+		}},
 		"GetFunctionConfigurationRequest": {Fields: []awswire.Field{
 			{Name: "FunctionName", Loc: awswire.URI, Required: true, Shape: "NamespacedFunctionName"},
 			{Name: "Qualifier", Loc: awswire.Query, Shape: "NumericLatestPublishedOrAliasQualifier"},
@@ -224,6 +234,10 @@ func shapes() map[string]awswire.Shape {
 		"GetFunctionUrlConfigRequest": {Fields: []awswire.Field{
 			{Name: "FunctionName", Loc: awswire.URI, Required: true, Shape: "FunctionName"},
 			{Name: "Qualifier", Loc: awswire.Query, Shape: "FunctionUrlQualifier"},
+		}},
+		"GetProvisionedConcurrencyConfigRequest": {Fields: []awswire.Field{
+			{Name: "FunctionName", Loc: awswire.URI, Required: true, Shape: "FunctionName"},
+			{Name: "Qualifier", Loc: awswire.Query, Required: true, Shape: "Qualifier"},
 		}},
 		"Handler":     {Min: new(0.0), Max: new(128.0)},
 		"Header":      {Min: new(0.0), Max: new(1024.0), Pattern: `.*`},
@@ -272,6 +286,11 @@ func shapes() map[string]awswire.Shape {
 			{Name: "Marker", Loc: awswire.Query},
 			{Name: "MaxItems", Loc: awswire.Query, Shape: "MaxListItems"},
 		}},
+		"ListProvisionedConcurrencyConfigsRequest": {Fields: []awswire.Field{
+			{Name: "FunctionName", Loc: awswire.URI, Required: true, Shape: "FunctionName"},
+			{Name: "Marker", Loc: awswire.Query},
+			{Name: "MaxItems", Loc: awswire.Query, Shape: "MaxProvisionedConcurrencyConfigListItems"},
+		}},
 		"ListTagsRequest": {Fields: []awswire.Field{
 			{Name: "Resource", Loc: awswire.URI, Required: true, Shape: "TaggableResource"},
 		}},
@@ -290,10 +309,11 @@ func shapes() map[string]awswire.Shape {
 			{Name: "SystemLogLevel", Shape: "SystemLogLevel"},
 			{Name: "LogGroup", Shape: "LogGroup"},
 		}},
-		"MasterRegion":                           {Pattern: `ALL|[a-z]{2}(-gov)?-[a-z]+-\d{1}`},
-		"MaxAge":                                 {Min: new(0.0), Max: new(86400.0)},
-		"MaxItems":                               {Min: new(1.0), Max: new(50.0)},
-		"MaxListItems":                           {Min: new(1.0), Max: new(10000.0)},
+		"MasterRegion": {Pattern: `ALL|[a-z]{2}(-gov)?-[a-z]+-\d{1}`},
+		"MaxAge":       {Min: new(0.0), Max: new(86400.0)},
+		"MaxItems":     {Min: new(1.0), Max: new(50.0)},
+		"MaxListItems": {Min: new(1.0), Max: new(10000.0)},
+		"MaxProvisionedConcurrencyConfigListItems": {Min: new(1.0), Max: new(50.0)},
 		"MemorySize":                             {Min: new(128.0), Max: new(10240.0)},
 		"Method":                                 {Min: new(0.0), Max: new(6.0), Pattern: `.*`},
 		"NamespacedFunctionName":                 {Min: new(1.0), Max: new(256.0), Pattern: `(arn:(aws[a-zA-Z-]*)?:lambda:)?([a-z]{2}((-gov)|(-iso([a-z]?)))?-[a-z]+-\d{1}:)?(\d{12}:)?(function:)?([a-zA-Z0-9-_\.]+)(:(\$LATEST(\.PUBLISHED)?|[a-zA-Z0-9-_]+))?`},
@@ -301,6 +321,7 @@ func shapes() map[string]awswire.Shape {
 		"Origin":                                 {Min: new(1.0), Max: new(253.0), Pattern: `.*`},
 		"PackageType":                            {Enum: []string{"Zip", "Image"}},
 		"PerExecutionEnvironmentMaxConcurrency":  {Min: new(1.0), Max: new(1600.0)},
+		"PositiveInteger":                        {Min: new(1.0)},
 		"PublishVersionRequest": {Fields: []awswire.Field{
 			{Name: "FunctionName", Loc: awswire.URI, Required: true, Shape: "FunctionName"},
 			{Name: "CodeSha256"},
@@ -308,13 +329,24 @@ func shapes() map[string]awswire.Shape {
 			{Name: "RevisionId"},
 			{Name: "PublishTo", Shape: "FunctionVersionLatestPublished"},
 		}},
-		"ResourceArn":           {Pattern: `(arn:(aws[a-zA-Z-]*)?:[a-z0-9-.]+:.*)|()`},
-		"RetentionPeriodInDays": {Min: new(1.0), Max: new(90.0)},
-		"RoleArn":               {Pattern: `arn:(aws[a-zA-Z-]*)?:iam::\d{12}:role/?[a-zA-Z_0-9+=,.@\-_/]+`},
-		"S3Bucket":              {Min: new(3.0), Max: new(63.0), Pattern: `[0-9A-Za-z\.\-_]*(?<!\.)`, RE: `[0-9A-Za-z\.\-_]*`, Not: `[\s\S]*\.`},
-		"S3Key":                 {Min: new(1.0), Max: new(1024.0)},
-		"S3ObjectVersion":       {Min: new(1.0), Max: new(1024.0)},
-		"SecurityGroupIds":      {Min: new(0.0), Max: new(5.0)},
+		"PutFunctionConcurrencyRequest": {Fields: []awswire.Field{
+			{Name: "FunctionName", Loc: awswire.URI, Required: true, Shape: "FunctionName"},
+			{Name: "ReservedConcurrentExecutions", Required: true, Shape: "ReservedConcurrentExecutions"},
+		}},
+		"PutProvisionedConcurrencyConfigRequest": {Fields: []awswire.Field{
+			{Name: "FunctionName", Loc: awswire.URI, Required: true, Shape: "FunctionName"},
+			{Name: "Qualifier", Loc: awswire.Query, Required: true, Shape: "Qualifier"},
+			{Name: "ProvisionedConcurrentExecutions", Required: true, Shape: "PositiveInteger"},
+		}},
+		"Qualifier":                    {Min: new(1.0), Max: new(128.0), Pattern: `(|[a-zA-Z0-9$_-]+)`},
+		"ReservedConcurrentExecutions": {Min: new(0.0)},
+		"ResourceArn":                  {Pattern: `(arn:(aws[a-zA-Z-]*)?:[a-z0-9-.]+:.*)|()`},
+		"RetentionPeriodInDays":        {Min: new(1.0), Max: new(90.0)},
+		"RoleArn":                      {Pattern: `arn:(aws[a-zA-Z-]*)?:iam::\d{12}:role/?[a-zA-Z_0-9+=,.@\-_/]+`},
+		"S3Bucket":                     {Min: new(3.0), Max: new(63.0), Pattern: `[0-9A-Za-z\.\-_]*(?<!\.)`, RE: `[0-9A-Za-z\.\-_]*`, Not: `[\s\S]*\.`},
+		"S3Key":                        {Min: new(1.0), Max: new(1024.0)},
+		"S3ObjectVersion":              {Min: new(1.0), Max: new(1024.0)},
+		"SecurityGroupIds":             {Min: new(0.0), Max: new(5.0)},
 		"SnapStart": {Fields: []awswire.Field{
 			{Name: "ApplyOn", Shape: "SnapStartApplyOn"},
 		}},

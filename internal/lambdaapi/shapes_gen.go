@@ -93,6 +93,11 @@ type DeadLetterConfig struct {
 	TargetArn *string `json:",omitzero"`
 }
 
+// DeleteFunctionConcurrencyRequest is a structure of the service model.
+type DeleteFunctionConcurrencyRequest struct {
+	FunctionName *string `json:"-"`
+}
+
 // DeleteFunctionRequest is a structure of the service model.
 type DeleteFunctionRequest struct {
 	FunctionName *string `json:"-"`
@@ -106,6 +111,12 @@ type DeleteFunctionResponse struct {
 
 // DeleteFunctionUrlConfigRequest is a structure of the service model.
 type DeleteFunctionUrlConfigRequest struct {
+	FunctionName *string `json:"-"`
+	Qualifier    *string `json:"-"`
+}
+
+// DeleteProvisionedConcurrencyConfigRequest is a structure of the service model.
+type DeleteProvisionedConcurrencyConfigRequest struct {
 	FunctionName *string `json:"-"`
 	Qualifier    *string `json:"-"`
 }
@@ -228,6 +239,16 @@ type GetAccountSettingsResponse struct {
 	AccountUsage *AccountUsage `json:",omitzero"`
 }
 
+// GetFunctionConcurrencyRequest is a structure of the service model.
+type GetFunctionConcurrencyRequest struct {
+	FunctionName *string `json:"-"`
+}
+
+// GetFunctionConcurrencyResponse is a structure of the service model.
+type GetFunctionConcurrencyResponse struct {
+	ReservedConcurrentExecutions *int32 `json:",omitzero"`
+}
+
 // GetFunctionConfigurationRequest is a structure of the service model.
 type GetFunctionConfigurationRequest struct {
 	FunctionName *string `json:"-"`
@@ -264,6 +285,22 @@ type GetFunctionUrlConfigResponse struct {
 	CreationTime     *string `json:",omitzero"`
 	LastModifiedTime *string `json:",omitzero"`
 	InvokeMode       *string `json:",omitzero"`
+}
+
+// GetProvisionedConcurrencyConfigRequest is a structure of the service model.
+type GetProvisionedConcurrencyConfigRequest struct {
+	FunctionName *string `json:"-"`
+	Qualifier    *string `json:"-"`
+}
+
+// GetProvisionedConcurrencyConfigResponse is a structure of the service model.
+type GetProvisionedConcurrencyConfigResponse struct {
+	RequestedProvisionedConcurrentExecutions *int32  `json:",omitzero"`
+	AvailableProvisionedConcurrentExecutions *int32  `json:",omitzero"`
+	AllocatedProvisionedConcurrentExecutions *int32  `json:",omitzero"`
+	Status                                   *string `json:",omitzero"`
+	StatusReason                             *string `json:",omitzero"`
+	LastModified                             *string `json:",omitzero"`
 }
 
 // ImageConfig is a structure of the service model.
@@ -349,6 +386,19 @@ type ListFunctionsResponse struct {
 	Functions  []FunctionConfiguration `json:",omitzero"`
 }
 
+// ListProvisionedConcurrencyConfigsRequest is a structure of the service model.
+type ListProvisionedConcurrencyConfigsRequest struct {
+	FunctionName *string `json:"-"`
+	Marker       *string `json:"-"`
+	MaxItems     *int32  `json:"-"`
+}
+
+// ListProvisionedConcurrencyConfigsResponse is a structure of the service model.
+type ListProvisionedConcurrencyConfigsResponse struct {
+	ProvisionedConcurrencyConfigs []ProvisionedConcurrencyConfigListItem `json:",omitzero"`
+	NextMarker                    *string                                `json:",omitzero"`
+}
+
 // ListTagsRequest is a structure of the service model.
 type ListTagsRequest struct {
 	Resource *string `json:"-"`
@@ -380,6 +430,17 @@ type LoggingConfig struct {
 	LogGroup            *string `json:",omitzero"`
 }
 
+// ProvisionedConcurrencyConfigListItem is a structure of the service model.
+type ProvisionedConcurrencyConfigListItem struct {
+	FunctionArn                              *string `json:",omitzero"`
+	RequestedProvisionedConcurrentExecutions *int32  `json:",omitzero"`
+	AvailableProvisionedConcurrentExecutions *int32  `json:",omitzero"`
+	AllocatedProvisionedConcurrentExecutions *int32  `json:",omitzero"`
+	Status                                   *string `json:",omitzero"`
+	StatusReason                             *string `json:",omitzero"`
+	LastModified                             *string `json:",omitzero"`
+}
+
 // PublishVersionRequest is a structure of the service model.
 type PublishVersionRequest struct {
 	FunctionName *string `json:"-"`
@@ -387,6 +448,29 @@ type PublishVersionRequest struct {
 	Description  *string `json:",omitzero"`
 	RevisionId   *string `json:",omitzero"`
 	PublishTo    *string `json:",omitzero"`
+}
+
+// PutFunctionConcurrencyRequest is a structure of the service model.
+type PutFunctionConcurrencyRequest struct {
+	FunctionName                 *string `json:"-"`
+	ReservedConcurrentExecutions *int32  `json:",omitzero"`
+}
+
+// PutProvisionedConcurrencyConfigRequest is a structure of the service model.
+type PutProvisionedConcurrencyConfigRequest struct {
+	FunctionName                    *string `json:"-"`
+	Qualifier                       *string `json:"-"`
+	ProvisionedConcurrentExecutions *int32  `json:",omitzero"`
+}
+
+// PutProvisionedConcurrencyConfigResponse is a structure of the service model.
+type PutProvisionedConcurrencyConfigResponse struct {
+	RequestedProvisionedConcurrentExecutions *int32  `json:",omitzero"`
+	AvailableProvisionedConcurrentExecutions *int32  `json:",omitzero"`
+	AllocatedProvisionedConcurrentExecutions *int32  `json:",omitzero"`
+	Status                                   *string `json:",omitzero"`
+	StatusReason                             *string `json:",omitzero"`
+	LastModified                             *string `json:",omitzero"`
 }
 
 // RuntimeVersionConfig is a structure of the service model.

@@ -24,7 +24,6 @@
 //     bounded amount of its own memory and descriptors.
 //  6. What can be frozen of a box is all but PID 1, so that a death in it is
 //     noticed; a box that goes is thawed where the kernel could not kill it else.
-//
 //  7. What the host lacks is said in Level.Missing; no limit is dropped silently.
 //
 // A crash of ebb closes the control sockets, which ends every PID 1; mounts,

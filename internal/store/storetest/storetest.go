@@ -29,6 +29,8 @@ func Run(t *testing.T, open func(t *testing.T) *store.Store) {
 		"VersionLists":        testVersionLists,
 		"VersionCode":         testVersionCode,
 		"FunctionURL":         testFunctionURL,
+		"Reserved":            testReserved,
+		"Provisioned":         testProvisioned,
 		"FunctionURLs":        testFunctionURLs,
 		"Runtime":             testRuntime,
 		"Service":             testService,

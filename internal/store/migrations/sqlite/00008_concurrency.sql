@@ -1,0 +1,25 @@
+-- Reserved concurrency of functions, and instances that are kept ready for a
+-- version or an alias.
+
+-- +goose Up
+CREATE TABLE reserved_concurrency (
+	service    TEXT    NOT NULL,
+	name       TEXT    NOT NULL,
+	executions INTEGER NOT NULL CHECK (executions >= 0),
+	PRIMARY KEY (service, name),
+	FOREIGN KEY (service, name) REFERENCES function (service, name) ON DELETE CASCADE
+) STRICT;
+
+CREATE TABLE provisioned_concurrency (
+	service       TEXT    NOT NULL,
+	name          TEXT    NOT NULL,
+	qualifier     TEXT    NOT NULL, -- version number or alias
+	executions    INTEGER NOT NULL CHECK (executions > 0),
+	last_modified INTEGER NOT NULL,
+	PRIMARY KEY (service, name, qualifier),
+	FOREIGN KEY (service, name) REFERENCES function (service, name) ON DELETE CASCADE
+) STRICT;
+
+-- +goose Down
+DROP TABLE provisioned_concurrency;
+DROP TABLE reserved_concurrency;
