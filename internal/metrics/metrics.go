@@ -25,6 +25,7 @@ type Metrics struct {
 	throttles   *prometheus.CounterVec
 	duration    *prometheus.HistogramVec
 	starts      *prometheus.HistogramVec
+	messages    *prometheus.CounterVec
 }
 
 // seconds are the bounds of durations, from a tenth of a millisecond to the
@@ -47,8 +48,11 @@ func New() *Metrics {
 		starts: prometheus.NewHistogramVec(prometheus.HistogramOpts{
 			Name: "ebb_start_seconds", Help: "What invocations that waited for a start waited for, by phase.", Buckets: seconds,
 		}, []string{"runtime", "phase"}),
+		messages: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "ebb_queue_attempts_total", Help: "Messages handled, by what became of them; lost = the lease had ended.",
+		}, []string{"queue", "service", "function", "outcome"}),
 	}
-	m.registry.MustRegister(m.invocations, m.throttles, m.duration, m.starts,
+	m.registry.MustRegister(m.invocations, m.throttles, m.duration, m.starts, m.messages,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m
 }
@@ -120,4 +124,5 @@ func (m *Metrics) Forget(key ebb.FunctionKey) {
 	m.invocations.DeletePartialMatch(labels)
 	m.throttles.DeletePartialMatch(labels)
 	m.duration.DeletePartialMatch(labels)
+	m.messages.DeletePartialMatch(labels)
 }

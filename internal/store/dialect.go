@@ -17,6 +17,7 @@ type dialect struct {
 	rebind     func(q string) string // ? to the engine's own placeholders; runs once per statement and connection
 	fault      func(err error) fault
 	constraint func(err error) error // ErrExists, ErrMissing or nil
+	skipLocked string                // what a claim's inner SELECT ends with; "" where there is one writer
 }
 
 func sqliteDialect() *dialect {

@@ -165,6 +165,7 @@ type request struct {
 	claimed atomic.Bool
 	done    chan error // one value, never blocks
 	err     error      // fn's own outcome, the writer's until the group ends
+	after   []func()   // to be called once it is committed
 }
 
 func (r *request) claim() bool { return r.claimed.CompareAndSwap(false, true) }

@@ -23,7 +23,18 @@ type Tx struct {
 	// have rolled back and left autocommit on, so no statement may run after it.
 	lost  error
 	ended bool
+	after []func()
 }
+
+// AfterCommit has fn called once the transaction is durable, before Store.Tx
+// returns; not at all if it is not committed. fn must be quick and must not use
+// the store. It is a hint, not a promise: nobody calls fn after a crash, or when
+// it is not known whether the commit was made.
+func (tx *Tx) AfterCommit(fn func()) { tx.after = append(tx.after, fn) }
+
+// skipLocked is what a claim's inner SELECT ends with, so that two processes
+// that claim at once get different rows.
+func (tx *Tx) skipLocked() string { return tx.session.dialect.skipLocked }
 
 func (tx *Tx) usable() error {
 	if tx.ended {

@@ -132,6 +132,7 @@ func (w *writer) one(r *request) error {
 	}
 	tx := &Tx{ctx: ctx, session: w.session}
 	r.err = call(r.fn, tx)
+	r.after = tx.after
 	if tx.lost != nil {
 		return tx.lost
 	}
@@ -165,6 +166,11 @@ func (w *writer) end(kept int) {
 	}
 	w.crowd = len(w.group) > 1
 	for i, r := range w.group {
+		if r.err == nil {
+			for _, fn := range r.after {
+				fn()
+			}
+		}
 		r.done <- r.err
 		w.group[i] = nil
 	}

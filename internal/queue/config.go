@@ -1,0 +1,97 @@
+package queue
+
+import (
+	"time"
+
+	"github.com/ebb-faas/ebb/internal/ebb"
+	"github.com/ebb-faas/ebb/internal/metrics"
+)
+
+// Defaults of Config.
+const (
+	DefaultConcurrency = 384
+	DefaultVisibility  = 30 * time.Second
+	DefaultMaxCrashes  = 4
+	DefaultKeepDead    = 14 * 24 * time.Hour
+	DefaultRescan      = time.Second
+	exclusiveRescan    = time.Minute
+)
+
+// Config of all queues of a process. The zero value of a field means its default.
+type Config struct {
+	// Concurrency is how many handlers of one queue this process runs at once.
+	Concurrency int `yaml:"concurrency"`
+	// Visibility is how long a lease lasts unless it is renewed: how long the
+	// messages of a process that died are out of sight.
+	Visibility time.Duration `yaml:"visibility"`
+	// MaxCrashes is how many processes a message may take with it before it is a
+	// dead letter.
+	MaxCrashes int `yaml:"maxCrashes"`
+	// KeepDead is how long dead letters are kept.
+	KeepDead time.Duration `yaml:"keepDead"`
+	// Rescan is how often to look for what other processes enqueued.
+	Rescan time.Duration `yaml:"rescan"`
+
+	// Queues holds what is particular to a queue, by its name.
+	Queues map[string]Options `yaml:"-"`
+	// Exclusive says that no other process has this database open.
+	Exclusive bool `yaml:"-"`
+	// Drain is how long handlers may go on once Run's context has ended; then
+	// theirs ends.
+	Drain   time.Duration    `yaml:"-"`
+	Metrics *metrics.Metrics `yaml:"-"` // nil = not measured
+	Now     func() time.Time `yaml:"-"` // default time.Now
+}
+
+// Options of one queue.
+type Options struct {
+	Concurrency int  // handlers at once; 0 = Config's
+	PerGroup    bool // a lane for each group instead of one for each service
+	// Poison is what becomes of a message with Config.MaxCrashes crashes.
+	// Default: Dead. The outcome's Tx fn is run like a handler's.
+	Poison func(m *Message, reason string) Outcome
+}
+
+// Validate refuses values that cannot work, naming the key.
+func (c Config) Validate() error {
+	for _, f := range []struct {
+		key string
+		bad bool
+	}{
+		{"concurrency", c.Concurrency < 0}, {"visibility", c.Visibility < 0}, {"maxCrashes", c.MaxCrashes < 0},
+		{"keepDead", c.KeepDead < 0}, {"rescan", c.Rescan < 0},
+	} {
+		if f.bad {
+			return ebb.Errorf(ebb.Invalid, ebb.TypeConfigInvalid, "queue.%s: must not be negative", f.key)
+		}
+	}
+	if c.Visibility > 0 && c.Visibility < time.Second {
+		return ebb.Errorf(ebb.Invalid, ebb.TypeConfigInvalid, "queue.visibility: %v is less than 1s", c.Visibility)
+	}
+	return nil
+}
+
+func (c Config) withDefaults() Config {
+	if c.Concurrency == 0 {
+		c.Concurrency = DefaultConcurrency
+	}
+	if c.Visibility == 0 {
+		c.Visibility = DefaultVisibility
+	}
+	if c.MaxCrashes == 0 {
+		c.MaxCrashes = DefaultMaxCrashes
+	}
+	if c.KeepDead == 0 {
+		c.KeepDead = DefaultKeepDead
+	}
+	if c.Rescan == 0 {
+		c.Rescan = DefaultRescan
+		if c.Exclusive {
+			c.Rescan = exclusiveRescan
+		}
+	}
+	if c.Now == nil {
+		c.Now = time.Now
+	}
+	return c
+}
