@@ -292,10 +292,8 @@ func scanMessage(scan func(...any) error) (*ebb.Message, error) {
 		&m.Crashes, &enqueued, &ended, &m.Reason, &m.Payload, &m.Body); err != nil {
 		return nil, err
 	}
-	m.Due, m.Leased, m.EnqueuedAt = fromMillis(due), leased != 0, fromMillis(enqueued)
-	if ended != 0 {
-		m.EndedAt = fromMillis(ended)
-	}
+	m.Due, m.Leased = fromMillis(due), leased != 0
+	m.EnqueuedAt, m.EndedAt = fromMillis(enqueued), someTime(ended)
 	return m, nil
 }
 
@@ -305,14 +303,6 @@ func held(n int64, err error) error {
 		return ErrChanged
 	}
 	return err
-}
-
-// millis is a time as the database has it; the zero time is 0.
-func millis(t time.Time) int64 {
-	if t.IsZero() {
-		return 0
-	}
-	return t.UnixMilli()
 }
 
 // blob is bytes as the database has them: never NULL.
