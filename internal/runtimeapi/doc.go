@@ -4,7 +4,7 @@
 // the managed runtimes (Framed; the frames are in docs/runtime-api.md) and the
 // Lambda Runtime API over HTTP for everybody else (HTTP). It knows no language.
 //
-// The walk enters at Session.Ready and Session.Invoke, called by pool, and
+// The walk enters at Session.Ready, Session.Invoke and Session.Hook, called by pool, and
 // leaves at the Sink that Invoke was given. What the runtime says about a
 // request (log lines) leaves through Options.Log.
 //

@@ -24,6 +24,8 @@ const (
 	framePing                          // ebb: are you there
 	framePong                          // runtime: yes
 	frameStop                          // ebb: end
+	frameHook                          // ebb: run this hook
+	frameDone                          // runtime: the hook has run
 	frameTypes
 )
 
@@ -81,7 +83,7 @@ func parseHeader(b []byte) (header, error) {
 		limit = maxSmall
 	case frameLog:
 		limit = maxLog
-	case frameEnd:
+	case frameEnd, frameDone:
 		limit = 0
 	case frameResponse, frameChunk, frameError:
 	default:

@@ -8,6 +8,7 @@ import (
 	"io"
 	"net"
 	"os"
+	"strconv"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -19,7 +20,7 @@ import (
 const (
 	framedNew    int32 = iota // Ready was not called
 	framedIdle                // waiting for Invoke
-	framedBusy                // Ready, Ping or Invoke is using the socket
+	framedBusy                // Ready, Ping, Hook or Invoke is using the socket
 	framedBroken              // the conversation failed
 	framedClosed
 )
@@ -87,28 +88,7 @@ func (s *Framed) Ready(ctx context.Context, init Init) (failure *Failure, err er
 	if err := s.send(frameInit, 0, nil, payload); err != nil {
 		return nil, s.explain(ctx, err)
 	}
-	for {
-		h, err := s.in.next()
-		if err != nil {
-			return nil, s.explain(ctx, err)
-		}
-		switch {
-		case h.typ == frameReady && h.stream == 0:
-			return nil, s.explain(ctx, s.in.discard(int64(h.body)))
-		case h.typ == frameError && h.stream == 0 && h.payload() <= maxFailure:
-			errorType, document, err := s.document(h)
-			if err != nil {
-				return nil, s.explain(ctx, err)
-			}
-			return &Failure{ErrorType: errorType, Document: document}, nil
-		case h.typ == frameLog:
-			if err := s.line(h); err != nil {
-				return nil, s.explain(ctx, err)
-			}
-		default:
-			return nil, unexpected(h)
-		}
-	}
+	return s.await(ctx, frameReady)
 }
 
 // Ping returns when the runtime answers: it has started and waits for the init
@@ -122,20 +102,51 @@ func (s *Framed) Ping(ctx context.Context) (err error) {
 	if err := s.send(framePing, 0, nil, nil); err != nil {
 		return s.explain(ctx, err)
 	}
+	_, err = s.await(ctx, framePong)
+	return err
+}
+
+// Hook implements Session.
+func (s *Framed) Hook(ctx context.Context, h ebb.Hook) (failure *Failure, err error) {
+	if err := s.begin(framedIdle); err != nil {
+		return nil, err
+	}
+	defer func() { s.finish(framedIdle, err != nil || failure != nil && failure.Ending) }()
+	deadline, limited := ctx.Deadline()
+	defer s.arm(ctx, deadline)()
+	head := append([]byte(h), '\n')
+	if limited {
+		head = strconv.AppendInt(head, deadline.UnixMilli(), 10)
+	}
+	if err := s.send(frameHook, 0, head, nil); err != nil {
+		return nil, s.explain(ctx, err)
+	}
+	return s.await(ctx, frameDone)
+}
+
+// await reads until the runtime answers a frame that was not of an invocation:
+// with want, or, unless that is a pong, with an error document.
+func (s *Framed) await(ctx context.Context, want frameType) (*Failure, error) {
 	for {
 		h, err := s.in.next()
 		if err != nil {
-			return s.explain(ctx, err)
+			return nil, s.explain(ctx, err)
 		}
-		switch h.typ {
-		case framePong:
-			return s.explain(ctx, s.in.discard(int64(h.body)))
-		case frameLog:
+		switch {
+		case h.typ == want && h.stream == 0:
+			return nil, s.explain(ctx, s.in.discard(int64(h.body)))
+		case h.typ == frameError && h.stream == 0 && want != framePong && h.payload() <= maxFailure:
+			errorType, document, err := s.document(h)
+			if err != nil {
+				return nil, s.explain(ctx, err)
+			}
+			return &Failure{ErrorType: errorType, Document: document, Ending: h.flags&flagExit != 0}, nil
+		case h.typ == frameLog:
 			if err := s.line(h); err != nil {
-				return s.explain(ctx, err)
+				return nil, s.explain(ctx, err)
 			}
 		default:
-			return unexpected(h)
+			return nil, unexpected(h)
 		}
 	}
 }

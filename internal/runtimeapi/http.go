@@ -138,6 +138,9 @@ func (s *HTTP) Invoke(ctx context.Context, c *Call, sink ebb.Sink) (Outcome, err
 	}
 }
 
+// Hook implements Session: a process learns of its end by SIGTERM.
+func (s *HTTP) Hook(context.Context, ebb.Hook) (*Failure, error) { return nil, ErrNotOffered }
+
 // abandon makes x a dead id. If its answer has begun to arrive, that is
 // interrupted and waited for, because it may be using the sink.
 func (s *HTTP) abandon(x *exchange, why error) (Outcome, error) {

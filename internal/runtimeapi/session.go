@@ -23,6 +23,12 @@ type Session interface {
 	//
 	// c.Deadline alone is cheaper than a ctx that can be cancelled.
 	Invoke(ctx context.Context, c *Call, sink ebb.Sink) (Outcome, error)
+	// Hook has the runtime run what the function names for h (ebb.Version.HookHandler).
+	// It is called while no invocation is in flight; its time limit is ctx. A
+	// Failure is the function's own, and the session goes on. An error is one, as
+	// from Invoke, that the conversation does not survive, but for ErrNotOffered:
+	// this kind of session has no hooks, and nothing was run.
+	Hook(ctx context.Context, h ebb.Hook) (*Failure, error)
 	// Close ends the conversation: it says stop, takes the lines that the runtime
 	// had still sent (for at most 20 ms), and closes the socket or the listener.
 	// A running Ready or Invoke returns an error.
@@ -69,10 +75,11 @@ type Init struct {
 	Env      map[string]string // added to the process's environment; see Env
 }
 
-// Failure is how a function's initialisation failed.
+// Failure is how a function's initialisation, or a hook of it, failed.
 type Failure struct {
 	ErrorType string
 	Document  []byte // the error document, JSON
+	Ending    bool   // the process exits: the session is of no more use
 }
 
 // Options of a session.
@@ -100,6 +107,9 @@ var (
 	// ErrProtocol marks an error that the runtime process made: it sent what the
 	// protocol does not allow.
 	ErrProtocol = errors.New("runtime broke the protocol")
+	// ErrNotOffered is what Hook returns where processes are told of the points of
+	// their life by other means, or not at all.
+	ErrNotOffered = errors.New("this kind of runtime has no hooks")
 	// ErrClosed is what Ready and Invoke return on a closed session.
 	ErrClosed = errors.New("session is closed")
 )

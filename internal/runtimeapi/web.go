@@ -101,6 +101,9 @@ func (s *Web) Invoke(ctx context.Context, c *Call, sink ebb.Sink) (Outcome, erro
 	return s.event(ctx, c, sink)
 }
 
+// Hook implements Session: a server learns of its end by SIGTERM.
+func (s *Web) Hook(context.Context, ebb.Hook) (*Failure, error) { return nil, ErrNotOffered }
+
 // Close implements Session.
 func (s *Web) Close() error {
 	s.end()

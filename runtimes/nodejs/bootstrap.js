@@ -20,6 +20,9 @@ channel.onFrame = (type, stream, buf, head, payload, end) => {
     case TYPE.INIT:
       instance.init(JSON.parse(buf.utf8Slice(payload, end)));
       break;
+    case TYPE.HOOK:
+      instance.hook(...buf.latin1Slice(head, payload).split('\n'));
+      break;
     case TYPE.PING:
       channel.send(TYPE.PONG, 0, 0, '', '');
       break;

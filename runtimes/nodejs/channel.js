@@ -7,6 +7,7 @@ const net = require('net');
 
 const TYPE = Object.freeze({
   INIT: 1, READY: 2, INVOKE: 3, RESPONSE: 4, CHUNK: 5, END: 6, ERROR: 7, LOG: 8, PING: 9, PONG: 10, STOP: 11,
+  HOOK: 12, DONE: 13,
 });
 const FLAG_EXIT = 1;
 const HEADER = 12;

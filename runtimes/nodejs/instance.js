@@ -6,6 +6,8 @@ const { Context } = require('./context.js');
 const errors = require('./errors.js');
 const { captureOutput } = require('./output.js');
 
+const HOOKS = { initializer: 'EBB_INITIALIZER', 'pre-freeze': 'EBB_PRE_FREEZE', 'pre-stop': 'EBB_PRE_STOP' };
+
 class Instance {
   constructor(channel) {
     this.channel = channel;
@@ -17,7 +19,8 @@ class Instance {
     this.stream = 0; // of the invocation in flight, or the last one: late lines are its
     this.requestID = '';
     this.current = null; // the Invocation in flight
-    this.starting = false;
+    this.starting = false; // init or a hook runs: what goes wrong is its
+    this.hooks = {};
     this.output = null;
   }
 
@@ -36,8 +39,8 @@ class Instance {
     } catch {
       // The handler's files will be missed with a better message.
     }
-    require('./load.js').load(init.taskRoot, init.handler).then(
-      (handler) => {
+    Promise.all([require('./load.js').load(init.taskRoot, init.handler), this.loadHooks(init.taskRoot)]).then(
+      ([handler]) => {
         this.handler = handler;
         this.streaming = require('./streaming.js').isStreaming(handler);
         this.starting = false;
@@ -46,6 +49,38 @@ class Instance {
       },
       (err) => this.initFailed(err, 1),
     );
+  }
+
+  // loadHooks finds the functions that the environment names. A name that leads
+  // nowhere is an error now, not when the hook's time has come.
+  async loadHooks(taskRoot) {
+    for (const [hook, name] of Object.entries(HOOKS)) {
+      if (process.env[name]) {
+        this.hooks[hook] = await require('./load.js').load(taskRoot, process.env[name]);
+      }
+    }
+  }
+
+  // hook runs what the function names for a point of its life, if anything.
+  async hook(name, deadline) {
+    this.stream = 0;
+    this.requestID = '';
+    this.starting = true;
+    try {
+      if (this.hooks[name] !== undefined) {
+        const { [name]: fn } = this.hooks; // not called as a method
+        await fn(new Context({}, '', +deadline, this.arn));
+      }
+      this.starting = false;
+      this.output.flush();
+      this.channel.send(TYPE.DONE, 0, 0, '', '');
+    } catch (err) {
+      this.starting = false;
+      this.logError('Hook Error ', err);
+      this.output.flush();
+      const doc = errors.document(err);
+      this.channel.send(TYPE.ERROR, 0, 0, doc.errorType, JSON.stringify(doc));
+    }
   }
 
   initFailed(err, code) {

@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"io/fs"
 	"log/slog"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -184,6 +185,7 @@ type start struct {
 	family  *family
 	handler string
 	code    string // instead of the family's
+	env     map[string]string
 	opt     runtimeapi.Options
 }
 
@@ -208,6 +210,7 @@ func launch(t testing.TB, st start) (*instance, runtimeapi.Init) {
 		FunctionKey: ebb.FunctionKey{Service: ebb.DefaultService, Name: "contract"},
 		Runtime:     st.runtime.ID, Handler: st.handler, MemoryMB: 256, Env: map[string]string{"MINE": "it's mine"},
 	}
+	maps.Copy(version.Env, st.env)
 	framed := st.runtime.Protocol == runtimes.Framed
 	opt := runtimeapi.EnvOptions{
 		Region: "us-east-1", LogStream: "the-stream", Endpoint: "http://" + box.Endpoint().Addr().String(),

@@ -5,7 +5,7 @@ import os
 import struct
 import threading
 
-INIT, READY, INVOKE, RESPONSE, CHUNK, END, ERROR, LOG, PING, PONG, STOP = range(1, 12)
+INIT, READY, INVOKE, RESPONSE, CHUNK, END, ERROR, LOG, PING, PONG, STOP, HOOK, DONE = range(1, 14)
 FLAG_EXIT = 1
 
 _HEADER = struct.Struct(">IBBHI")

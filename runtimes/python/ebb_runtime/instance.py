@@ -10,6 +10,7 @@ from . import channel as frames
 from .channel import Channel
 from .context import Context, Fixed
 from .errors import Fault, describe, entry
+from .hooks import call, load_hooks
 from .load import load
 from .output import Output
 
@@ -49,6 +50,7 @@ class Instance(object):
         self.channel = channel
         self.output = Output(channel)
         self.handler = None
+        self.hooks = {}
         self.fixed = None
         self.arn = ""
         self.max_response = sys.maxsize
@@ -60,6 +62,8 @@ class Instance(object):
             self.invoke(stream, head, payload)
         elif kind == frames.INIT:
             self.init(json.loads(str(payload, "utf-8")))
+        elif kind == frames.HOOK:
+            self.hook(*head.split("\n"))
         elif kind == frames.PING:
             self.channel.send(frames.PONG, 0)
         elif kind == frames.STOP:
@@ -85,6 +89,7 @@ class Instance(object):
         importlib.invalidate_caches()
         try:
             self.handler = load(init["handler"], task_root)
+            self.hooks = load_hooks(task_root)
         except Exception as e:  # pylint: disable=broad-except
             self.fail(0, "", e, frames.FLAG_EXIT)
             sys.exit(1)
@@ -121,6 +126,25 @@ class Instance(object):
             return
         output.flush()
         self.channel.send(frames.RESPONSE, stream, b"", answer)
+
+    def hook(self, name, deadline):
+        """Runs what the function names for a point of its life, if anything."""
+        output = self.output
+        output.stream, output.request_id = 0, None
+        try:
+            if name in self.hooks:
+                result = call(self.hooks[name], Context(self.fixed, "", int(deadline or 0), self.arn, ""))
+                if hasattr(result, "__await__"):
+                    self.run(result)
+        except SystemExit:
+            raise
+        except BaseException as e:  # pylint: disable=broad-except
+            self.settle()
+            self.fail(0, "", e)
+            return
+        self.settle()
+        output.flush()
+        self.channel.send(frames.DONE, 0)
 
     def settle(self):
         """A forked child that comes back from the handler has nobody to answer."""

@@ -2,8 +2,10 @@ import com.amazonaws.services.lambda.runtime.Context;
 import java.io.File;
 import java.io.FileOutputStream;
 import java.io.IOException;
+import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.LinkedHashMap;
+import java.util.List;
 import java.util.Map;
 
 /** The functions of the runtime contract suite, one per behaviour. */
@@ -97,5 +99,29 @@ public class Behaviour {
     // Not by its name alone: the process must be where the files are.
     found.put("cwd", new File("").getAbsoluteFile().equals(root) && new File("Behaviour.class").exists());
     return found;
+  }
+
+  private final List<String> ran = new ArrayList<>();
+
+  public List<String> ran_so_far() {
+    return ran;
+  }
+
+  public void initialize(Context context) {
+    ran.add("initializer of " + context.getFunctionName() + " with "
+        + (context.getRemainingTimeInMillis() > 1000 ? "time" : "no time"));
+  }
+
+  public void pre_freeze() {
+    System.out.println("freezing");
+    ran.add("pre-freeze");
+  }
+
+  public void pre_stop(Context context) throws CustomError {
+    throw new CustomError("it broke: ü");
+  }
+
+  public void hang() throws InterruptedException {
+    Thread.sleep(60000);
   }
 }

@@ -93,3 +93,22 @@ exports.stream_late_error = awslambda.streamifyResponse(async (event, stream) =>
   await new Promise((resolve) => setTimeout(resolve, 20));
   throw new CustomError('too late');
 });
+
+const ran = [];
+
+exports.ran_so_far = async () => ran;
+
+exports.initialize = (context) => {
+  ran.push(`initializer of ${context.functionName} with ${context.getRemainingTimeInMillis() > 1000 ? 'time' : 'no time'}`);
+};
+
+exports.pre_freeze = async () => {
+  process.stdout.write('freezing\n');
+  ran.push('pre-freeze');
+};
+
+exports.pre_stop = async () => {
+  throw new CustomError('it broke: ü');
+};
+
+exports.hang = () => new Promise(() => {});

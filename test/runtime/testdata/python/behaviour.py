@@ -92,3 +92,28 @@ def files(event, context):
         f.write("y")
     os.remove("/tmp/x")
     return {"code": code, "cwd": os.getcwd() == os.path.realpath(os.environ["LAMBDA_TASK_ROOT"])}
+
+
+ran = []
+
+
+def ran_so_far(event, context):
+    return ran
+
+
+def initialize(context):
+    ran.append("initializer of {} with {}".format(
+        context.function_name, "time" if context.get_remaining_time_in_millis() > 1000 else "no time"))
+
+
+async def pre_freeze():
+    print("freezing")
+    ran.append("pre-freeze")
+
+
+def pre_stop(context):
+    raise CustomError("it broke: ü")
+
+
+def hang(context):
+    time.sleep(60)

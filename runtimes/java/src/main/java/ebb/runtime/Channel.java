@@ -22,6 +22,8 @@ final class Channel {
   static final int PING = 9;
   static final int PONG = 10;
   static final int STOP = 11;
+  static final int HOOK = 12;
+  static final int DONE = 13;
 
   /** Flag of an error frame: the process ends after it. */
   static final int EXIT = 1;

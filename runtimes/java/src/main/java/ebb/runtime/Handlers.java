@@ -14,7 +14,9 @@ import java.lang.reflect.Method;
 import java.lang.reflect.Modifier;
 import java.util.ArrayList;
 import java.util.Collections;
+import java.util.HashMap;
 import java.util.List;
+import java.util.Map;
 
 /** Finding the handler: 'package.Class::method' or 'package.Class'. */
 final class Handlers {
@@ -22,32 +24,59 @@ final class Handlers {
 
   private final ClassLoader loader;
   private final CustomPojoSerializer custom;
+  private final Objects objects;
 
-  private Handlers(ClassLoader loader) throws Fault {
+  private Handlers(ClassLoader loader, Objects objects) throws Fault {
     this.loader = loader;
     this.custom = Json.custom(loader);
+    this.objects = objects;
   }
 
   /** Makes the handler. What it throws is a Fault or what the function threw. */
-  static Handler load(String name, ClassLoader loader) throws Throwable {
-    int colons = name.lastIndexOf("::");
-    String className = colons < 0 ? name : name.substring(0, colons);
-    String method = colons < 0 ? null : name.substring(colons + 2);
-    if (className.isEmpty() || method != null && method.isEmpty()) {
-      throw new Fault("Runtime.MalformedHandlerName", "Invalid handler: `" + name + "'", null);
-    }
-    Class<?> type = find(className, loader);
+  static Handler load(String name, ClassLoader loader, Objects objects) throws Throwable {
+    Name named = new Name(name);
+    String method = named.method;
+    Class<?> type = find(named.type, loader);
     if (method == null && RequestStreamHandler.class.isAssignableFrom(type)) {
-      return streams((RequestStreamHandler) make(type));
+      return streams((RequestStreamHandler) objects.of(type));
     }
-    Handlers handlers = new Handlers(loader);
+    Handlers handlers = new Handlers(loader, objects);
     if (method == null && RequestHandler.class.isAssignableFrom(type)) {
       return handlers.object(type);
     }
     return handlers.method(type, method == null ? DEFAULT_METHOD : method);
   }
 
-  private static Class<?> find(String name, ClassLoader loader) throws Fault {
+  /** A handler's name in its two parts; method is null without one. */
+  static final class Name {
+    final String type;
+    final String method;
+
+    Name(String name) throws Fault {
+      int colons = name.lastIndexOf("::");
+      type = colons < 0 ? name : name.substring(0, colons);
+      method = colons < 0 ? null : name.substring(colons + 2);
+      if (type.isEmpty() || method != null && method.isEmpty()) {
+        throw new Fault("Runtime.MalformedHandlerName", "Invalid handler: `" + name + "'", null);
+      }
+    }
+  }
+
+  /** The function's objects, one of each class: a class may hold several handlers. */
+  static final class Objects {
+    private final Map<Class<?>, Object> made = new HashMap<>();
+
+    Object of(Class<?> type) throws Throwable {
+      Object object = made.get(type);
+      if (object == null) {
+        object = make(type);
+        made.put(type, object);
+      }
+      return object;
+    }
+  }
+
+  static Class<?> find(String name, ClassLoader loader) throws Fault {
     try {
       return Class.forName(name, true, loader);
     } catch (ClassNotFoundException e) {
@@ -88,7 +117,7 @@ final class Handlers {
     JavaType in = raw ? TypeFactory.unknownType() : parameters[0];
     JavaType out = raw ? TypeFactory.unknownType() : parameters[1];
     @SuppressWarnings("unchecked")
-    RequestHandler<Object, Object> handler = (RequestHandler<Object, Object>) make(type);
+    RequestHandler<Object, Object> handler = (RequestHandler<Object, Object>) objects.of(type);
     return json(in, out, handler::handleRequest);
   }
 
@@ -146,7 +175,7 @@ final class Handlers {
         + " with appropriate method signature found on class " + type.getName(), null);
   }
 
-  private static Method[] methods(Class<?> type) throws Fault {
+  static Method[] methods(Class<?> type) throws Fault {
     try {
       return type.getMethods();
     } catch (NoClassDefFoundError e) {
@@ -183,7 +212,7 @@ final class Handlers {
     if (n > (in && out ? 2 : 1) || n > 0 && p[0] == Context.class) {
       return null;
     }
-    Object self = Modifier.isStatic(m.getModifiers()) ? null : make(type);
+    Object self = Modifier.isStatic(m.getModifiers()) ? null : objects.of(type);
     m.setAccessible(true); // its class need not be public
     if (in || out) {
       return streams(m, self, in, out, context);
@@ -221,7 +250,7 @@ final class Handlers {
     };
   }
 
-  private static Object invoke(Method m, Object self, Object[] arguments) throws Throwable {
+  static Object invoke(Method m, Object self, Object[] arguments) throws Throwable {
     try {
       return m.invoke(self, arguments);
     } catch (InvocationTargetException e) {

@@ -13,6 +13,7 @@ final class Instance {
   private final Warmup warmup; // null if there is none
 
   private Handler handler;
+  private Hooks hooks;
   private ClassLoader loader;
   private Fixed fixed;
   private String arn = "";
@@ -37,6 +38,9 @@ final class Instance {
         case Channel.INIT:
           init();
           break;
+        case Channel.HOOK:
+          hook();
+          break;
         case Channel.PING: // whoever asks is in no hurry, and wants a process that is
           if (warmup != null) {
             warmup.run();
@@ -60,7 +64,9 @@ final class Instance {
       loader = jvm.specialise(init);
       fixed = new Fixed(init.env);
       logger.install("JSON".equals(init.env.get("AWS_LAMBDA_LOG_FORMAT")));
-      handler = Handlers.load(init.handler, loader);
+      Handlers.Objects objects = new Handlers.Objects();
+      handler = Handlers.load(init.handler, loader, objects);
+      hooks = new Hooks(init.env, loader, objects);
     } catch (Throwable t) {
       fail(0, Failure.of(t), Channel.EXIT);
       jvm.exit(1);
@@ -114,6 +120,30 @@ final class Instance {
     if (failure.fatal) {
       jvm.exit(1);
     }
+  }
+
+  /** Runs a hook. The frame's head is its name and its deadline, a line each. */
+  private void hook() throws IOException {
+    output.stream = 0;
+    logger.request = null;
+    try {
+      Head head = new Head(channel.body, channel.head, channel.payload);
+      String name = head.line();
+      String deadline = head.line();
+      hooks.run(name, new InvocationContext(fixed, logger, "",
+          deadline.isEmpty() ? Long.MAX_VALUE : Long.parseLong(deadline), arn, "", ""));
+    } catch (Throwable t) {
+      Failure failure = Failure.of(t);
+      fail(0, failure, failure.fatal ? Channel.EXIT : 0);
+      if (failure.fatal) {
+        jvm.exit(1);
+      }
+      return;
+    } finally {
+      Thread.interrupted(); // what it left must not disturb an invocation
+    }
+    output.flush();
+    channel.send(Channel.DONE, 0);
   }
 
   private void fail(int stream, Failure failure, int flags) throws IOException {
