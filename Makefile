@@ -33,6 +33,9 @@ export EBB_BIN    := $(CURDIR)/bin/ebb
 export EBB_PYTHON := $(VENV)/bin/python
 export EBB_AWS    := $(VENV)/bin/aws
 
+# "make deps" installs PostgreSQL, so no test may skip for want of it.
+export EBB_REQUIRE_POSTGRES ?= 1
+
 # As root on Linux the boxes must really be isolated: a test that would quietly
 # fall back to plain processes has to fail instead.
 ifeq ($(shell uname -s)-$(shell id -u),Linux-0)

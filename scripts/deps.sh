@@ -44,6 +44,8 @@ missing() {
   have mvn || echo maven
   # The tools of e2fsprogs live in sbin, which is not on everyone's PATH.
   PATH="$PATH:/usr/sbin:/sbin" have mkfs.ext4 || echo e2fsprogs
+  # Tests make a PostgreSQL of their own; Debian keeps its programs off the PATH.
+  have initdb || compgen -G '/usr/lib/postgresql/*/bin/initdb' >/dev/null || echo postgresql
 }
 
 install_packages() {
@@ -62,18 +64,30 @@ install_packages() {
   fi
   echo "deps: installing ${packages[*]}"
   $sudo env DEBIAN_FRONTEND=noninteractive apt-get update -qq
+  case " ${packages[*]} " in *" postgresql "*) no_cluster "$sudo" ;; esac
   $sudo env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${packages[@]}"
+}
+
+# Debian's package would make and start a server of its own, which nobody needs
+# here. What says so is removed again by the trap.
+no_cluster() {
+  local sudo=$1 say=/etc/postgresql-common/createcluster.d/ebb-deps.conf
+  $sudo env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends postgresql-common
+  $sudo mkdir -p "${say%/*}"
+  # shellcheck disable=SC2064 # as they are now
+  trap "$sudo rm -f $say" EXIT
+  echo 'create_main_cluster = false' | $sudo tee "$say" >/dev/null
 }
 
 explain() {
   cat >&2 <<TEXT
 deps: this host lacks: $*   (names of Debian packages)
 Install the like of them with your own package manager, then make again:
-  Fedora, RHEL   dnf install gcc git python3 nodejs e2fsprogs java-devel maven
-  openSUSE       zypper install gcc git python3 nodejs e2fsprogs java-devel maven
-  Alpine         apk add build-base bash coreutils git python3 nodejs e2fsprogs openjdk17 maven
-  Arch           pacman -S gcc git python nodejs e2fsprogs jdk-openjdk maven
-  macOS          xcode-select --install; brew install python node coreutils maven
+  Fedora, RHEL   dnf install gcc git python3 nodejs e2fsprogs java-devel maven postgresql-server
+  openSUSE       zypper install gcc git python3 nodejs e2fsprogs java-devel maven postgresql-server
+  Alpine         apk add build-base bash coreutils git python3 nodejs e2fsprogs openjdk17 maven postgresql
+  Arch           pacman -S gcc git python nodejs e2fsprogs jdk-openjdk maven postgresql
+  macOS          xcode-select --install; brew install python node coreutils maven postgresql
                  (boxes are plain processes there: see "ebb doctor")
 TEXT
 }

@@ -8,7 +8,7 @@ import (
 
 // serveVerb runs the platform.
 func (a *app) serveVerb() *cobra.Command {
-	var listen, gateway, config string
+	var listen, gateway, config, database string
 	cmd := &cobra.Command{
 		Use:   "serve",
 		Short: "Run the platform in the foreground",
@@ -16,7 +16,8 @@ func (a *app) serveVerb() *cobra.Command {
 			"It prints one line, 'ready api=URL gateway=URL', when it answers.\n" +
 			"The first start on a data directory makes the root credentials in it.",
 		Example: "  ebb serve --data /var/lib/ebb\n" +
-			"  ebb serve --listen 127.0.0.1:0 --gateway 127.0.0.1:0",
+			"  ebb serve --listen 127.0.0.1:0 --gateway 127.0.0.1:0\n" +
+			"  ebb serve --database postgres://ebb@db.example.com/ebb",
 		Args: args(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			cfg := server.DefaultConfig()
@@ -31,6 +32,11 @@ func (a *app) serveVerb() *cobra.Command {
 					*dst = cmd.Flags().Lookup(flag).Value.String()
 				}
 			}
+			if database != "" {
+				if err := cfg.UseDatabase(database); err != nil {
+					return err
+				}
+			}
 			if a.dir != "" {
 				cfg.Data = a.dir
 			}
@@ -40,6 +46,8 @@ func (a *app) serveVerb() *cobra.Command {
 	d := server.DefaultConfig()
 	cmd.Flags().StringVar(&listen, "listen", d.Listen, "`ADDR` of the management API; port 0 picks a free one")
 	cmd.Flags().StringVar(&gateway, "gateway", d.Gateway, "`ADDR` of the data plane (function URLs); port 0 picks a free one")
+	cmd.Flags().StringVar(&database, "database", "", "PostgreSQL `URL` instead of SQLite in the data directory;\n"+
+		"the password by EBB_DATABASE_PASSWORD or the configuration, never here")
 	cmd.Flags().StringVar(&config, "config", "", "YAML `FILE` with further settings; flags win over it")
 	return cmd
 }

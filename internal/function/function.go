@@ -293,7 +293,12 @@ func (f *Functions) commit(ctx context.Context, key ebb.FunctionKey, fn func(*st
 	if err := ctx.Err(); err != nil {
 		return ebb.Errorf(ebb.Unavailable, ebb.TypeServiceUnavailable, "nothing was changed: %w", err)
 	}
-	err := f.store.Tx(context.WithoutCancel(ctx), fn)
+	err := f.store.Tx(context.WithoutCancel(ctx), func(tx *store.Tx) error {
+		if err := fn(tx); err != nil {
+			return err
+		}
+		return tx.TouchFunction(key) // other nodes hear of it too
+	})
 	if err == nil || errors.Is(err, store.ErrOutcomeUnknown) {
 		for _, tell := range f.onChange {
 			tell(key)

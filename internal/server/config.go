@@ -18,6 +18,7 @@ import (
 	"github.com/ebb-faas/ebb/internal/invoke"
 	"github.com/ebb-faas/ebb/internal/logs"
 	"github.com/ebb-faas/ebb/internal/pool"
+	"github.com/ebb-faas/ebb/internal/store"
 )
 
 // Config is everything that can be set, one section per package that reads it.
@@ -33,6 +34,7 @@ type Config struct {
 	Sandbox       string          `yaml:"sandbox"` // auto, linux or process
 	DrainTimeout  time.Duration   `yaml:"drainTimeout"`
 	LogLevel      string          `yaml:"logLevel"` // debug, info, warn or error
+	Database      store.Config    `yaml:"database"` // without url: SQLite in the data directory
 	Function      function.Config `yaml:"function"`
 	Packages      artifact.Config `yaml:"packages"`
 	Images        oci.Config      `yaml:"images"`
@@ -40,6 +42,17 @@ type Config struct {
 	Pool          pool.Config     `yaml:"pool"`
 	Invoke        invoke.Config   `yaml:"invoke"`
 	HTTP          gateway.Config  `yaml:"http"`
+}
+
+// UseDatabase sets the database that a command line names. What stands there,
+// everybody on the machine can read.
+func (c *Config) UseDatabase(url string) error {
+	c.Database.URL = url
+	if c.Database.SpellsPassword() {
+		return ebb.Errorf(ebb.Invalid, ebb.TypeConfigInvalid,
+			"--database: no password on the command line, where every user of the machine sees it: set EBB_DATABASE_PASSWORD, or database.passwordFile in the configuration")
+	}
+	return c.Database.Validate()
 }
 
 // Values of Config.Sandbox.
@@ -59,6 +72,7 @@ func DefaultConfig() Config {
 		Sandbox:      sandboxAuto,
 		DrainTimeout: 30 * time.Second,
 		LogLevel:     "info",
+		Database:     store.Config{Password: os.Getenv("EBB_DATABASE_PASSWORD")},
 	}
 }
 
@@ -111,7 +125,7 @@ func (c Config) Validate() error {
 	if _, err := logLevel(c.LogLevel); err != nil {
 		errs = append(errs, err)
 	}
-	errs = append(errs, c.Function.Validate(), c.Images.Validate(), c.Pool.Validate(), c.Invoke.Validate(), c.HTTP.Validate())
+	errs = append(errs, c.Database.Validate(), c.Function.Validate(), c.Images.Validate(), c.Pool.Validate(), c.Invoke.Validate(), c.HTTP.Validate())
 	if err := errors.Join(errs...); err != nil {
 		return ebb.Errorf(ebb.Invalid, ebb.TypeConfigInvalid, "configuration: %w", err)
 	}

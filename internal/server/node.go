@@ -82,7 +82,9 @@ func (n *node) openGround(ctx context.Context) error {
 		return err
 	}
 	n.auth = auth.New(auth.Config{Region: n.cfg.Region}, root)
-	if n.store, err = store.Open(ctx, store.Config{Path: n.path("ebb.db")}); err != nil {
+	database := n.cfg.Database
+	database.Path = n.path(backupDatabase)
+	if n.store, err = store.Open(ctx, database); err != nil {
 		return err
 	}
 	packages := n.cfg.Packages
@@ -171,6 +173,15 @@ func (n *node) apiConfig() api.Config {
 func (n *node) endpoint(v *ebb.Version) (http.Handler, auth.Credentials) {
 	box := auth.NewBox(v.Role, v.Service)
 	return n.lambda.Endpoint(box), box.Credentials()
+}
+
+// watch drops what is remembered of whatever other nodes change.
+func (n *node) watch(ctx context.Context) {
+	n.store.Watch(ctx, n.log, func(c store.Change) {
+		if key, ok := c.Function(); ok {
+			n.changed(key)
+		}
+	})
 }
 
 // changed drops what is remembered of a function, and lets the instances of

@@ -78,6 +78,7 @@ func (n *node) serve(ctx context.Context, stdout io.Writer) error {
 		return n.pool.Run(poolCtx, n.cfg.DrainTimeout)
 	})
 	ground.Go(func() error { return n.collect(poolCtx) })
+	ground.Go(func() error { n.watch(poolCtx); return nil })
 
 	front, fronted := errgroup.WithContext(ctx)
 	for i, l := range []net.Listener{api, gateway} {

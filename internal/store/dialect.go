@@ -1,89 +1,20 @@
 package store
 
-import (
-	"errors"
-	"net/url"
-
-	"modernc.org/sqlite"
-	sqlite3 "modernc.org/sqlite/lib"
-)
+import "github.com/pressly/goose/v3"
 
 // dialect is all that differs between engines and is not a statement's text.
 // The noun files write portable SQL with ? for arguments and reach the engine
-// through Tx.exec, Tx.row and Tx.rows only; a second engine brings a dialect,
-// its folder under migrations/ and its own way to run a Tx.
+// through Tx.exec, Tx.row and Tx.rows only.
 type dialect struct {
-	migrations string                // folder under migrations/
-	rebind     func(q string) string // ? to the engine's own placeholders; runs once per statement and connection
+	migrations string // folder under migrations/
+	goose      goose.Dialect
 	fault      func(err error) fault
 	constraint func(err error) error // ErrExists, ErrMissing or nil
 	skipLocked string                // what a claim's inner SELECT ends with; "" where there is one writer
-}
-
-func sqliteDialect() *dialect {
-	return &dialect{
-		migrations: "sqlite",
-		rebind:     func(q string) string { return q },
-		fault:      sqliteFault,
-		constraint: sqliteConstraint,
-	}
-}
-
-func sqliteFault(err error) fault {
-	e, ok := errors.AsType[*sqlite.Error](err)
-	if !ok {
-		return faultNone
-	}
-	switch e.Code() & 0xff {
-	case sqlite3.SQLITE_FULL:
-		return faultFull
-	case sqlite3.SQLITE_IOERR, sqlite3.SQLITE_NOMEM, sqlite3.SQLITE_BUSY,
-		sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_PERM,
-		sqlite3.SQLITE_PROTOCOL, sqlite3.SQLITE_INTERRUPT:
-		return faultDisk
-	case sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB:
-		return faultBroken
-	default:
-		return faultCaller
-	}
-}
-
-func sqliteConstraint(err error) error {
-	e, ok := errors.AsType[*sqlite.Error](err)
-	if !ok {
-		return nil
-	}
-	switch e.Code() {
-	case sqlite3.SQLITE_CONSTRAINT_PRIMARYKEY, sqlite3.SQLITE_CONSTRAINT_UNIQUE:
-		return ErrExists
-	case sqlite3.SQLITE_CONSTRAINT_FOREIGNKEY:
-		return ErrMissing
-	default:
-		return nil
-	}
-}
-
-// sqliteName is the data source name of path with the given settings.
-func sqliteName(path string, settings url.Values) string {
-	return (&url.URL{Scheme: "file", Path: path, RawQuery: settings.Encode()}).String()
-}
-
-// writerSettings: WAL with synchronous=FULL makes every commit durable before
-// it is acknowledged.
-func writerSettings() url.Values {
-	return url.Values{
-		"_txlock": {"immediate"},
-		"_pragma": {"busy_timeout(5000)", "journal_mode(WAL)", "synchronous(FULL)",
-			"foreign_keys(1)", "journal_size_limit(67108864)"},
-	}
-}
-
-func readerSettings() url.Values {
-	return url.Values{"_pragma": {"busy_timeout(5000)", "query_only(1)"}}
-}
-
-// inspectSettings opens a file that may not be ours: nothing in it is changed,
-// not even by the checkpoint that closing the last connection would make.
-func inspectSettings() url.Values {
-	return url.Values{"mode": {"ro"}, "_pragma": {"busy_timeout(5000)", "query_only(1)"}}
+	// clock is the statement that reads the database's clock, in milliseconds
+	// since 1970; "" where there is only one clock, the process's own.
+	clock string
+	// notify is the statement that tells other processes that something was
+	// changed; "" where there are none.
+	notify string
 }

@@ -65,7 +65,9 @@ const (
 	faultCaller              // this statement was wrong or refused; the transaction stands
 	faultFull                // no space: the transaction is lost, the connection is sound
 	faultDisk                // I/O, memory, locks: the transaction is lost, a new connection may do
-	faultBroken              // the file is damaged
+	faultBroken              // the database is damaged
+	faultLost                // the connection is gone, and the transaction with it
+	faultRetry               // concurrent transactions were in each other's way: try the whole fn again
 )
 
 // classified wraps an engine's error by what it means to callers. One that is
@@ -80,7 +82,11 @@ func (d *dialect) classified(err error) error {
 	case faultDisk:
 		return unavailable(err, "the database cannot be reached or written")
 	case faultBroken:
-		return broken(err, "the database file is damaged")
+		return broken(err, "the database is damaged")
+	case faultLost:
+		return unavailable(err, "the connection to the database is gone; nothing was changed")
+	case faultRetry:
+		return unavailable(err, "too many changed the same at once; nothing was changed")
 	default:
 		return err
 	}

@@ -20,7 +20,7 @@ func (tx *Tx) Count(query string, args ...any) (n int64, err error) {
 
 // DropConnection closes the writer's connection under its feet. It must be
 // called from a fn.
-func (s *Store) DropConnection() error { return s.writer.session.close() }
+func (s *Store) DropConnection() error { return s.engine.(*sqliteEngine).writer.session.close() }
 
 // LatestMigration is the schema version this binary knows.
 func LatestMigration() (int64, error) { return latestMigration(sqliteDialect()) }
@@ -42,4 +42,6 @@ func (tx *Tx) Plan(query string) (steps []string, err error) {
 }
 
 // Prepared lists the queries that ran on this connection so far.
-func (tx *Tx) Prepared() []string { return slices.Collect(maps.Keys(tx.session.stmts)) }
+func (tx *Tx) Prepared() []string {
+	return slices.Collect(maps.Keys(tx.session.(*sqliteSession).stmts))
+}

@@ -9,6 +9,7 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/ebb-faas/ebb/internal/store"
+	"github.com/ebb-faas/ebb/internal/store/postgrestest"
 	"github.com/ebb-faas/ebb/internal/store/storetest"
 )
 
@@ -25,7 +26,7 @@ func TestMain(m *testing.M) {
 		}
 		os.Exit(0)
 	}
-	goleak.VerifyTestMain(m)
+	goleak.VerifyTestMain(postgrestest.Tests{M: m})
 }
 
 func open(t testing.TB) *store.Store {
@@ -47,6 +48,32 @@ func openAt(t testing.TB, path string) *store.Store {
 	return s
 }
 
+// engines opens a fresh database of each engine.
+var engines = map[string]func(t testing.TB) *store.Store{"sqlite": open, "postgres": openPostgres}
+
+func openPostgres(t testing.TB) *store.Store {
+	t.Helper()
+	return openURL(t, postgrestest.Database(t))
+}
+
+func openURL(t testing.TB, url string) *store.Store {
+	t.Helper()
+	s, err := store.Open(t.Context(), store.Config{URL: url})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := s.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return s
+}
+
 func TestSuite(t *testing.T) {
-	storetest.Run(t, func(t *testing.T) *store.Store { return open(t) })
+	for name, open := range engines {
+		t.Run(name, func(t *testing.T) {
+			storetest.Run(t, func(t *testing.T) *store.Store { return open(t) })
+		})
+	}
 }

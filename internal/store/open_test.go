@@ -87,6 +87,12 @@ func files(t *testing.T, path string) map[string][]byte {
 	return all
 }
 
+// later is what a later ebb leaves that took something away from this one.
+var later = []string{
+	"INSERT INTO goose_db_version (version_id, is_applied) VALUES (999999, true)",
+	"UPDATE schema_floor SET floor = 999999",
+}
+
 func TestOpenRefusesAndOverwritesNothing(t *testing.T) {
 	cases := map[string]struct {
 		spoil func(t *testing.T, path string)
@@ -125,7 +131,7 @@ func TestOpenRefusesAndOverwritesNothing(t *testing.T) {
 			execFile(t, path, "CREATE TABLE song (title TEXT)", "INSERT INTO song VALUES ('la la')")
 		}, ebb.TypeDatabaseBroken},
 		"a later schema": {func(t *testing.T, path string) {
-			execFile(t, path, "INSERT INTO goose_db_version (version_id, is_applied) VALUES (999999, 1)")
+			execFile(t, path, later...)
 		}, ebb.TypeDatabaseNewer},
 	}
 	good, err := os.ReadFile(filled(t))
@@ -173,8 +179,10 @@ func TestOpenLeavesTheLogOfALaterSchema(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer db.Close()
-	if _, err := db.Exec("INSERT INTO goose_db_version (version_id, is_applied) VALUES (999999, 1)"); err != nil {
-		t.Fatal(err)
+	for _, statement := range later {
+		if _, err := db.Exec(statement); err != nil {
+			t.Fatal(err)
+		}
 	}
 	// A copy made while the log is full is what kill -9 leaves.
 	dir := t.TempDir()

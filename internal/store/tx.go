@@ -18,12 +18,17 @@ var (
 // and belongs to the fn's goroutine.
 type Tx struct {
 	ctx     context.Context
-	session *session
+	session session
+	dialect *dialect
 	// lost is the first error that took the transaction with it. SQLite may
 	// have rolled back and left autocommit on, so no statement may run after it.
-	lost  error
-	ended bool
-	after []func()
+	lost error
+	// failed is the first error of a statement that was wrong or refused.
+	// PostgreSQL runs no statement after it, so neither engine does: the fn has
+	// to return.
+	failed error
+	ended  bool
+	after  []func()
 }
 
 // AfterCommit has fn called once the transaction is durable, before Store.Tx
@@ -34,11 +39,14 @@ func (tx *Tx) AfterCommit(fn func()) { tx.after = append(tx.after, fn) }
 
 // skipLocked is what a claim's inner SELECT ends with, so that two processes
 // that claim at once get different rows.
-func (tx *Tx) skipLocked() string { return tx.session.dialect.skipLocked }
+func (tx *Tx) skipLocked() string { return tx.dialect.skipLocked }
 
 func (tx *Tx) usable() error {
 	if tx.ended {
 		return errEnded
+	}
+	if tx.lost == nil && tx.failed != nil {
+		return fmt.Errorf("store: no statement may follow one that failed: %v", tx.failed)
 	}
 	return tx.lost
 }
@@ -48,12 +56,13 @@ func (tx *Tx) note(err error) error {
 	if err == nil {
 		return nil
 	}
-	d := tx.session.dialect
+	d := tx.dialect
 	switch d.fault(err) {
-	case faultFull, faultDisk, faultBroken:
+	case faultFull, faultDisk, faultBroken, faultLost, faultRetry:
 		tx.lost = d.classified(err)
 		return tx.lost
 	case faultCaller:
+		tx.failed = err
 		if c := d.constraint(err); c != nil {
 			return fmt.Errorf("%w: %w", c, err)
 		}

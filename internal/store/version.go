@@ -114,13 +114,28 @@ func (tx *Tx) DeleteVersion(key ebb.FunctionKey, number int64) error {
 // Runtimes calls each with every runtime that some version names and the memory
 // it has, once each.
 func (tx *Tx) Runtimes(each func(runtime string, memoryMB int)) error {
-	return tx.rows("SELECT DISTINCT runtime, CAST(settings ->> 'memory_mb' AS INTEGER) FROM version", nil, func(scan func(...any) error) error {
-		var runtime string
-		var memoryMB int
-		if err := scan(&runtime, &memoryMB); err != nil {
+	type pair struct {
+		runtime  string
+		memoryMB int
+	}
+	seen := map[pair]bool{}
+	return tx.rows("SELECT DISTINCT runtime, settings FROM version", nil, func(scan func(...any) error) error {
+		var p pair
+		var text string
+		if err := scan(&p.runtime, &text); err != nil {
 			return err
 		}
-		each(runtime, memoryMB)
+		// The engines do not agree on how to look into JSON.
+		var s struct {
+			MemoryMB int `json:"memory_mb"`
+		}
+		if err := decode("version.settings", text, &s); err != nil {
+			return err
+		}
+		if p.memoryMB = s.MemoryMB; !seen[p] {
+			seen[p] = true
+			each(p.runtime, p.memoryMB)
+		}
 		return nil
 	})
 }

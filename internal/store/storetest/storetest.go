@@ -39,6 +39,14 @@ func Run(t *testing.T, open func(t *testing.T) *store.Store) {
 		"Role":                testRole,
 		"Secret":              testSecret,
 		"MasterKey":           testMasterKey,
+		"Node":                testNode,
+		"Lease":               testLease,
+		"LeaseRace":           testLeaseRace,
+		"Now":                 testNow,
+		"Change":              testChange,
+		"ChangeOrder":         testChangeOrder,
+		"TxNothingAfterError": testTxNothingAfterError,
+		"TxSerial":            testTxSerial,
 		"TxErrorUndoesOne":    testTxErrorUndoesOne,
 		"TxPanicUndoesOne":    testTxPanicUndoesOne,
 		"TxConcurrent":        testTxConcurrent,
@@ -192,6 +200,59 @@ func testTxConcurrent(t *testing.T, s *store.Store) {
 		n, err := tx.CountFunctions(Service)
 		if want := callers * each * 2 / 3; err == nil && n != want {
 			t.Errorf("%d functions, want %d", n, want)
+		}
+		return err
+	})
+}
+
+// PostgreSQL runs nothing after a statement that failed, so no engine does: a
+// fn that goes on, or passes over the error, fails everywhere.
+func testTxNothingAfterError(t *testing.T, s *store.Store) {
+	Must(t, s, func(tx *store.Tx) error { return Insert(tx, "f") })
+	err := s.Tx(t.Context(), func(tx *store.Tx) error {
+		is(t, Insert(tx, "f"), store.ErrExists)
+		err := Insert(tx, "g")
+		if err == nil || errors.Is(err, store.ErrExists) {
+			t.Errorf("a statement after one that failed: %v", err)
+		}
+		return nil
+	})
+	if err == nil {
+		t.Fatal("committed although a statement had failed")
+	}
+	Read(t, s, func(tx *store.Tx) error {
+		_, err := tx.Function(Key("g"))
+		is(t, err, store.ErrNotFound)
+		return nil
+	})
+}
+
+// What a fn read still holds when it commits: many that each look, and then
+// write what they saw plus one, count right.
+func testTxSerial(t *testing.T, s *store.Store) {
+	const callers, each = 8, 10
+	Must(t, s, func(tx *store.Tx) error { return Insert(tx, "f") })
+	var wg sync.WaitGroup
+	for range callers {
+		wg.Go(func() {
+			for range each {
+				if err := s.Tx(t.Context(), func(tx *store.Tx) error {
+					f, err := tx.Function(Key("f"))
+					if err != nil {
+						return err
+					}
+					return tx.SetTags(Key("f"), map[string]string{"n": f.Tags["n"] + "x"})
+				}); err != nil {
+					t.Error(err)
+				}
+			}
+		})
+	}
+	wg.Wait()
+	Read(t, s, func(tx *store.Tx) error {
+		f, err := tx.Function(Key("f"))
+		if err == nil && len(f.Tags["n"]) != callers*each {
+			t.Errorf("counted %d of %d", len(f.Tags["n"]), callers*each)
 		}
 		return err
 	})

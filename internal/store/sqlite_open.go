@@ -3,27 +3,20 @@ package store
 import (
 	"context"
 	"database/sql"
-	"embed"
 	"errors"
-	"fmt"
 	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
 
-	"github.com/pressly/goose/v3"
-
 	"github.com/ebb-faas/ebb/internal/ebb"
 )
 
-//go:embed migrations
-var migrations embed.FS
-
 const sqliteMagic = "SQLite format 3\x00"
 
-// inspect looks at an existing file without changing it and refuses what Open
+// inspectFile looks at an existing file without changing it and refuses what Open
 // must not touch. A missing or empty file is fine: it will be made.
-func inspect(ctx context.Context, cfg Config, d *dialect) error {
+func inspectFile(ctx context.Context, cfg Config, d *dialect) error {
 	size, err := inspectHeader(cfg.Path)
 	if err != nil || size == 0 {
 		return err
@@ -83,18 +76,8 @@ func inspectContent(ctx context.Context, db *sql.DB, cfg Config, size int64) err
 	if known == 0 {
 		return broken(nil, "%s is a database of another program; it was left as it is", cfg.Path)
 	}
-	have, err := schemaVersion(ctx, db)
-	if err != nil {
+	if err := usableSchema(ctx, db, sqliteDialect(), cfg.Path); err != nil {
 		return err
-	}
-	want, err := latestMigration(sqliteDialect())
-	if err != nil {
-		return err
-	}
-	if have > want {
-		return ebb.Errorf(ebb.Internal, ebb.TypeDatabaseNewer,
-			"%s has schema %d, written by a later ebb; this one knows up to %d. It was left as it is: "+
-				"start the later ebb, or restore a backup made before it", cfg.Path, have, want)
 	}
 	if size > cfg.CheckBytes {
 		return nil
@@ -107,13 +90,6 @@ func inspectContent(ctx context.Context, db *sql.DB, cfg Config, size int64) err
 		return broken(nil, "%s is damaged (%s); it was left as it is: restore a backup", cfg.Path, verdict)
 	}
 	return nil
-}
-
-func schemaVersion(ctx context.Context, db *sql.DB) (int64, error) {
-	var v int64
-	err := db.QueryRowContext(ctx,
-		"SELECT coalesce(max(version_id), 0) FROM goose_db_version WHERE is_applied").Scan(&v)
-	return v, err
 }
 
 // makeFile makes a missing file readable by its owner only: it holds the
@@ -135,41 +111,4 @@ func syncDir(dir string) error {
 		return err
 	}
 	return errors.Join(f.Sync(), f.Close())
-}
-
-func migrationFS(d *dialect) (fs.FS, error) { return fs.Sub(migrations, "migrations/"+d.migrations) }
-
-func latestMigration(d *dialect) (int64, error) {
-	fsys, err := migrationFS(d)
-	if err != nil {
-		return 0, err
-	}
-	files, err := fs.Glob(fsys, "*.sql")
-	if err != nil {
-		return 0, err
-	}
-	var last int64
-	for _, f := range files {
-		n, err := goose.NumericComponent(f)
-		if err != nil {
-			return 0, fmt.Errorf("store: migration %s: %w", f, err)
-		}
-		last = max(last, n)
-	}
-	return last, nil
-}
-
-// migrate brings the schema up to this binary's. Each step is a transaction of
-// its own: after a crash the next start goes on where it ended.
-func migrate(ctx context.Context, db *sql.DB, d *dialect) error {
-	fsys, err := migrationFS(d)
-	if err != nil {
-		return err
-	}
-	p, err := goose.NewProvider(goose.DialectSQLite3, db, fsys, goose.WithDisableGlobalRegistry(true))
-	if err != nil {
-		return err
-	}
-	_, err = p.Up(ctx)
-	return err
 }

@@ -5,13 +5,10 @@ import (
 	"database/sql"
 	"errors"
 	"runtime"
-	"runtime/debug"
 	"sync/atomic"
 )
 
-func stack() []byte { return debug.Stack() }
-
-// writer owns the one connection that writes. It is one goroutine.
+// writer owns the one SQLite connection that writes. It is one goroutine.
 type writer struct {
 	db       *sql.DB
 	dialect  *dialect
@@ -20,7 +17,7 @@ type writer struct {
 	closing  <-chan struct{}
 	stopped  chan struct{}
 
-	session *session // nil until needed, and after a fault
+	session session // nil until needed, and after a fault
 	group   []*request
 	crowd   bool // the last group had company: callers come in flocks
 
@@ -92,7 +89,7 @@ func (w *writer) serve(first *request) {
 func (w *writer) begin() error {
 	ctx := context.Background()
 	if w.session == nil {
-		ss, err := openSession(ctx, w.db, w.dialect)
+		ss, err := openSQLite(ctx, w.db)
 		if err != nil {
 			return err
 		}
@@ -130,7 +127,7 @@ func (w *writer) one(r *request) error {
 	if _, err := w.session.exec(ctx, "SAVEPOINT fn"); err != nil {
 		return err
 	}
-	tx := &Tx{ctx: ctx, session: w.session}
+	tx := &Tx{ctx: ctx, session: w.session, dialect: w.dialect}
 	r.err = call(r.fn, tx)
 	r.after = tx.after
 	if tx.lost != nil {
@@ -166,12 +163,7 @@ func (w *writer) end(kept int) {
 	}
 	w.crowd = len(w.group) > 1
 	for i, r := range w.group {
-		if r.err == nil {
-			for _, fn := range r.after {
-				fn()
-			}
-		}
-		r.done <- r.err
+		r.answer()
 		w.group[i] = nil
 	}
 }

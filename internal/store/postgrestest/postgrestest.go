@@ -1,0 +1,87 @@
+package postgrestest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"sync"
+	"testing"
+)
+
+// requireEnv makes a test fail, not skip, on a host without PostgreSQL.
+const requireEnv = "EBB_REQUIRE_POSTGRES"
+
+// shared is the server of this test binary. A test binary has one; nothing else
+// has a place to keep it between tests.
+var shared struct {
+	sync.Mutex
+	server *server
+	err    error
+	made   int
+}
+
+// Database makes a database for t and returns its URL, password included. It is
+// gone when t ends. Where there is no PostgreSQL, t is skipped, or fails if
+// EBB_REQUIRE_POSTGRES is 1.
+func Database(t testing.TB) string {
+	t.Helper()
+	url, drop, err := Make(context.Background())
+	if errors.Is(err, errMissing) && os.Getenv(requireEnv) != "1" {
+		t.Skip(err)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := drop(); err != nil {
+			t.Error(err)
+		}
+	})
+	return url
+}
+
+// Make is Database where there is no test: in benchmarks that are programs.
+func Make(ctx context.Context) (url string, drop func() error, err error) {
+	shared.Lock()
+	defer shared.Unlock()
+	if shared.server == nil && shared.err == nil {
+		shared.server, shared.err = start(ctx)
+	}
+	if shared.err != nil {
+		return "", nil, shared.err
+	}
+	s := shared.server
+	shared.made++
+	name := fmt.Sprintf("test_%d", shared.made)
+	if err := s.exec(ctx, "CREATE DATABASE "+name); err != nil {
+		return "", nil, fmt.Errorf("%w\n%s", err, s.log())
+	}
+	drop = func() error { return s.exec(context.Background(), "DROP DATABASE "+name+" WITH (FORCE)") }
+	return s.url(name), drop, nil
+}
+
+// Tests are those of a test binary; goleak.VerifyTestMain takes them for M.
+type Tests struct{ M *testing.M }
+
+// Run runs all tests and stops the server, if one was started.
+func (t Tests) Run() (code int) {
+	code = t.M.Run()
+	if err := Stop(); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	return code
+}
+
+// Stop stops the server, if one was started.
+func Stop() error {
+	shared.Lock()
+	defer shared.Unlock()
+	if shared.server == nil {
+		return nil
+	}
+	s := shared.server
+	shared.server, shared.err = nil, errors.New("postgrestest: stopped")
+	return s.stop()
+}
