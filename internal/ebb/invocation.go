@@ -17,6 +17,10 @@ type Invocation struct {
 	HTTP          *Exchange // instead of Payload, and only for web functions; nil = Payload
 	Egress        Egress    // targets to open for this invocation alone; see EnvInvocationEgress
 	Tail          bool      // keep the last 4 KiB of this invocation's log for the Result
+	Tenant        string    // on whose behalf; only and always of versions with PerTenant
+	// Version is what Qualifier was resolved to already, if whoever asks had to know.
+	// nil = not yet. A version that is no more, or no longer meant, is not run.
+	Version *Version
 }
 
 // Head is what is known when the answer begins.

@@ -34,7 +34,9 @@ type Version struct {
 	Image        *Image // with PackageImage; it has no Runtime and no Handler then
 	Env          map[string]string
 	Code         Code
-	LogFormat    string // Text or JSON
+	Layers       []Layer // laid over each other in /opt, the last one on top
+	LogFormat    string  // Text or JSON
+	PerTenant    bool    // an instance serves one tenant only; invocations must name theirs
 	State        string
 	UpdateStatus string
 	StateReason  string // set when State is Failed

@@ -117,25 +117,25 @@ func (f *Functions) Create(ctx context.Context, c Create) (*ebb.Version, error) 
 	return answer, nil
 }
 
-// Get returns a function and the version that qualifier names ("" is $LATEST).
+// Get returns a function and the version that qualifier names ("" is $LATEST);
+// of an alias its first one.
 func (f *Functions) Get(ctx context.Context, key ebb.FunctionKey, qualifier string) (*ebb.Function, *ebb.Version, error) {
-	n, err := f.number(key, qualifier)
-	if err != nil {
+	if err := checkQualifier(qualifier); err != nil {
 		return nil, nil, err
 	}
 	var fn *ebb.Function
-	var v *ebb.Version
-	err = f.store.Read(ctx, func(tx *store.Tx) (err error) {
+	var r Route
+	err := f.store.Read(ctx, func(tx *store.Tx) (err error) {
 		if fn, err = tx.Function(key); err != nil {
 			return f.found(err, key, "")
 		}
-		v, err = tx.Version(key, n)
-		return f.found(err, key, qualifier)
+		r, err = f.route(tx, key, qualifier)
+		return err
 	})
 	if err != nil {
 		return nil, nil, err
 	}
-	return fn, v, nil
+	return fn, r.Version, nil
 }
 
 // List returns up to max (at most MaxPage; 0 means that) functions of a service
@@ -159,26 +159,26 @@ func (f *Functions) List(ctx context.Context, service ebb.ServiceID, marker stri
 	return vs, next, nil
 }
 
-// Delete removes one published version, or with qualifier "" the function with
-// all its versions and URLs. What runs now may end; packages nobody uses any
-// more are left to collection.
+// Delete removes one published version, unless an alias points to it, or with
+// qualifier "" the function with all its versions, aliases, URLs and policies.
+// What runs now may end; packages nobody uses any more are left to collection.
 func (f *Functions) Delete(ctx context.Context, key ebb.FunctionKey, qualifier string) error {
 	if qualifier == ebb.Latest {
 		return ebb.Errorf(ebb.Invalid, ebb.TypeInvalidParameterValue,
 			"Qualifier: $LATEST version cannot be deleted without deleting the function.")
 	}
-	n, err := f.number(key, qualifier)
-	if err != nil {
+	if err := checkQualifier(qualifier); err != nil {
 		return err
+	}
+	n, ok := ebb.ParseVersion(qualifier)
+	if !ok {
+		return invalid("Qualifier: Deletion of aliases is not currently supported. (DeleteAlias does it)")
 	}
 	return f.commit(ctx, key, func(tx *store.Tx) error {
 		if n == 0 {
 			return f.found(tx.DeleteFunction(key), key, "")
 		}
-		if err := tx.DeleteProvisioned(key, qualifier); err != nil && !errors.Is(err, store.ErrNotFound) {
-			return err
-		}
-		return f.found(tx.DeleteVersion(key, n), key, qualifier)
+		return f.deleteVersion(tx, key, n)
 	})
 }
 
@@ -259,14 +259,6 @@ func (f *Functions) Digests(ctx context.Context) (map[ebb.Digest]bool, error) {
 		return tx.CodeDigests(func(d ebb.Digest) { used[d] = true })
 	})
 	return used, err
-}
-
-// ARN is the version's ARN: without a qualifier for $LATEST, else with its number.
-func (f *Functions) ARN(v *ebb.Version) string {
-	if v.Number == 0 {
-		return ebb.FunctionARN(f.cfg.Region, v.FunctionKey, "")
-	}
-	return ebb.FunctionARN(f.cfg.Region, v.FunctionKey, v.Qualifier())
 }
 
 // put checks the quota and stores a package.

@@ -39,7 +39,7 @@ const (
 // when it has one.
 func (f *Functions) CreateURL(ctx context.Context, c CreateURL) (*ebb.FunctionURL, error) {
 	c.InvokeMode = or(c.InvokeMode, ebb.InvokeModeBuffered)
-	if err := f.checkURL(c.FunctionKey, c.Qualifier, &c.AuthType, &c.InvokeMode, c.CORS); err != nil {
+	if err := checkURL(c.Qualifier, &c.AuthType, &c.InvokeMode, c.CORS); err != nil {
 		return nil, err
 	}
 	now := f.now()
@@ -49,7 +49,14 @@ func (f *Functions) CreateURL(ctx context.Context, c CreateURL) (*ebb.FunctionUR
 		CreatedAt: now, LastModified: now,
 	}
 	err := f.commit(ctx, c.FunctionKey, func(tx *store.Tx) error {
-		err := tx.InsertFunctionURL(u)
+		r, err := f.route(tx, c.FunctionKey, c.Qualifier)
+		if err != nil {
+			return err
+		}
+		if r.Version.PerTenant {
+			return invalid("Function URLs are not supported for functions with tenant isolation")
+		}
+		err = tx.InsertFunctionURL(u)
 		switch {
 		case errors.Is(err, store.ErrExists):
 			return ebb.Errorf(ebb.Conflict, ebb.TypeResourceConflict, "FunctionUrlConfig exists for this Lambda function")
@@ -66,7 +73,7 @@ func (f *Functions) CreateURL(ctx context.Context, c CreateURL) (*ebb.FunctionUR
 
 // UpdateURL makes the change and returns the URL, whose id stays.
 func (f *Functions) UpdateURL(ctx context.Context, c UpdateURL) (*ebb.FunctionURL, error) {
-	if err := f.checkURL(c.FunctionKey, c.Qualifier, c.AuthType, c.InvokeMode, c.CORS); err != nil {
+	if err := checkURL(c.Qualifier, c.AuthType, c.InvokeMode, c.CORS); err != nil {
 		return nil, err
 	}
 	var u *ebb.FunctionURL
@@ -144,13 +151,10 @@ func (f *Functions) ListURLs(ctx context.Context, key ebb.FunctionKey, marker st
 	return us, next, nil
 }
 
-func (f *Functions) checkURL(key ebb.FunctionKey, qualifier string, auth, mode *string, cors *ebb.CORS) error {
+func checkURL(qualifier string, auth, mode *string, cors *ebb.CORS) error {
 	if qualifier != "" {
 		if _, isVersion := ebb.ParseVersion(qualifier); isVersion || !ebb.ValidQualifier(qualifier) {
 			return invalid("Qualifier: a function URL is of the function (no qualifier) or of an alias, not of %.140q", qualifier)
-		}
-		if _, err := f.number(key, qualifier); err != nil {
-			return err
 		}
 	}
 	if auth != nil && *auth != ebb.URLAuthNone && *auth != ebb.URLAuthIAM {

@@ -238,37 +238,6 @@ func (f *Functions) ListVersions(ctx context.Context, service ebb.ServiceID, mar
 	return vs, next, nil
 }
 
-// Resolve returns the version that an invocation of key with qualifier ("" is
-// $LATEST) runs. It reads the database: the caller caches, and drops what it
-// keeps on OnChange.
-func (f *Functions) Resolve(ctx context.Context, key ebb.FunctionKey, qualifier string) (*ebb.Version, error) {
-	n, err := f.number(key, qualifier)
-	if err != nil {
-		return nil, err
-	}
-	var v *ebb.Version
-	err = f.store.Read(ctx, func(tx *store.Tx) (err error) {
-		v, err = tx.Version(key, n)
-		return f.found(err, key, qualifier)
-	})
-	if err != nil {
-		return nil, err
-	}
-	return v, nil
-}
-
-// number reads a qualifier.
-func (f *Functions) number(key ebb.FunctionKey, qualifier string) (int64, error) {
-	if n, ok := ebb.ParseVersion(qualifier); ok {
-		return n, nil
-	}
-	if !ebb.ValidQualifier(qualifier) {
-		return 0, ebb.Errorf(ebb.Invalid, ebb.TypeInvalidParameterValue,
-			"Qualifier: %.140q is not $LATEST, a version number or an alias name", qualifier)
-	}
-	return 0, f.found(store.ErrNotFound, key, qualifier) // no function has aliases
-}
-
 // latest reads $LATEST and checks that it still is the revision asked for.
 func (f *Functions) latest(tx *store.Tx, key ebb.FunctionKey, revision string) (*ebb.Version, error) {
 	v, err := tx.Version(key, 0)

@@ -11,6 +11,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/ebb-faas/ebb/internal/auth"
+	"github.com/ebb-faas/ebb/internal/ebb"
 )
 
 // request is an HTTP request with what is known of it besides.
@@ -23,6 +24,7 @@ type request struct {
 	trace     string
 	at        time.Time
 	principal auth.Principal // of AWS_IAM URLs
+	version   *ebb.Version   // the one of the route that this request goes to
 }
 
 // appendEvent appends r as an event of payload format 2.0. It is written by

@@ -97,6 +97,7 @@ func (g *Gateway) ServeHTTP(w http.ResponseWriter, hr *http.Request) {
 		g.fail(w, &r, err)
 		return
 	}
+	r.version = v
 	if v.WebPort() > 0 {
 		g.web(w, &r)
 		return
@@ -142,6 +143,7 @@ func (g *Gateway) exchange(w http.ResponseWriter, r *request, x *exchange) {
 		Qualifier:   r.route.Qualifier,
 		Payload:     x.event,
 		TraceID:     r.trace,
+		Version:     r.version,
 	}
 	result, err := g.door.Invoke(r.Context(), inv, a)
 	switch {

@@ -31,6 +31,7 @@ func (g *Gateway) web(w http.ResponseWriter, r *request) {
 		Qualifier:   r.route.Qualifier,
 		TraceID:     r.trace,
 		HTTP:        &ebb.Exchange{Request: g.forWeb(r), Writer: &out},
+		Version:     r.version,
 	}
 	result, err := g.door.Invoke(r.Context(), inv, &sink)
 	if out.hijacked {

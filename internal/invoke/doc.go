@@ -15,6 +15,10 @@
 //     always the platform's or the caller's, and then nothing went to the sink.
 //  3. The payload is never decoded.
 //  4. After Forget(key) returns, no later Invoke sees what key was before.
+//  5. Each invocation of an alias with two versions chooses by itself, at random
+//     by weight; the version does not change on the way.
+//  6. An invocation names a tenant if and only if its version is per tenant, and
+//     no instance sees two tenants.
 //
 // It keeps nothing: a crash loses the invocations in flight, whose callers see
 // the connection end. Walk A enters at Invoke and leaves at the sink.

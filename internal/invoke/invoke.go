@@ -47,12 +47,13 @@ func New(cfg Config, fs *function.Functions, p *pool.Pool, l *logs.Store, m *met
 	if cfg.Patience == 0 {
 		cfg.Patience = DefaultPatience
 	}
-	return &Invoker{cfg: cfg, versions: versions{resolve: fs.Resolve, counts: m.Version}, pool: p, logs: l}
+	return &Invoker{cfg: cfg, versions: versions{resolve: fs.Route, counts: m.Version}, pool: p, logs: l}
 }
 
-// Resolve returns the version that an invocation of key:qualifier would run now.
+// Resolve chooses the version that an invocation of key:qualifier runs; it is
+// chosen anew each time, so whoever asked puts it into Invocation.Version.
 func (i *Invoker) Resolve(ctx context.Context, key ebb.FunctionKey, qualifier string) (*ebb.Version, error) {
-	v, err := i.versions.get(ctx, key, qualifier)
+	v, err := i.versions.get(ctx, key, qualifier, nil)
 	if err != nil {
 		return nil, err
 	}
@@ -67,8 +68,11 @@ func (i *Invoker) Forget(key ebb.FunctionKey) { i.versions.forget(key) }
 // instance, not the run. Errors are *ebb.Error (ResourceNotFoundException,
 // TooManyRequestsException, …) or the platform's own.
 func (i *Invoker) Invoke(ctx context.Context, inv *ebb.Invocation, sink ebb.Sink) (ebb.Result, error) {
-	v, err := i.versions.get(ctx, inv.FunctionKey, inv.Qualifier)
+	v, err := i.versions.get(ctx, inv.FunctionKey, inv.Qualifier, inv.Version)
 	if err != nil {
+		return ebb.Result{}, err
+	}
+	if err := checkTenant(v.Version, inv.Tenant); err != nil {
 		return ebb.Result{}, err
 	}
 	if inv.HTTP != nil && v.WebPort() == 0 {
@@ -82,7 +86,7 @@ func (i *Invoker) Invoke(ctx context.Context, inv *ebb.Invocation, sink ebb.Sink
 	}
 	ctx = context.WithoutCancel(ctx)
 	for tries := 1; ; tries++ {
-		lease, err := i.pool.Acquire(waiting, v.Version, patience)
+		lease, err := i.pool.Acquire(waiting, v.Version, inv.Tenant, patience)
 		if err != nil {
 			return i.notStarted(inv, v, err, sink)
 		}
@@ -97,6 +101,19 @@ func (i *Invoker) Invoke(ctx context.Context, inv *ebb.Invocation, sink ebb.Sink
 				"%d instances of %s ended before the request reached them", tries, v.Name)
 		}
 	}
+}
+
+// checkTenant sees to it that a tenant is named where it counts, and only there.
+func checkTenant(v *ebb.Version, tenant string) error {
+	switch {
+	case v.PerTenant && tenant == "":
+		return ebb.Errorf(ebb.Invalid, ebb.TypeInvalidParameterValue,
+			"TenantId: The invoked function is enabled with tenancy configuration. Add a valid tenant ID in your request and try again.")
+	case !v.PerTenant && tenant != "":
+		return ebb.Errorf(ebb.Invalid, ebb.TypeInvalidParameterValue,
+			"TenantId: The invoked function is not enabled with tenancy configuration. Remove the tenant ID from your request and try again.")
+	}
+	return nil
 }
 
 // maxTries is how many instances may turn out to be dead when they are handed

@@ -5,7 +5,10 @@ import (
 	"errors"
 	"testing"
 
+	"pgregory.net/rapid"
+
 	"github.com/ebb-faas/ebb/internal/ebb"
+	"github.com/ebb-faas/ebb/internal/function"
 	"github.com/ebb-faas/ebb/internal/metrics"
 )
 
@@ -15,13 +18,13 @@ var key = ebb.FunctionKey{Service: ebb.DefaultService, Name: "f"}
 
 func TestVersionsAreRememberedUntilForgotten(t *testing.T) {
 	asked := 0
-	c := versions{counts: uncounted, resolve: func(context.Context, ebb.FunctionKey, string) (*ebb.Version, error) {
+	c := versions{counts: uncounted, resolve: func(context.Context, ebb.FunctionKey, string) (function.Route, error) {
 		asked++
-		return &ebb.Version{FunctionKey: key, Number: int64(asked)}, nil
+		return function.Route{Version: &ebb.Version{FunctionKey: key, Number: int64(asked)}}, nil
 	}}
 	get := func() int64 {
 		t.Helper()
-		v, err := c.get(t.Context(), key, "")
+		v, err := c.get(t.Context(), key, "", nil)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -41,17 +44,17 @@ func TestVersionsAreRememberedUntilForgotten(t *testing.T) {
 func TestVersionFetchedBeforeAForgetIsNotKept(t *testing.T) {
 	c := versions{counts: uncounted}
 	n := int64(0)
-	c.resolve = func(context.Context, ebb.FunctionKey, string) (*ebb.Version, error) {
+	c.resolve = func(context.Context, ebb.FunctionKey, string) (function.Route, error) {
 		n++
 		if n == 1 {
 			c.forget(key) // the change lands while we read
 		}
-		return &ebb.Version{FunctionKey: key, Number: n}, nil
+		return function.Route{Version: &ebb.Version{FunctionKey: key, Number: n}}, nil
 	}
-	if _, err := c.get(t.Context(), key, ""); err != nil {
+	if _, err := c.get(t.Context(), key, "", nil); err != nil {
 		t.Fatal(err)
 	}
-	v, err := c.get(t.Context(), key, "")
+	v, err := c.get(t.Context(), key, "", nil)
 	if err != nil || v.Number != 2 {
 		t.Errorf("got version %+v, %v: what was read before the change was kept", v, err)
 	}
@@ -59,17 +62,98 @@ func TestVersionFetchedBeforeAForgetIsNotKept(t *testing.T) {
 
 func TestFailureToResolveIsNotRemembered(t *testing.T) {
 	fail := errors.New("database gone")
-	c := versions{counts: uncounted, resolve: func(context.Context, ebb.FunctionKey, string) (*ebb.Version, error) {
+	c := versions{counts: uncounted, resolve: func(context.Context, ebb.FunctionKey, string) (function.Route, error) {
 		if fail != nil {
-			return nil, fail
+			return function.Route{}, fail
 		}
-		return &ebb.Version{FunctionKey: key}, nil
+		return function.Route{Version: &ebb.Version{FunctionKey: key}}, nil
 	}}
-	if _, err := c.get(t.Context(), key, ""); !errors.Is(err, fail) {
+	if _, err := c.get(t.Context(), key, "", nil); !errors.Is(err, fail) {
 		t.Errorf("got %v", err)
 	}
 	fail = nil
-	if _, err := c.get(t.Context(), key, ""); err != nil {
+	if _, err := c.get(t.Context(), key, "", nil); err != nil {
 		t.Errorf("after recovery: %v", err)
 	}
+}
+
+// routed is a cache that knows one alias of two versions.
+func routed(weight float64) (c *versions, first, second *ebb.Version) {
+	first, second = &ebb.Version{FunctionKey: key, Number: 1}, &ebb.Version{FunctionKey: key, Number: 2}
+	return &versions{counts: uncounted, resolve: func(context.Context, ebb.FunctionKey, string) (function.Route, error) {
+		return function.Route{Version: first, Canary: second, Weight: weight}, nil
+	}}, first, second
+}
+
+// TestAliasWeights: over many invocations each version gets its share, by a
+// chi-square test with one degree of freedom at p = 1e-8; the first and the
+// last share get none and all.
+func TestAliasWeights(t *testing.T) {
+	const n, critical = 20000, 32.84
+	rapid.Check(t, func(t *rapid.T) {
+		weight := rapid.OneOf(rapid.Just(0.0), rapid.Just(1.0), rapid.Float64Range(0.01, 0.99)).Draw(t, "weight")
+		c, _, second := routed(weight)
+		got := 0.0
+		for range n {
+			k, err := c.get(context.Background(), key, "live", nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if k.Version == second {
+				got++
+			}
+		}
+		want := weight * n
+		if want == 0 || want == n {
+			if got != want {
+				t.Fatalf("%v of %d with weight %v", got, n, weight)
+			}
+			return
+		}
+		chi := (got-want)*(got-want)/want + (got-want)*(got-want)/(n-want)
+		if chi > critical {
+			t.Fatalf("the second version got %v of %d with weight %v: chi-square %.2f", got, n, weight, chi)
+		}
+	})
+}
+
+// TestVersionOnceChosenStays: what Resolve chose is run, unless the alias has
+// moved meanwhile.
+func TestVersionOnceChosenStays(t *testing.T) {
+	c, first, second := routed(0.5)
+	for _, want := range []*ebb.Version{first, second} {
+		for range 50 {
+			if k, err := c.get(t.Context(), key, "live", want); err != nil || k.Version != want {
+				t.Fatalf("got %+v, %v", k, err)
+			}
+		}
+	}
+	old := &ebb.Version{FunctionKey: key, Number: 7}
+	if k, err := c.get(t.Context(), key, "live", old); err != nil || k.Version == old {
+		t.Errorf("a version that the alias has left was run: %v", err)
+	}
+}
+
+func TestTenantIsNamedWhereItCounts(t *testing.T) {
+	for _, c := range []struct {
+		per    bool
+		tenant string
+		ok     bool
+	}{{true, "blue", true}, {true, "", false}, {false, "", true}, {false, "blue", false}} {
+		err := checkTenant(&ebb.Version{PerTenant: c.per}, c.tenant)
+		if (err == nil) != c.ok || err != nil && ebb.TypeOf(err) != ebb.TypeInvalidParameterValue {
+			t.Errorf("%+v: %v", c, err)
+		}
+	}
+}
+
+func BenchmarkAlias(b *testing.B) {
+	c, _, _ := routed(0.5)
+	b.RunParallel(func(p *testing.PB) {
+		for p.Next() {
+			if _, err := c.get(context.Background(), key, "live", nil); err != nil {
+				b.Fatal(err)
+			}
+		}
+	})
 }

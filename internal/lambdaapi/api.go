@@ -206,6 +206,11 @@ func handlers() map[string]handler {
 		"TagResource":                        typed((*API).tagResource),
 		"UntagResource":                      typed((*API).untagResource),
 		"GetAccountSettings":                 typed((*API).getAccountSettings),
+		"CreateAlias":                        typed((*API).createAlias),
+		"GetAlias":                           typed((*API).getAlias),
+		"UpdateAlias":                        typed((*API).updateAlias),
+		"DeleteAlias":                        typed((*API).deleteAlias),
+		"ListAliases":                        typed((*API).listAliases),
 	}
 }
 

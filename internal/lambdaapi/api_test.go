@@ -71,9 +71,9 @@ func TestEveryOperationIsRouted(t *testing.T) {
 // TestNotOfferedInTheSDK: the SDK shows the name of what is missing.
 func TestNotOfferedInTheSDK(t *testing.T) {
 	p := newPlatform(t)
-	_, err := p.sdk().CreateAlias(t.Context(), &lambda.CreateAliasInput{FunctionName: new("f"), Name: new("live"), FunctionVersion: new("1")})
+	_, err := p.sdk().GetFunctionScalingConfig(t.Context(), &lambda.GetFunctionScalingConfigInput{FunctionName: new("f"), Qualifier: new("1")})
 	isAPIError(t, err, "NotImplementedException")
-	if !strings.Contains(err.Error(), "CreateAlias: ") {
+	if !strings.Contains(err.Error(), "GetFunctionScalingConfig: ") {
 		t.Error(err)
 	}
 }

@@ -41,7 +41,7 @@ func (a *API) createFunction(c *call, in *CreateFunctionRequest) (*FunctionConfi
 	if err != nil {
 		return nil, err
 	}
-	return a.configuration(v, v.Number != 0), nil
+	return a.configuration(v, published(v)), nil
 }
 
 func (a *API) getFunction(c *call, in *GetFunctionRequest) (*GetFunctionResponse, error) {
@@ -53,7 +53,7 @@ func (a *API) getFunction(c *call, in *GetFunctionRequest) (*GetFunctionResponse
 	if err != nil {
 		return nil, err
 	}
-	out := &GetFunctionResponse{Configuration: a.configuration(v, t.Qualifier != "")}
+	out := &GetFunctionResponse{Configuration: a.configuration(v, t.Qualifier)}
 	if v.IsImage() {
 		out.Code = imageLocation(v)
 	} else {
@@ -83,7 +83,7 @@ func (a *API) getFunctionConfiguration(c *call, in *GetFunctionConfigurationRequ
 	if err != nil {
 		return nil, err
 	}
-	return a.configuration(v, t.Qualifier != ""), nil
+	return a.configuration(v, t.Qualifier), nil
 }
 
 func (a *API) updateFunctionCode(c *call, in *UpdateFunctionCodeRequest) (*FunctionConfiguration, error) {
@@ -106,7 +106,7 @@ func (a *API) updateFunctionCode(c *call, in *UpdateFunctionCodeRequest) (*Funct
 	if err != nil {
 		return nil, err
 	}
-	return a.configuration(v, v.Number != 0), nil
+	return a.configuration(v, published(v)), nil
 }
 
 func (a *API) updateFunctionConfiguration(c *call, in *UpdateFunctionConfigurationRequest) (*FunctionConfiguration, error) {
@@ -134,7 +134,7 @@ func (a *API) updateFunctionConfiguration(c *call, in *UpdateFunctionConfigurati
 	if err != nil {
 		return nil, err
 	}
-	return a.configuration(v, false), nil
+	return a.configuration(v, ""), nil
 }
 
 func (a *API) listFunctions(c *call, in *ListFunctionsRequest) (*ListFunctionsResponse, error) {
@@ -173,18 +173,27 @@ func (a *API) deleteFunction(c *call, in *DeleteFunctionRequest) (*DeleteFunctio
 func (a *API) configurations(vs []*ebb.Version, qualified bool) []FunctionConfiguration {
 	out := make([]FunctionConfiguration, len(vs))
 	for i, v := range vs {
-		out[i] = *a.configuration(v, qualified)
+		qualifier := ""
+		if qualified {
+			qualifier = v.Qualifier()
+		}
+		out[i] = *a.configuration(v, qualifier)
 	}
 	return out
 }
 
-// configuration is how the wire shows a version. qualified says whether its ARN
-// names $LATEST as well.
-func (a *API) configuration(v *ebb.Version, qualified bool) *FunctionConfiguration {
-	arn := a.functions.ARN(v)
-	if qualified {
-		arn = ebb.FunctionARN(a.cfg.Region, v.FunctionKey, v.Qualifier())
+// published is the qualifier of a version that was just published, "" if none was.
+func published(v *ebb.Version) string {
+	if v.Number == 0 {
+		return ""
 	}
+	return v.Qualifier()
+}
+
+// configuration is how the wire shows a version. qualifier is what it was asked
+// for by, and stands in its ARN.
+func (a *API) configuration(v *ebb.Version, qualifier string) *FunctionConfiguration {
+	arn := ebb.FunctionARN(a.cfg.Region, v.FunctionKey, qualifier)
 	out := &FunctionConfiguration{
 		FunctionName:         &v.Name,
 		FunctionArn:          &arn,

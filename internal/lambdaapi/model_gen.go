@@ -108,6 +108,12 @@ func operations() []awswire.Operation {
 
 func shapes() map[string]awswire.Shape {
 	return map[string]awswire.Shape{
+		"AdditionalVersion":        {Min: new(1.0), Max: new(1024.0), Pattern: `[0-9]+`},
+		"AdditionalVersionWeights": {Key: `AdditionalVersion`, Elem: `Weight`},
+		"Alias":                    {Min: new(1.0), Max: new(128.0), Pattern: `(?!^[0-9]+$)([a-zA-Z0-9-_]+)`, RE: `[a-zA-Z0-9-_]+`, Not: `[0-9]+`},
+		"AliasRoutingConfiguration": {Fields: []awswire.Field{
+			{Name: "AdditionalVersionWeights", Shape: "AdditionalVersionWeights"},
+		}},
 		"AllowMethodsList":    {Elem: `Method`, Min: new(0.0), Max: new(6.0)},
 		"AllowOriginsList":    {Elem: `Origin`, Min: new(0.0), Max: new(100.0)},
 		"ApplicationLogLevel": {Enum: []string{"TRACE", "DEBUG", "INFO", "WARN", "ERROR", "FATAL"}},
@@ -125,6 +131,13 @@ func shapes() map[string]awswire.Shape {
 			{Name: "AllowOrigins", Shape: "AllowOriginsList"},
 			{Name: "ExposeHeaders", Shape: "HeadersList"},
 			{Name: "MaxAge", Shape: "MaxAge"},
+		}},
+		"CreateAliasRequest": {Fields: []awswire.Field{
+			{Name: "FunctionName", Loc: awswire.URI, Required: true, Shape: "FunctionName"},
+			{Name: "Name", Required: true, Shape: "Alias"},
+			{Name: "FunctionVersion", Required: true, Shape: "VersionWithLatestPublished"},
+			{Name: "Description", Shape: "Description"},
+			{Name: "RoutingConfig", Shape: "AliasRoutingConfiguration"},
 		}},
 		"CreateFunctionRequest": {Fields: []awswire.Field{
 			{Name: "FunctionName", Required: true, Shape: "FunctionName"},
@@ -165,6 +178,10 @@ func shapes() map[string]awswire.Shape {
 		}},
 		"DeadLetterConfig": {Fields: []awswire.Field{
 			{Name: "TargetArn", Shape: "ResourceArn"},
+		}},
+		"DeleteAliasRequest": {Fields: []awswire.Field{
+			{Name: "FunctionName", Loc: awswire.URI, Required: true, Shape: "FunctionName"},
+			{Name: "Name", Loc: awswire.URI, Required: true, Shape: "Alias"},
 		}},
 		"DeleteFunctionConcurrencyRequest": {Fields: []awswire.Field{
 			{Name: "FunctionName", Loc: awswire.URI, Required: true, Shape: "FunctionName"},
@@ -220,6 +237,10 @@ func shapes() map[string]awswire.Shape {
 		"FunctionUrlQualifier":           {Min: new(1.0), Max: new(128.0), Pattern: `((?!^\d+$)^[0-9a-zA-Z-_]+$)`, RE: `[0-9a-zA-Z-_]+`, Not: `\d+`},
 		"FunctionVersion":                {Enum: []string{"ALL"}},
 		"FunctionVersionLatestPublished": {Enum: []string{"LATEST_PUBLISHED"}},
+		"GetAliasRequest": {Fields: []awswire.Field{
+			{Name: "FunctionName", Loc: awswire.URI, Required: true, Shape: "FunctionName"},
+			{Name: "Name", Loc: awswire.URI, Required: true, Shape: "Alias"},
+		}},
 		"GetFunctionConcurrencyRequest": {Fields: []awswire.Field{
 			{Name: "FunctionName", Loc: awswire.URI, Required: true, Shape: "FunctionName"},
 		}},
@@ -275,6 +296,12 @@ func shapes() map[string]awswire.Shape {
 		}},
 		"LayerList":       {Elem: `LayerVersionArn`},
 		"LayerVersionArn": {Min: new(1.0), Max: new(140.0), Pattern: `arn:[a-zA-Z0-9-]+:lambda:[a-zA-Z0-9-]+:\d{12}:layer:[a-zA-Z0-9-_]+:[0-9]+`},
+		"ListAliasesRequest": {Fields: []awswire.Field{
+			{Name: "FunctionName", Loc: awswire.URI, Required: true, Shape: "FunctionName"},
+			{Name: "FunctionVersion", Loc: awswire.Query, Shape: "VersionWithLatestPublished"},
+			{Name: "Marker", Loc: awswire.Query},
+			{Name: "MaxItems", Loc: awswire.Query, Shape: "MaxListItems"},
+		}},
 		"ListFunctionUrlConfigsRequest": {Fields: []awswire.Field{
 			{Name: "FunctionName", Loc: awswire.URI, Required: true, Shape: "FunctionName"},
 			{Name: "Marker", Loc: awswire.Query},
@@ -373,6 +400,14 @@ func shapes() map[string]awswire.Shape {
 			{Name: "Resource", Loc: awswire.URI, Required: true, Shape: "TaggableResource"},
 			{Name: "TagKeys", Wire: "tagKeys", Loc: awswire.Query, Required: true},
 		}},
+		"UpdateAliasRequest": {Fields: []awswire.Field{
+			{Name: "FunctionName", Loc: awswire.URI, Required: true, Shape: "FunctionName"},
+			{Name: "Name", Loc: awswire.URI, Required: true, Shape: "Alias"},
+			{Name: "FunctionVersion", Shape: "VersionWithLatestPublished"},
+			{Name: "Description", Shape: "Description"},
+			{Name: "RoutingConfig", Shape: "AliasRoutingConfiguration"},
+			{Name: "RevisionId"},
+		}},
 		"UpdateFunctionCodeRequest": {Fields: []awswire.Field{
 			{Name: "FunctionName", Loc: awswire.URI, Required: true, Shape: "FunctionName"},
 			{Name: "ZipFile"},
@@ -417,11 +452,13 @@ func shapes() map[string]awswire.Shape {
 			{Name: "Cors", Shape: "Cors"},
 			{Name: "InvokeMode", Shape: "InvokeMode"},
 		}},
+		"VersionWithLatestPublished": {Min: new(1.0), Max: new(1024.0), Pattern: `(\$LATEST(\.PUBLISHED)?|[0-9]+)`},
 		"VpcConfig": {Fields: []awswire.Field{
 			{Name: "SubnetIds", Shape: "SubnetIds"},
 			{Name: "SecurityGroupIds", Shape: "SecurityGroupIds"},
 			{Name: "Ipv6AllowedForDualStack"},
 		}},
+		"Weight":           {Min: new(0.0), Max: new(1.0)},
 		"WorkingDirectory": {Min: new(0.0), Max: new(1000.0)},
 	}
 }

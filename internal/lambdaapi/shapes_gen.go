@@ -17,6 +17,21 @@ type AccountUsage struct {
 	FunctionCount *int64 `json:",omitzero"`
 }
 
+// AliasConfiguration is a structure of the service model.
+type AliasConfiguration struct {
+	AliasArn        *string                    `json:",omitzero"`
+	Name            *string                    `json:",omitzero"`
+	FunctionVersion *string                    `json:",omitzero"`
+	Description     *string                    `json:",omitzero"`
+	RoutingConfig   *AliasRoutingConfiguration `json:",omitzero"`
+	RevisionId      *string                    `json:",omitzero"`
+}
+
+// AliasRoutingConfiguration is a structure of the service model.
+type AliasRoutingConfiguration struct {
+	AdditionalVersionWeights map[string]float64 `json:",omitzero"`
+}
+
 // CapacityProviderConfig is a structure of the service model.
 type CapacityProviderConfig struct {
 	LambdaManagedInstancesCapacityProviderConfig *LambdaManagedInstancesCapacityProviderConfig `json:",omitzero"`
@@ -35,6 +50,15 @@ type Cors struct {
 	AllowOrigins     []string `json:",omitzero"`
 	ExposeHeaders    []string `json:",omitzero"`
 	MaxAge           *int32   `json:",omitzero"`
+}
+
+// CreateAliasRequest is a structure of the service model.
+type CreateAliasRequest struct {
+	FunctionName    *string                    `json:"-"`
+	Name            *string                    `json:",omitzero"`
+	FunctionVersion *string                    `json:",omitzero"`
+	Description     *string                    `json:",omitzero"`
+	RoutingConfig   *AliasRoutingConfiguration `json:",omitzero"`
 }
 
 // CreateFunctionRequest is a structure of the service model.
@@ -91,6 +115,12 @@ type CreateFunctionUrlConfigResponse struct {
 // DeadLetterConfig is a structure of the service model.
 type DeadLetterConfig struct {
 	TargetArn *string `json:",omitzero"`
+}
+
+// DeleteAliasRequest is a structure of the service model.
+type DeleteAliasRequest struct {
+	FunctionName *string `json:"-"`
+	Name         *string `json:"-"`
 }
 
 // DeleteFunctionConcurrencyRequest is a structure of the service model.
@@ -239,6 +269,12 @@ type GetAccountSettingsResponse struct {
 	AccountUsage *AccountUsage `json:",omitzero"`
 }
 
+// GetAliasRequest is a structure of the service model.
+type GetAliasRequest struct {
+	FunctionName *string `json:"-"`
+	Name         *string `json:"-"`
+}
+
 // GetFunctionConcurrencyRequest is a structure of the service model.
 type GetFunctionConcurrencyRequest struct {
 	FunctionName *string `json:"-"`
@@ -357,6 +393,20 @@ type Layer struct {
 	CodeSize                 *int64  `json:",omitzero"`
 	SigningProfileVersionArn *string `json:",omitzero"`
 	SigningJobArn            *string `json:",omitzero"`
+}
+
+// ListAliasesRequest is a structure of the service model.
+type ListAliasesRequest struct {
+	FunctionName    *string `json:"-"`
+	FunctionVersion *string `json:"-"`
+	Marker          *string `json:"-"`
+	MaxItems        *int32  `json:"-"`
+}
+
+// ListAliasesResponse is a structure of the service model.
+type ListAliasesResponse struct {
+	NextMarker *string              `json:",omitzero"`
+	Aliases    []AliasConfiguration `json:",omitzero"`
 }
 
 // ListFunctionUrlConfigsRequest is a structure of the service model.
@@ -527,6 +577,16 @@ type TracingConfigResponse struct {
 type UntagResourceRequest struct {
 	Resource *string  `json:"-"`
 	TagKeys  []string `json:"-"`
+}
+
+// UpdateAliasRequest is a structure of the service model.
+type UpdateAliasRequest struct {
+	FunctionName    *string                    `json:"-"`
+	Name            *string                    `json:"-"`
+	FunctionVersion *string                    `json:",omitzero"`
+	Description     *string                    `json:",omitzero"`
+	RoutingConfig   *AliasRoutingConfiguration `json:",omitzero"`
+	RevisionId      *string                    `json:",omitzero"`
 }
 
 // UpdateFunctionCodeRequest is a structure of the service model.

@@ -28,7 +28,7 @@ func (a *API) publishVersion(c *call, in *PublishVersionRequest) (*FunctionConfi
 	if err != nil {
 		return nil, err
 	}
-	return a.configuration(v, true), nil
+	return a.configuration(v, v.Qualifier()), nil
 }
 
 func (a *API) listVersionsByFunction(c *call, in *ListVersionsByFunctionRequest) (*ListVersionsByFunctionResponse, error) {

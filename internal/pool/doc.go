@@ -16,7 +16,7 @@
 //  2. Capacity (per function and per node) is reserved before a start and given
 //     back only after the box is destroyed.
 //
-//  3. An instance never serves two versions, and never has more invocations in
+//  3. An instance never serves two versions or two tenants, and never has more invocations in
 //     flight than its version allows; by default that is one.
 //
 //  4. Waiting requests of a version are served in order; instances that work are

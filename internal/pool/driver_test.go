@@ -288,7 +288,7 @@ func (c *collected) Write(b []byte) (int, error) { return c.body.Write(b) }
 
 // call acquires, invokes and releases.
 func (r *rig) call(ctx context.Context, v *ebb.Version, payload string, patience time.Duration) (string, Outcome, error) {
-	lease, err := r.Acquire(ctx, v, time.Now().Add(patience))
+	lease, err := r.Acquire(ctx, v, "", time.Now().Add(patience))
 	if err != nil {
 		return "", Outcome{}, err
 	}

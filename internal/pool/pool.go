@@ -55,13 +55,20 @@ type fleet struct {
 	key       ebb.FunctionKey
 	instances int
 	waiting   int
-	shelves   map[string]*shelf // by version revision
+	shelves   map[shelfKey]*shelf
 }
 
-// shelf is the instances of one version. Fields guarded by Pool.mu.
+// shelfKey is what the instances of one shelf have in common.
+type shelfKey struct {
+	revision string // of the version
+	tenant   string // of versions with PerTenant
+}
+
+// shelf is the instances of one version, of one tenant if it has those. Fields guarded by Pool.mu.
 type shelf struct {
 	fleet    *fleet
 	version  *ebb.Version
+	tenant   string
 	places   int         // how many invocations an instance may have in flight
 	idle     []*instance // a stack
 	open     []*instance // busy ones with places left; a stack
@@ -112,16 +119,17 @@ func (p *Pool) Prewarm(runtime string, memoryMB int) {
 }
 
 // Acquire lends a place in an instance of v: one that works already, an idle
-// one, or the first that becomes free or ready before ctx or patience ends. The error is a Failure if the function
+// one, or the first that becomes free or ready before ctx or patience ends. A
+// tenant gets an instance that has never served another. The error is a Failure if the function
 // could not be initialised; a throttle if patience or the queue's room ended.
-func (p *Pool) Acquire(ctx context.Context, v *ebb.Version, patience time.Time) (*Lease, error) {
+func (p *Pool) Acquire(ctx context.Context, v *ebb.Version, tenant string, patience time.Time) (*Lease, error) {
 	begin := time.Now()
 	p.mu.Lock()
 	if p.closed {
 		p.mu.Unlock()
 		return nil, errClosing()
 	}
-	s := p.shelf(v)
+	s := p.shelf(v, tenant)
 	if in := s.free(); in != nil {
 		p.lend(in)
 		p.mu.Unlock()
@@ -284,17 +292,18 @@ func (p *Pool) unlist(s *shelf, w *waiter) {
 	s.fleet.waiting--
 }
 
-// shelf finds or makes the shelf of v. p.mu is held.
-func (p *Pool) shelf(v *ebb.Version) *shelf {
+// shelf finds or makes the shelf of v and tenant. p.mu is held.
+func (p *Pool) shelf(v *ebb.Version, tenant string) *shelf {
 	f := p.functions[v.FunctionKey]
 	if f == nil {
-		f = &fleet{key: v.FunctionKey, shelves: make(map[string]*shelf)}
+		f = &fleet{key: v.FunctionKey, shelves: make(map[shelfKey]*shelf)}
 		p.functions[v.FunctionKey] = f
 	}
-	s := f.shelves[v.RevisionID]
+	key := shelfKey{v.RevisionID, tenant}
+	s := f.shelves[key]
 	if s == nil {
-		s = &shelf{fleet: f, version: v, places: v.Concurrency(), busy: make(map[*instance]struct{})}
-		f.shelves[v.RevisionID] = s
+		s = &shelf{fleet: f, version: v, tenant: tenant, places: v.Concurrency(), busy: make(map[*instance]struct{})}
+		f.shelves[key] = s
 	}
 	return s
 }
@@ -305,8 +314,8 @@ func (p *Pool) drop(s *shelf) {
 		return
 	}
 	p.sate(s)
-	if s.fleet.shelves[s.version.RevisionID] == s {
-		delete(s.fleet.shelves, s.version.RevisionID)
+	if key := (shelfKey{s.version.RevisionID, s.tenant}); s.fleet.shelves[key] == s {
+		delete(s.fleet.shelves, key)
 	}
 	if len(s.fleet.shelves) == 0 && s.fleet.instances == 0 && p.functions[s.fleet.key] == s.fleet {
 		delete(p.functions, s.fleet.key)

@@ -73,11 +73,11 @@ func TestReuseIsLastInFirstOut(t *testing.T) {
 	}}
 	r := newRig(t, Config{}, d)
 	v := r.version("f", 30)
-	a, err := r.Acquire(t.Context(), v, time.Now().Add(long))
+	a, err := r.Acquire(t.Context(), v, "", time.Now().Add(long))
 	if err != nil {
 		t.Fatal(err)
 	}
-	b, err := r.Acquire(t.Context(), v, time.Now().Add(long))
+	b, err := r.Acquire(t.Context(), v, "", time.Now().Add(long))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -142,7 +142,7 @@ func TestQueueBoundAndPatience(t *testing.T) {
 	close(hold)
 	all.Wait()
 
-	l, err := r.Acquire(t.Context(), v, time.Now().Add(long))
+	l, err := r.Acquire(t.Context(), v, "", time.Now().Add(long))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -215,7 +215,7 @@ func TestTimeoutKillsThatInstanceOnly(t *testing.T) {
 	}}
 	r := newRig(t, Config{}, d)
 	v := r.version("f", 1)
-	other, err := r.Acquire(t.Context(), v, time.Now().Add(long))
+	other, err := r.Acquire(t.Context(), v, "", time.Now().Add(long))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -418,7 +418,7 @@ func TestUndeliveredInvocationIsNotAnswered(t *testing.T) {
 		t.Fatal(err)
 	}
 	r.mu.Lock()
-	in := r.functions[v.FunctionKey].shelves[v.RevisionID].idle[0]
+	in := r.functions[v.FunctionKey].shelves[shelfKey{revision: v.RevisionID}].idle[0]
 	in.session = deadSession{in.session}
 	r.mu.Unlock()
 	got, out, err := r.call(t.Context(), v, "x", long)

@@ -89,17 +89,17 @@ func (p *Pool) drain(limit time.Duration) {
 	<-gone
 }
 
-// Retain lets go of key's instances whose version is not among revisions: it
+// Retain lets go of the function's instances whose version is not among revisions: it
 // was changed or deleted. Busy ones finish their invocation first.
-func (p *Pool) Retain(key ebb.FunctionKey, revisions map[string]bool) {
+func (p *Pool) Retain(function ebb.FunctionKey, revisions map[string]bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	f := p.functions[key]
+	f := p.functions[function]
 	if f == nil {
 		return
 	}
-	for revision, s := range f.shelves {
-		if revisions[revision] {
+	for key, s := range f.shelves {
+		if revisions[key.revision] {
 			continue
 		}
 		s.retired = true

@@ -266,6 +266,7 @@ func (in *instance) ready(ctx context.Context, env map[string]string) error {
 		TaskRoot: env["LAMBDA_TASK_ROOT"],
 		ARN:      ebb.FunctionARN(cfg.Region, v.FunctionKey, ""),
 		Env:      env,
+		Tenant:   in.shelf.tenant,
 	})
 	in.output.drain()
 	switch {

@@ -30,7 +30,7 @@ func (r *rig) web(name string, places int) *ebb.Version {
 
 // get passes an HTTP request through; the answer is its status and body.
 func (r *rig) get(ctx context.Context, v *ebb.Version, path string, tail bool) (int, string, Outcome, []byte) {
-	lease, err := r.Acquire(ctx, v, time.Now().Add(long))
+	lease, err := r.Acquire(ctx, v, "", time.Now().Add(long))
 	if err != nil {
 		return 0, err.Error(), Outcome{}, nil
 	}
@@ -148,7 +148,7 @@ func TestBrokenInstanceEndsWithItsLastRequest(t *testing.T) {
 	v := r.web("f", 4)
 	v.TimeoutS = 1
 	hangs := make(chan Outcome, 1)
-	lease, err := r.Acquire(t.Context(), v, time.Now().Add(long)) // holds the instance, and a place of it
+	lease, err := r.Acquire(t.Context(), v, "", time.Now().Add(long)) // holds the instance, and a place of it
 	if err != nil {
 		t.Fatal(err)
 	}

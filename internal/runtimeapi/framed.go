@@ -65,6 +65,7 @@ type initFrame struct {
 	TaskRoot    string            `json:"taskRoot"`
 	ARN         string            `json:"arn"`
 	Env         map[string]string `json:"env"`
+	Tenant      string            `json:"tenantId,omitempty"`
 	MaxResponse int64             `json:"maxResponse"`
 	MaxStream   int64             `json:"maxStream"`
 }
@@ -78,7 +79,7 @@ func (s *Framed) Ready(ctx context.Context, init Init) (failure *Failure, err er
 	defer s.arm(ctx, time.Time{})()
 
 	payload, err := json.Marshal(initFrame{
-		Handler: init.Handler, TaskRoot: init.TaskRoot, ARN: init.ARN, Env: init.Env,
+		Handler: init.Handler, TaskRoot: init.TaskRoot, ARN: init.ARN, Env: init.Env, Tenant: init.Tenant,
 		MaxResponse: s.opt.MaxResponse, MaxStream: s.opt.MaxStream,
 	})
 	if err != nil {

@@ -43,6 +43,7 @@ type HTTP struct {
 	closed   chan struct{}
 	closing  sync.Once
 	invoking chan struct{} // holds one token: the right to Invoke
+	tenant   string        // set by Ready, before the first Invoke
 
 	mu      sync.Mutex
 	state   httpState
@@ -85,8 +86,10 @@ func NewHTTP(l net.Listener, opt Options) *HTTP {
 	return s
 }
 
-// Ready implements Session. Init is not used: the process has it as environment.
-func (s *HTTP) Ready(ctx context.Context, _ Init) (*Failure, error) {
+// Ready implements Session. Of Init only the tenant is used: the process has the
+// rest as its environment.
+func (s *HTTP) Ready(ctx context.Context, init Init) (*Failure, error) {
+	s.tenant = init.Tenant
 	s.serve.Do(func() {
 		s.serving.Go(func() { _ = s.srv.Serve(s.l) }) // ends when Close closes the listener
 	})

@@ -22,6 +22,7 @@ const (
 	headerARN           = "Lambda-Runtime-Invoked-Function-Arn"
 	headerTrace         = "Lambda-Runtime-Trace-Id"
 	headerClientContext = "Lambda-Runtime-Client-Context"
+	headerTenant        = "Lambda-Runtime-Aws-Tenant-Id"
 	headerErrorType     = "Lambda-Runtime-Function-Error-Type"
 	headerErrorBody     = "Lambda-Runtime-Function-Error-Body"
 	headerResponseMode  = "Lambda-Runtime-Function-Response-Mode"
@@ -122,6 +123,7 @@ func (s *HTTP) next(w http.ResponseWriter, r *http.Request) {
 	set(headerRequestID, string(c.ID))
 	set(headerARN, c.ARN)
 	set(headerTrace, c.TraceID)
+	set(headerTenant, s.tenant)
 	set(headerClientContext, strings.NewReplacer("\r", " ", "\n", " ").Replace(string(c.ClientContext)))
 	if !c.Deadline.IsZero() {
 		set(headerDeadline, strconv.FormatInt(c.Deadline.UnixMilli(), 10))

@@ -73,6 +73,7 @@ type Init struct {
 	TaskRoot string            // where the code lies, as the process sees it
 	ARN      string            // of the version; calls that carry the same one need not repeat it
 	Env      map[string]string // added to the process's environment; see Env
+	Tenant   string            // the only one that this instance serves; "" = it knows none
 }
 
 // Failure is how a function's initialisation, or a hook of it, failed.

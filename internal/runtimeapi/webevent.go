@@ -87,7 +87,7 @@ func asJSON(body []byte) []byte {
 type webContext struct {
 	eventPath string
 	arn       string
-	env       []byte // the member env_config and the end of the document
+	env       []byte // the members tenant_id and env_config and the end of the document
 }
 
 func newWebContext(init Init) webContext {
@@ -107,7 +107,10 @@ func newWebContext(init Init) webContext {
 	if err != nil { // strings and a number always marshal
 		panic(err)
 	}
-	w.env = append(append([]byte(`,"env_config":`), env...), '}')
+	if init.Tenant != "" {
+		w.env = appendJSONString([]byte(`,"tenant_id":`), init.Tenant)
+	}
+	w.env = append(append(append(w.env, `,"env_config":`...), env...), '}')
 	return w
 }
 

@@ -5,6 +5,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/ebb-faas/ebb/internal/ebb"
 	"github.com/ebb-faas/ebb/internal/store"
 	"github.com/ebb-faas/ebb/internal/store/storetest"
 )
@@ -13,6 +14,7 @@ import (
 func TestQueriesUseIndexes(t *testing.T) {
 	s := open(t)
 	key := storetest.Key("f")
+	layer := ebb.LayerKey(key)
 	storetest.Read(t, s, func(tx *store.Tx) error {
 		for _, call := range []func() error{
 			func() error { _, err := tx.Function(key); return err },
@@ -24,6 +26,14 @@ func TestQueriesUseIndexes(t *testing.T) {
 			func() error { _, err := tx.FunctionURL(key, ""); return err },
 			func() error { _, err := tx.FunctionURLByID(""); return err },
 			func() error { _, err := tx.FunctionURLs(key, true, "", 1); return err },
+			func() error { _, err := tx.Alias(key, ""); return err },
+			func() error { _, err := tx.Aliases(key, "", 1); return err },
+			func() error { _, err := tx.AliasesOf(key, 1, "", 1); return err },
+			func() error { _, err := tx.LayerVersion(layer, 1); return err },
+			func() error { _, err := tx.LayerVersions(layer, store.LayerFilter{}, 0, 1); return err },
+			func() error { _, err := tx.Layers(key.Service, store.LayerFilter{}, "", 1); return err },
+			func() error { _, err := tx.FunctionPolicy(key, ""); return err },
+			func() error { _, err := tx.LayerPolicy(layer, 1); return err },
 		} {
 			if err := call(); err != nil && !errors.Is(err, store.ErrNotFound) {
 				return err
@@ -44,8 +54,8 @@ func TestQueriesUseIndexes(t *testing.T) {
 				t.Errorf("%s\n%s", q, text)
 			}
 		}
-		if checked != 9 {
-			t.Errorf("checked %d queries, want 9", checked)
+		if checked != 17 {
+			t.Errorf("checked %d queries, want 17", checked)
 		}
 		return nil
 	})

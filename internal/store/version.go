@@ -19,6 +19,8 @@ type versionSettings struct {
 	LogFormat    string            `json:"log_format"`
 	StateReason  string            `json:"state_reason,omitempty"`
 	Image        *ebb.Image        `json:"image,omitempty"`
+	Layers       []ebb.Layer       `json:"layers,omitempty"`
+	PerTenant    bool              `json:"per_tenant,omitempty"`
 }
 
 const versionColumns = `service, name, number, revision_id, runtime, code_digest, code_size,
@@ -45,7 +47,10 @@ func (tx *Tx) InsertVersion(v *ebb.Version) error {
 	_, err = tx.exec("INSERT INTO version ("+versionColumns+") VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
 		string(v.Service), v.Name, v.Number, v.RevisionID, v.Runtime, string(v.Code.Digest), v.Code.Size,
 		v.State, v.UpdateStatus, v.LastModified.UnixMilli(), settings)
-	return err
+	if err != nil {
+		return err
+	}
+	return tx.setVersionLayers(v, false)
 }
 
 // UpdateVersion replaces everything of version v.Number if its revision still
@@ -64,7 +69,10 @@ func (tx *Tx) UpdateVersion(v *ebb.Version, was string) error {
 	if err == nil && n == 0 {
 		return ErrChanged
 	}
-	return err
+	if err != nil {
+		return err
+	}
+	return tx.setVersionLayers(v, true)
 }
 
 // Version returns one version (0 is $LATEST), or ErrNotFound.
@@ -104,7 +112,8 @@ func (tx *Tx) AllVersions(service ebb.ServiceID, name string, number int64, limi
 		string(service), name, number, limit)
 }
 
-// DeleteVersion removes one version, or answers ErrNotFound.
+// DeleteVersion removes one version, or answers ErrNotFound; ErrMissing if an
+// alias points to it.
 func (tx *Tx) DeleteVersion(key ebb.FunctionKey, number int64) error {
 	n, err := tx.exec("DELETE FROM version WHERE service = ? AND name = ? AND number = ?",
 		string(key.Service), key.Name, number)
@@ -153,13 +162,14 @@ func (tx *Tx) CodeDigests(each func(ebb.Digest)) error {
 	})
 }
 
-// CodeBytes returns what a service's packages take, zipped, each counted once
-// however many versions use it; and whether digest is among them.
+// CodeBytes returns what a service's packages and layers take, zipped, each
+// counted once however many versions use it; and whether digest is among them.
 func (tx *Tx) CodeBytes(service ebb.ServiceID, digest ebb.Digest) (bytes int64, among bool, err error) {
 	var n int
 	err = tx.row(`SELECT coalesce(sum(code_size), 0), count(CASE WHEN code_digest = ? THEN 1 END) FROM
-		(SELECT DISTINCT code_digest, code_size FROM version WHERE service = ?) AS used`,
-		[]any{string(digest), string(service)},
+		(SELECT code_digest, code_size FROM version WHERE service = ?
+		UNION SELECT code_digest, code_size FROM layer_version WHERE service = ?) AS used`,
+		[]any{string(digest), string(service), string(service)},
 		func(scan func(...any) error) error { return scan(&bytes, &n) })
 	return bytes, n > 0, err
 }
@@ -200,6 +210,7 @@ func scanVersion(scan func(...any) error) (*ebb.Version, error) {
 	v.MemoryMB, v.TimeoutS, v.TmpMB = s.MemoryMB, s.TimeoutS, s.TmpMB
 	v.Architecture, v.PackageType, v.Env = s.Architecture, s.PackageType, s.Env
 	v.LogFormat, v.StateReason, v.Image = s.LogFormat, s.StateReason, s.Image
+	v.Layers, v.PerTenant = s.Layers, s.PerTenant
 	return v, nil
 }
 
@@ -209,5 +220,6 @@ func encodeSettings(v *ebb.Version) (string, error) {
 		MemoryMB: v.MemoryMB, TimeoutS: v.TimeoutS, TmpMB: v.TmpMB,
 		Architecture: v.Architecture, PackageType: v.PackageType, Env: v.Env,
 		LogFormat: v.LogFormat, StateReason: v.StateReason, Image: v.Image,
+		Layers: v.Layers, PerTenant: v.PerTenant,
 	})
 }

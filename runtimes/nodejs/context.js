@@ -1,11 +1,12 @@
 // The context object that a handler gets.
 'use strict';
 
-const fixed = { name: '', version: '', memory: '', group: '', stream: '' };
+const fixed = { name: '', version: '', memory: '', group: '', stream: '', tenant: undefined };
 
 class Context {
   // describe takes what is the same for all invocations.
-  static describe(env) {
+  static describe(env, tenantID) {
+    fixed.tenant = tenantID;
     fixed.name = env.AWS_LAMBDA_FUNCTION_NAME;
     fixed.version = env.AWS_LAMBDA_FUNCTION_VERSION;
     fixed.memory = env.AWS_LAMBDA_FUNCTION_MEMORY_SIZE;
@@ -23,6 +24,7 @@ class Context {
     this.logStreamName = fixed.stream;
     this.clientContext = undefined;
     this.identity = undefined;
+    this.tenantId = fixed.tenant;
     this.invokedFunctionArn = arn;
     this.awsRequestId = requestID;
     // Own properties, because handlers take them apart: const { done } = context.

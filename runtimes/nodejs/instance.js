@@ -29,7 +29,7 @@ class Instance {
     this.arn = init.arn;
     this.maxResponse = init.maxResponse || Infinity;
     Object.assign(process.env, init.env);
-    Context.describe(process.env);
+    Context.describe(process.env, init.tenantId);
     this.output = captureOutput(this);
     require('./streaming.js').install();
     try {

@@ -18,7 +18,7 @@ class Context(object):
         self.invoked_function_arn = arn
         self.client_context = ClientContext(json.loads(client_context)) if client_context else None
         self.identity = Identity()
-        self.tenant_id = None
+        self.tenant_id = fixed.tenant_id
         self._epoch_deadline_time_in_ms = deadline_ms
 
     def get_remaining_time_in_millis(self):
@@ -36,8 +36,9 @@ class Context(object):
 class Fixed(object):
     """What is the same for all invocations."""
 
-    def __init__(self):
+    def __init__(self, tenant_id=None):
         env = os.environ.get
+        self.tenant_id = tenant_id
         self.log_group_name = env("AWS_LAMBDA_LOG_GROUP_NAME")
         self.log_stream_name = env("AWS_LAMBDA_LOG_STREAM_NAME")
         self.function_name = env("AWS_LAMBDA_FUNCTION_NAME")

@@ -77,7 +77,7 @@ class Instance(object):
         time.tzset()
         self.arn = init["arn"]
         self.max_response = init.get("maxResponse") or sys.maxsize
-        self.fixed = Fixed()
+        self.fixed = Fixed(init.get("tenantId"))
         self.output.install()
         version = "python{}.{}".format(*sys.version_info[:2])
         sys.path[:0] = [task_root] + [p for p in (

@@ -9,8 +9,10 @@ final class Fixed {
   final String group;
   final String stream;
   final int memory;
+  final String tenant; // null = none
 
-  Fixed(Map<String, String> env) {
+  Fixed(Map<String, String> env, String tenant) {
+    this.tenant = tenant;
     name = env.get("AWS_LAMBDA_FUNCTION_NAME");
     version = env.get("AWS_LAMBDA_FUNCTION_VERSION");
     group = env.get("AWS_LAMBDA_LOG_GROUP_NAME");

@@ -12,6 +12,7 @@ final class Init {
   String handler = "";
   String taskRoot = "";
   String arn = "";
+  String tenant;
   final Map<String, String> env = new HashMap<>();
   int maxResponse = Integer.MAX_VALUE;
 
@@ -37,6 +38,9 @@ final class Init {
         break;
       case "arn":
         arn = p.getText();
+        break;
+      case "tenantId":
+        tenant = p.getText();
         break;
       case "maxResponse":
         long max = p.getLongValue();

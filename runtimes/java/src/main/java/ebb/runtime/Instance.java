@@ -62,7 +62,7 @@ final class Instance {
       arn = init.arn;
       maxResponse = init.maxResponse;
       loader = jvm.specialise(init);
-      fixed = new Fixed(init.env);
+      fixed = new Fixed(init.env, init.tenant);
       logger.install("JSON".equals(init.env.get("AWS_LAMBDA_LOG_FORMAT")));
       Handlers.Objects objects = new Handlers.Objects();
       handler = Handlers.load(init.handler, loader, objects);

@@ -90,6 +90,11 @@ final class InvocationContext implements Context {
   }
 
   @Override
+  public String getTenantId() {
+    return fixed.tenant;
+  }
+
+  @Override
   public String toString() {
     return "Context{awsRequestId=" + id + ", functionName=" + fixed.name + ", functionVersion=" + fixed.version + "}";
   }

@@ -34,7 +34,7 @@ class HandlersTest {
   private static Context context() throws IOException {
     HashMap<String, String> env = new HashMap<>();
     env.put("AWS_LAMBDA_FUNCTION_NAME", "tested");
-    return new InvocationContext(new Fixed(env), null, "the-id", Long.MAX_VALUE, "arn", "", "");
+    return new InvocationContext(new Fixed(env, null), null, "the-id", Long.MAX_VALUE, "arn", "", "");
   }
 
   @ParameterizedTest

@@ -1,0 +1,27 @@
+-- Policies: who else may use a function (or one of its versions and aliases), or a
+-- version of a layer.
+
+-- +goose Up
+CREATE TABLE function_policy (
+	service     TEXT NOT NULL,
+	name        TEXT NOT NULL,
+	qualifier   TEXT NOT NULL, -- '' is the function
+	revision_id TEXT NOT NULL,
+	statements  TEXT NOT NULL, -- JSON array, see policy.go
+	PRIMARY KEY (service, name, qualifier),
+	FOREIGN KEY (service, name) REFERENCES function (service, name) ON DELETE CASCADE
+);
+
+CREATE TABLE layer_policy (
+	service     TEXT   NOT NULL,
+	name        TEXT   NOT NULL,
+	number      BIGINT NOT NULL,
+	revision_id TEXT   NOT NULL,
+	statements  TEXT   NOT NULL, -- JSON array
+	PRIMARY KEY (service, name, number),
+	FOREIGN KEY (service, name, number) REFERENCES layer_version (service, name, number) ON DELETE CASCADE
+);
+
+-- +goose Down
+DROP TABLE layer_policy;
+DROP TABLE function_policy;
