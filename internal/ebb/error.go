@@ -69,6 +69,7 @@ const (
 	TypeRequestTooLarge       = "RequestTooLargeException"
 	TypeUnsupportedMediaType  = "UnsupportedMediaTypeException"
 	TypeTooManyRequests       = "TooManyRequestsException"
+	TypePolicyLengthExceeded  = "PolicyLengthExceededException"
 	TypeCodeStorageExceeded   = "CodeStorageExceededException"
 	TypeInvalidZipFile        = "InvalidZipFileException"
 	TypeInvalidRuntime        = "InvalidRuntimeException"

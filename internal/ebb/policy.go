@@ -21,6 +21,3 @@ type Permission struct {
 	URLAuthType      string `json:",omitempty"`
 	ViaURL           *bool  `json:",omitempty"` // whether it must, or must not, come through a function URL
 }
-
-// Types of error that only policies have.
-const TypePolicyLengthExceeded = "PolicyLengthExceededException"
