@@ -54,7 +54,8 @@ var floors = map[string]int{
 	"internal/metrics":  4,
 	"internal/trace":    4,
 
-	"internal/asl": 3,
+	"internal/asl":    3,
+	"internal/egress": 3,
 
 	"internal/schedule": 2,
 	"internal/pattern":  2,

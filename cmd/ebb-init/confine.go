@@ -65,14 +65,12 @@ func setRlimits(limits []initproto.Rlimit) *initproto.Failed {
 	return nil
 }
 
-// shedCapabilities leaves all of ebb-init's threads with CAP_KILL only, which
-// forwarding a signal to another uid takes.
+// shedCapabilities leaves all of ebb-init's threads with what forwarding a signal
+// to another uid takes, and opening a flow with a low port.
 func shedCapabilities() *initproto.Failed {
 	header := unix.CapUserHeader{Version: unix.LINUX_CAPABILITY_VERSION_3}
-	keep := [2]unix.CapUserData{{
-		Effective: 1 << unix.CAP_KILL,
-		Permitted: 1 << unix.CAP_KILL,
-	}}
+	const kept = 1<<unix.CAP_KILL | 1<<unix.CAP_NET_BIND_SERVICE
+	keep := [2]unix.CapUserData{{Effective: kept, Permitted: kept}}
 	_, _, errno := syscall.AllThreadsSyscall(unix.SYS_CAPSET,
 		uintptr(unsafe.Pointer(&header)), uintptr(unsafe.Pointer(&keep[0])), 0)
 	if errno != 0 {

@@ -93,6 +93,16 @@ func serve(ctl *control, places []string) *initproto.Failed {
 			if d.Decode(message) {
 				dial(ctl, &d)
 			}
+		case initproto.KindRelay:
+			var r initproto.Relay
+			if r.Decode(message) {
+				relay(ctl, &r)
+			}
+		case initproto.KindFlow:
+			var f initproto.Flow
+			if f.Decode(message) {
+				flow(ctl, &f)
+			}
 		case initproto.KindSignal:
 			var signal initproto.Signal
 			if signal.Decode(message) {

@@ -5,6 +5,8 @@ import (
 	"net"
 	"os"
 	"time"
+
+	"github.com/ebb-faas/ebb/internal/egress"
 )
 
 // Driver makes boxes. sandbox/linux and sandbox/process are the two.
@@ -50,6 +52,12 @@ type Box interface {
 	// It is called once, before Start, or after a Start with AttachLater; an error
 	// means that the box is broken. TmpMB and ShmMB stay what they were.
 	Attach(ctx context.Context, mounts []Mount, limits Limits) error
+	// SetEgress says where the box's processes may connect to from now on; before
+	// it, nowhere. Connections that a new policy does not allow have ended when it
+	// returns. The first call comes before Start, or before Attach where that is to
+	// come; say then gets a line for each connection that was refused or failed.
+	// Where Level.Egress is false it does nothing, and everything is allowed.
+	SetEgress(ctx context.Context, policy egress.Policy, say func(line string)) error
 	// Conn is the framed socket, whose other end the process holds as file
 	// descriptor 3. nil before Start and if Process.Framed was false. The box
 	// closes it in Destroy.
@@ -139,6 +147,7 @@ type Usage struct {
 	Memory     int64         // bytes, now
 	CPU        time.Duration // user and system
 	PIDs       int
+	Egress     egress.Usage
 }
 
 // Level is how strong an isolation is, for doctor, start-up and the console.
@@ -148,4 +157,5 @@ type Level struct {
 	Missing []string // what the host lacks, each with what follows from it
 	Follows bool     // see Process.AttachLater
 	Freezes bool     // Box.Freeze works
+	Egress  bool     // connections are restricted to what Box.SetEgress allows
 }

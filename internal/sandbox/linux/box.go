@@ -9,6 +9,7 @@ import (
 	"net"
 	"os"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -48,6 +49,9 @@ type box struct {
 
 	ice    sync.Mutex // guards frozen; held while it changes
 	frozen bool
+	egress sync.Mutex          // one change of the way out at a time
+	way    atomic.Pointer[way] // nil until SetEgress
+	gone   bool                // there will be no way any more
 
 	dials    dials
 	attached chan struct{} // closed when ebb-init has attached
@@ -87,7 +91,11 @@ func (b *box) Usage() sandbox.Usage {
 	if b.destroyed {
 		return b.last
 	}
-	return b.group.usage()
+	u := b.group.usage()
+	if w := b.way.Load(); w != nil {
+		u.Egress = w.relay.Usage()
+	}
+	return u
 }
 
 // errGone is a Start after Destroy; errStarted a second Start.
@@ -255,6 +263,9 @@ func (b *box) Destroy() {
 		b.destroyed = true
 		if b.group != nil {
 			b.last = b.group.usage()
+			if w := b.way.Load(); w != nil {
+				b.last.Egress = w.relay.Usage()
+			}
 		}
 		closers := []io.Closer{b.ctl, b.runtimeAPI, b.endpoint, b.conn}
 		b.mu.Unlock()
@@ -288,6 +299,7 @@ func closeAll(list []io.Closer) {
 // dirty in it, and a group stays busy for a while.
 func (b *box) clean() {
 	defer b.d.cleaning.Done()
+	b.closeWay()
 	var errs []error
 	if b.tmp != nil {
 		errs = append(errs, b.tmp.Close())

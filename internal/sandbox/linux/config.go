@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/ebb-faas/ebb/internal/ebb"
+	"github.com/ebb-faas/ebb/internal/egress"
 	"github.com/ebb-faas/ebb/internal/sandbox"
 )
 
@@ -30,6 +31,8 @@ type Config struct {
 	TmpMB   int
 	// StartTimeout is how long the making of one box may take.
 	StartTimeout time.Duration
+	// Egress is about connections out of boxes.
+	Egress egress.Config
 }
 
 func (c Config) withDefaults() Config {

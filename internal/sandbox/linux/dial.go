@@ -17,18 +17,23 @@ import (
 	"github.com/ebb-faas/ebb/internal/sandbox/linux/initproto"
 )
 
-// dials are the connections that ebb-init was asked for and that somebody waits
-// for.
+// dials are the sockets that ebb-init was asked for and that somebody waits for.
 type dials struct {
 	mu   sync.Mutex
 	last uint64
-	open map[uint64]chan dialed
+	open map[uint64]*dial
 }
 
-// dialed is an answer of ebb-init: a socket, or why there is none.
+// dial is one request for sockets.
+type dial struct {
+	count  int // how many
+	answer chan dialed
+}
+
+// dialed is an answer of ebb-init: sockets, or why there are none.
 type dialed struct {
-	file *os.File
-	err  error
+	files []*os.File
+	err   error
 }
 
 // Port is the port itself: a box has a network of its own.
@@ -48,21 +53,29 @@ func (b *box) dial(ctx context.Context, port int) (net.Conn, error) {
 	if port < 1 || port > 65535 {
 		return nil, errors.New("there is no such port")
 	}
-	id, answer := b.dials.begin()
+	files, err := b.ask(ctx, 1, func(id uint64) []byte {
+		return (&initproto.Dial{ID: id, Port: uint16(port)}).Encode()
+	})
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = files[0].Close() }()
+	if err := connected(ctx, files[0]); err != nil {
+		return nil, err
+	}
+	return net.FileConn(files[0])
+}
+
+// ask has ebb-init open so many sockets. The caller closes them.
+func (b *box) ask(ctx context.Context, count int, message func(id uint64) []byte) ([]*os.File, error) {
+	id, answer := b.dials.begin(count)
 	defer b.dials.end(id)
-	if err := b.send((&initproto.Dial{ID: id, Port: uint16(port)}).Encode()); err != nil {
+	if err := b.send(message(id)); err != nil {
 		return nil, err
 	}
 	select {
 	case d := <-answer:
-		if d.err != nil {
-			return nil, d.err
-		}
-		defer func() { _ = d.file.Close() }()
-		if err := connected(ctx, d.file); err != nil {
-			return nil, err
-		}
-		return net.FileConn(d.file)
+		return d.files, d.err
 	case <-b.done:
 		return nil, errGone
 	case <-ctx.Done():
@@ -70,29 +83,27 @@ func (b *box) dial(ctx context.Context, port int) (net.Conn, error) {
 	}
 }
 
-func (d *dials) begin() (uint64, <-chan dialed) {
+func (d *dials) begin(count int) (uint64, <-chan dialed) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if d.open == nil {
-		d.open = make(map[uint64]chan dialed)
+		d.open = make(map[uint64]*dial)
 	}
 	d.last++
-	answer := make(chan dialed, 1)
-	d.open[d.last] = answer
-	return d.last, answer
+	one := &dial{count: count, answer: make(chan dialed, 1)}
+	d.open[d.last] = one
+	return d.last, one.answer
 }
 
 // end closes what nobody has taken.
 func (d *dials) end(id uint64) {
 	d.mu.Lock()
-	answer := d.open[id]
+	one := d.open[id]
 	delete(d.open, id)
 	d.mu.Unlock()
 	select {
-	case late := <-answer:
-		if late.file != nil {
-			_ = late.file.Close() // a second close where it was taken
-		}
+	case late := <-one.answer:
+		closeFiles(late.files)
 	default:
 	}
 }
@@ -103,15 +114,19 @@ func (d *dials) answer(message []byte, files []*os.File) {
 	ok := m.Decode(message)
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	answer := d.open[m.ID]
+	one := d.open[m.ID]
 	switch {
-	case !ok || answer == nil: // nobody waits any more
+	case !ok || one == nil: // nobody waits any more
 	case m.Errno != 0:
-		answer <- dialed{err: syscall.Errno(m.Errno)}
-	case len(files) == 1:
-		answer <- dialed{file: files[0]}
+		one.answer <- dialed{err: syscall.Errno(m.Errno)}
+	case len(files) == one.count:
+		one.answer <- dialed{files: files}
 		return
 	}
+	closeFiles(files)
+}
+
+func closeFiles(files []*os.File) {
 	for _, f := range files {
 		_ = f.Close()
 	}

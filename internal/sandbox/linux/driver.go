@@ -12,7 +12,9 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
+	"sync/atomic"
 
+	"github.com/ebb-faas/ebb/internal/egress"
 	"github.com/ebb-faas/ebb/internal/sandbox"
 )
 
@@ -29,6 +31,10 @@ type Driver struct {
 	groups   *cgroups
 	tmp      *tmpStore // nil: plain directories
 	uids     *uids
+	network  *egress.Network
+	reports  *reports // nil: this host cannot restrict connections
+	ways     sync.Map // number of a box's way out → *egress.Relay
+	nextWay  atomic.Uint64
 
 	mu       sync.Mutex
 	closed   bool
@@ -51,6 +57,7 @@ func Open(ctx context.Context, cfg Config, log *slog.Logger) (*Driver, error) {
 	d := &Driver{
 		cfg: cfg, run: filepath.Join(cfg.Dir, "run"), log: log,
 		uids: newUIDs(cfg.UIDBase, cfg.UIDCount), live: make(map[string]*box),
+		network: egress.New(cfg.Egress, log),
 	}
 	d.stage = filepath.Join(d.run, "root")
 	if err := d.open(ctx); err != nil {
@@ -84,6 +91,9 @@ func (d *Driver) open(ctx context.Context) error {
 	if err := overlayWorks(); err != nil {
 		missing = append(missing, fmt.Sprintf("overlay file systems (%v): container images do not run", err))
 	}
+	if err := d.egressWorks(); err != nil {
+		missing = append(missing, fmt.Sprintf("socket-lookup programs (%v): functions that are to connect to somewhere do not start", err))
+	}
 	what := "disk-backed /tmp"
 	if d.tmp, err = openTmp(ctx, filepath.Join(d.run, "tmp"), d.cfg.TmpMB, d.cfg.TmpPool, d.log); err != nil {
 		if ctx.Err() != nil {
@@ -105,6 +115,7 @@ func (d *Driver) open(ctx context.Context) error {
 		Missing: missing,
 		Follows: true,
 		Freezes: groups.freezers() != "",
+		Egress:  true,
 	}
 	return nil
 }
@@ -178,6 +189,10 @@ func (d *Driver) release() error {
 	if d.groups != nil {
 		errs = append(errs, d.groups.close())
 		d.groups = nil
+	}
+	if d.reports != nil {
+		errs = append(errs, d.reports.close())
+		d.reports = nil
 	}
 	if d.init != nil {
 		errs = append(errs, d.init.Close())

@@ -11,6 +11,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/ebb-faas/ebb/internal/egress"
 	"github.com/ebb-faas/ebb/internal/sandbox"
 )
 
@@ -81,6 +82,9 @@ func below(path, dir string) (rest string, ok bool) {
 	rest, ok = strings.CutPrefix(path, dir)
 	return rest, ok && (rest == "" || rest[0] == '/')
 }
+
+// SetEgress restricts nothing: see Level.
+func (b *box) SetEgress(context.Context, egress.Policy, func(string)) error { return nil }
 
 // Attach only changes what Path says: there is nothing to mount on.
 func (b *box) Attach(_ context.Context, mounts []sandbox.Mount, limits sandbox.Limits) error {

@@ -6,10 +6,11 @@ type Dial struct {
 	Port uint16
 }
 
-// Dialed answers a Dial. The socket beside it need not be connected yet.
+// Dialed answers a Dial, whose socket need not be connected yet, a Relay or a
+// Flow.
 type Dialed struct {
 	ID    uint64
-	Errno uint32 // 0: there is a socket
+	Errno uint32 // 0: the sockets come with it
 }
 
 // Encode returns the message.

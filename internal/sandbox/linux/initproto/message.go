@@ -15,7 +15,9 @@ const (
 	KindAttach   Kind = 7  // ebb; a detached mount for each of Attach.Targets
 	KindAttached Kind = 8  // ebb-init
 	KindDial     Kind = 9  // ebb
-	KindDialed   Kind = 10 // ebb-init; unless it failed a socket that is connected or connecting
+	KindDialed   Kind = 10 // ebb-init, also to Relay and Flow; unless it failed, the sockets
+	KindRelay    Kind = 11 // ebb; the answer has three sockets: TCP, UDP, questions for names
+	KindFlow     Kind = 12 // ebb; the answer has one socket
 )
 
 // Ports of the two listeners on the box's 127.0.0.1.

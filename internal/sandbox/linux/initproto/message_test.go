@@ -31,6 +31,9 @@ func TestRoundTrip(t *testing.T) {
 	setup, start := fullSetup(), fullStart()
 	exit, signal, failed := Exit{0x8b}, Signal{15}, Failed{"mount", "/x", 2}
 	attach, dial, dialed := Attach{[]string{"/var/task", "/opt"}}, Dial{1 << 40, 65535}, Dialed{7, 111}
+	relay, flow := Relay{9}, Flow{10, Address{"\x0a\x00\x00\x01", 53}, Address{"0123456789abcdef", 40000}}
+	var relay2 Relay
+	var flow2 Flow
 	var attach2 Attach
 	var dial2 Dial
 	var dialed2 Dialed
@@ -41,11 +44,12 @@ func TestRoundTrip(t *testing.T) {
 	var failed2 Failed
 	ok := setup2.Decode(setup.Encode()) && start2.Decode(start.Encode()) &&
 		exit2.Decode(exit.Encode()) && signal2.Decode(signal.Encode()) && failed2.Decode(failed.Encode()) && attach2.Decode(attach.Encode()) &&
-		dial2.Decode(dial.Encode()) && dialed2.Decode(dialed.Encode())
+		dial2.Decode(dial.Encode()) && dialed2.Decode(dialed.Encode()) &&
+		relay2.Decode(relay.Encode()) && flow2.Decode(flow.Encode())
 	if !ok {
 		t.Fatal("a message that was encoded whole is refused")
 	}
-	for _, pair := range [][2]any{{setup, setup2}, {start, start2}, {exit, exit2}, {signal, signal2}, {failed, failed2}, {attach, attach2}, {dial, dial2}, {dialed, dialed2}} {
+	for _, pair := range [][2]any{{setup, setup2}, {start, start2}, {exit, exit2}, {signal, signal2}, {failed, failed2}, {attach, attach2}, {dial, dial2}, {dialed, dialed2}, {relay, relay2}, {flow, flow2}} {
 		if !reflect.DeepEqual(pair[0], pair[1]) {
 			t.Errorf("sent %+v, got %+v", pair[0], pair[1])
 		}
@@ -68,6 +72,13 @@ func TestEveryTruncationIsRefused(t *testing.T) {
 	}
 }
 
+func TestAddressesHaveTheirLength(t *testing.T) {
+	m := Flow{1, Address{"abc", 1}, Address{"abcd", 1}}
+	if new(Flow).Decode(m.Encode()) {
+		t.Error("an address of three bytes is accepted")
+	}
+}
+
 func FuzzDecode(f *testing.F) {
 	setup, start := fullSetup(), fullStart()
 	f.Add(setup.Encode())
@@ -82,5 +93,7 @@ func FuzzDecode(f *testing.F) {
 		new(Attach).Decode(b)
 		new(Dial).Decode(b)
 		new(Dialed).Decode(b)
+		new(Relay).Decode(b)
+		new(Flow).Decode(b)
 	})
 }

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bufio"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -20,8 +21,8 @@ func main() {
 	}
 	actions := map[string]func(args []string){
 		"cat": cat, "catlater": catLater, "daemon": daemon, "dial": dial, "echo": echo, "env": env, "exit": exit,
-		"fill": fill, "fork": fork, "hog": hog, "ls": ls, "print": printBoth, "serve": serve,
-		"signal": raise, "sleep": sleep, "stat": stat, "stubborn": stubborn, "syscall": trySyscall, "term": term,
+		"bulk": bulk, "fill": fill, "fork": fork, "hog": hog, "hold": hold, "ls": ls, "print": printBoth, "serve": serve,
+		"signal": raise, "sleep": sleep, "stat": stat, "stubborn": stubborn, "talk": talk, "talklater": talkLater, "syscall": trySyscall, "term": term,
 		"write": write,
 	}
 	do, ok := actions[os.Args[1]]
@@ -102,6 +103,109 @@ func dial(args []string) {
 		}
 		_, _ = io.Copy(os.Stdout, conn)
 	}
+}
+
+// talk connects to each NETWORK ADDRESS, says hello, ends its side and prints what
+// comes back, or why not.
+func talk(args []string) {
+	for i := 0; i+1 < len(args); i += 2 {
+		fmt.Printf("%s: %s\n", args[i+1], exchange(args[i], args[i+1]))
+	}
+}
+
+// talkLater is talk with targets that come in on the framed socket, one a line,
+// as NETWORK ADDRESS.
+func talkLater([]string) {
+	lines := bufio.NewScanner(os.NewFile(3, "framed"))
+	for lines.Scan() {
+		talk(strings.Fields(lines.Text()))
+	}
+}
+
+func exchange(network, address string) string {
+	conn, err := net.DialTimeout(network, address, 20*time.Second)
+	if err != nil {
+		return short(err)
+	}
+	defer func() { _ = conn.Close() }()
+	_ = conn.SetDeadline(time.Now().Add(20 * time.Second))
+	if _, err := io.WriteString(conn, "hello"); err != nil {
+		return short(err)
+	}
+	if tcp, ok := conn.(*net.TCPConn); ok {
+		_ = tcp.CloseWrite()
+		b, err := io.ReadAll(conn)
+		if err != nil {
+			return string(b) + short(err)
+		}
+		return string(b)
+	}
+	b := make([]byte, 1500)
+	n, err := conn.Read(b)
+	if err != nil {
+		return short(err)
+	}
+	return string(b[:n])
+}
+
+// hold opens so many connections and says how many stay open.
+func hold(args []string) {
+	held := 0
+	for range number(args[1]) {
+		conn, err := net.DialTimeout("tcp", args[0], 20*time.Second)
+		if err != nil {
+			continue
+		}
+		_ = conn.SetReadDeadline(time.Now().Add(300 * time.Millisecond))
+		if _, err := conn.Read(make([]byte, 1)); errors.Is(err, os.ErrDeadlineExceeded) {
+			held++
+		}
+	}
+	fmt.Println("held", held)
+}
+
+// bulk sends so many bytes to the first address, which counts them, and takes
+// what the second sends, at leisure.
+func bulk(args []string) {
+	conn, err := net.DialTimeout("tcp", args[0], 20*time.Second)
+	if err != nil {
+		fail(err)
+	}
+	block := make([]byte, 1<<16)
+	for range number(args[1]) / len(block) {
+		if _, err := conn.Write(block); err != nil {
+			fail(err)
+		}
+	}
+	if err := conn.(*net.TCPConn).CloseWrite(); err != nil {
+		fail(err)
+	}
+	b, err := io.ReadAll(conn)
+	if err != nil {
+		fail(err)
+	}
+	fmt.Printf("sent %s\n", b)
+	if conn, err = net.DialTimeout("tcp", args[2], 20*time.Second); err != nil {
+		fail(err)
+	}
+	n, err := io.Copy(io.Discard, conn)
+	if err != nil {
+		fail(err)
+	}
+	fmt.Println("received", n)
+}
+
+// short is an error without addresses.
+func short(err error) string {
+	var errno syscall.Errno
+	if errors.As(err, &errno) {
+		return errno.Error()
+	}
+	var dns *net.DNSError
+	if errors.As(err, &dns) {
+		return dns.Err
+	}
+	return err.Error()
 }
 
 // serve returns what comes in on each connection to a port.
