@@ -1,6 +1,7 @@
 package store
 
 import (
+	"io/fs"
 	"maps"
 	"slices"
 	"strings"
@@ -44,4 +45,18 @@ func (tx *Tx) Plan(query string) (steps []string, err error) {
 // Prepared lists the queries that ran on this connection so far.
 func (tx *Tx) Prepared() []string {
 	return slices.Collect(maps.Keys(tx.session.(*sqliteSession).stmts))
+}
+
+// Migrations are the files of all engines.
+func Migrations() fs.FS { return migrations }
+
+// Texts runs a query that answers one text a row.
+func (tx *Tx) Texts(query string) (all []string, err error) {
+	err = tx.rows(query, nil, func(scan func(...any) error) error {
+		var s string
+		err := scan(&s)
+		all = append(all, s)
+		return err
+	})
+	return all, err
 }

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
+	"slices"
 	"strings"
 
 	"github.com/jackc/pgx/v5"
@@ -79,8 +80,8 @@ func copyOut(ctx context.Context, tx *Tx, out *sql.Tx, t table) error {
 	return errors.Join(err, insert.Close())
 }
 
-// Load fills this database, which must be PostgreSQL and empty, with what a
-// snapshot holds: all of it or nothing.
+// Load fills this database, which must be PostgreSQL and one that no node has
+// ever served, with what a snapshot holds: all of it or nothing.
 func (s *Store) Load(ctx context.Context, path string) error {
 	p, ok := s.engine.(*postgresEngine)
 	if !ok {
@@ -96,6 +97,9 @@ func (s *Store) Load(ctx context.Context, path string) error {
 			return err
 		}
 		err = pgx.BeginFunc(ctx, conn, func(tx pgx.Tx) error {
+			if err := emptied(ctx, tx, tables); err != nil {
+				return err
+			}
 			for _, t := range tables {
 				if err := copyIn(ctx, db, tx, t); err != nil {
 					return err
@@ -107,24 +111,25 @@ func (s *Store) Load(ctx context.Context, path string) error {
 	}))
 }
 
-// seeded tables have rows from the first: those of migrations, and those that
-// nodes write. They are replaced.
-var seeded = map[string]bool{"schema_floor": true, "change_counter": true, "change": true, "node": true, "lease": true}
-
-func copyIn(ctx context.Context, db *sql.DB, tx pgx.Tx, t table) error {
-	if seeded[t.name] {
+// emptied removes what migrations put there. Every node that ever served has
+// touched something.
+func emptied(ctx context.Context, tx pgx.Tx, tables []table) error {
+	var changes int64
+	if err := tx.QueryRow(ctx, "SELECT last FROM change_counter").Scan(&changes); err != nil {
+		return err
+	}
+	if changes > 0 {
+		return ebb.Errorf(ebb.Conflict, ebb.TypeDataDirectoryInUse, "--database: it is in use already; restore into a new database")
+	}
+	for _, t := range slices.Backward(tables) {
 		if _, err := tx.Exec(ctx, "DELETE FROM "+quoted(t.name)); err != nil {
 			return err
 		}
 	}
-	var full bool
-	if err := tx.QueryRow(ctx, "SELECT EXISTS (SELECT 1 FROM "+quoted(t.name)+")").Scan(&full); err != nil {
-		return err
-	}
-	if full {
-		return ebb.Errorf(ebb.Conflict, ebb.TypeDataDirectoryInUse,
-			"--database: it is not empty, its table %s has rows; restore into a new database", t.name)
-	}
+	return nil
+}
+
+func copyIn(ctx context.Context, db *sql.DB, tx pgx.Tx, t table) error {
 	rows, err := db.QueryContext(ctx, "SELECT "+quoted(t.columns...)+" FROM "+quoted(t.name))
 	if err != nil {
 		return err

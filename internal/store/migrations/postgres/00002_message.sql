@@ -8,7 +8,7 @@ CREATE TABLE message (
 	service     TEXT COLLATE "C"  NOT NULL,
 	id          TEXT COLLATE "C"  NOT NULL,
 	lane        TEXT COLLATE "C"  NOT NULL,
-	topic       TEXT    NOT NULL, -- what it is about: a function, an execution
+	topic       TEXT COLLATE "C" NOT NULL, -- what it is about: a function, an execution
 	state       BIGINT  NOT NULL, -- 0 live, 1 done, 2 dead, 3 stopped
 	due_at      BIGINT  NOT NULL, -- live: when it may be leased, or the lease's end; else when it is removed
 	leased      BIGINT  NOT NULL, -- 0 or 1
@@ -17,8 +17,8 @@ CREATE TABLE message (
 	crashes     BIGINT  NOT NULL,
 	enqueued_at BIGINT  NOT NULL,
 	ended_at    BIGINT  NOT NULL,
-	reason      TEXT    NOT NULL,
-	payload     TEXT    NOT NULL, -- digest in the artifact store, or ''
+	reason      TEXT COLLATE "C" NOT NULL,
+	payload     TEXT COLLATE "C" NOT NULL, -- digest in the artifact store, or ''
 	body        BYTEA   NOT NULL,
 	PRIMARY KEY (queue, service, id)
 );

@@ -3,13 +3,13 @@
 -- +goose Up
 CREATE TABLE master_key (
 	slot BIGINT NOT NULL PRIMARY KEY CHECK (slot = 1),
-	id   TEXT    NOT NULL
+	id   TEXT COLLATE "C" NOT NULL
 );
 
 CREATE TABLE secret (
-	service       TEXT    NOT NULL,
-	name          TEXT    NOT NULL,
-	description   TEXT    NOT NULL,
+	service       TEXT COLLATE "C" NOT NULL,
+	name          TEXT COLLATE "C" NOT NULL,
+	description   TEXT COLLATE "C" NOT NULL,
 	current_number BIGINT NOT NULL,
 	created_at    BIGINT NOT NULL,
 	last_modified BIGINT NOT NULL,
@@ -17,13 +17,13 @@ CREATE TABLE secret (
 );
 
 CREATE TABLE secret_version (
-	service    TEXT    NOT NULL,
-	name       TEXT    NOT NULL,
+	service    TEXT COLLATE "C" NOT NULL,
+	name       TEXT COLLATE "C" NOT NULL,
 	number     BIGINT NOT NULL,
 	size       BIGINT NOT NULL,
 	is_binary  BIGINT NOT NULL,
 	created_at BIGINT NOT NULL,
-	master_id  TEXT    NOT NULL,
+	master_id  TEXT COLLATE "C" NOT NULL,
 	sealed     BYTEA    NOT NULL,
 	PRIMARY KEY (service, name, number),
 	FOREIGN KEY (service, name) REFERENCES secret (service, name) ON DELETE CASCADE

@@ -3,17 +3,17 @@
 
 -- +goose Up
 CREATE TABLE reserved_concurrency (
-	service    TEXT    NOT NULL,
-	name       TEXT    NOT NULL,
+	service    TEXT COLLATE "C" NOT NULL,
+	name       TEXT COLLATE "C" NOT NULL,
 	executions BIGINT NOT NULL CHECK (executions >= 0),
 	PRIMARY KEY (service, name),
 	FOREIGN KEY (service, name) REFERENCES function (service, name) ON DELETE CASCADE
 );
 
 CREATE TABLE provisioned_concurrency (
-	service       TEXT    NOT NULL,
-	name          TEXT    NOT NULL,
-	qualifier     TEXT    NOT NULL, -- version number or alias
+	service       TEXT COLLATE "C" NOT NULL,
+	name          TEXT COLLATE "C" NOT NULL,
+	qualifier     TEXT COLLATE "C" NOT NULL, -- version number or alias
 	executions    BIGINT NOT NULL CHECK (executions > 0),
 	last_modified BIGINT NOT NULL,
 	PRIMARY KEY (service, name, qualifier),
