@@ -1,14 +1,18 @@
 package auth
 
 import (
+	"context"
 	"crypto/sha256"
 	"crypto/subtle"
+	"log/slog"
 	"net/http"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/ebb-faas/ebb/internal/ebb"
+	"github.com/ebb-faas/ebb/internal/store"
 )
 
 // Config of an Auth. The zero value is complete.
@@ -24,6 +28,16 @@ type Config struct {
 	RootService ebb.ServiceID
 	// Now is the clock, time.Now if nil.
 	Now func() time.Time
+
+	// Store has access keys, roles and services; with nil there is root alone.
+	Store *store.Store
+	// Seal and Open keep the secrets of access keys (package secret).
+	Seal func(tx *store.Tx, id string, value []byte) (ebb.Sealed, error)
+	Open func(id string, sealed ebb.Sealed) ([]byte, error)
+	// Permitted asks the policy of a resource of another service than p's
+	// whether p may do action to it. With nil nothing crosses services.
+	Permitted func(ctx context.Context, p Principal, action, resourceARN string) (bool, error)
+	Log       *slog.Logger
 }
 
 // DefaultServices are the signing names that ebb's endpoints go by.
@@ -63,40 +77,98 @@ type Authenticator interface {
 	Precheck(r *http.Request) error
 }
 
-// Auth proves callers of the node's own listeners by the root credentials.
+// Auth proves callers of the node's own listeners, by the root credentials, an
+// access key or the session of a role, and says what they may.
 // It is safe for concurrent use.
 type Auth struct {
-	v verifier
+	cfg  Config
+	root verifier
+	may  permissions
+
+	byID     fresh[string, *holder]
+	byToken  fresh[[sha256.Size]byte, *holder]
+	roles    fresh[roleKey, *ebb.Policy]
+	services fresh[string, ebb.ServiceID]
+
+	usedMu sync.Mutex
+	used   map[string]time.Time // keys that were used since the last writeUses
 }
 
 // New returns an Auth that knows the root credentials.
 func New(cfg Config, root Credentials) *Auth {
 	cfg = cfg.withDefaults()
-	return &Auth{v: newVerifier(cfg, root, Principal{
+	a := &Auth{cfg: cfg, may: newPermissions(cfg), used: make(map[string]time.Time)}
+	a.root = newVerifier(cfg, root, Principal{
 		Kind:      Root,
 		Service:   cfg.RootService,
+		Node:      true,
 		ARN:       "arn:aws:iam::" + string(cfg.RootService) + ":root",
 		AccessKey: root.AccessKeyID,
-	}, false)}
+	}, false)
+	a.byID.now, a.byID.load = cfg.Now, a.loadByID
+	a.byToken.now, a.byToken.load = cfg.Now, a.loadByToken
+	a.roles.now, a.roles.load = cfg.Now, a.loadRole
+	a.services.now, a.services.load = cfg.Now, a.loadService
+	return a
 }
 
-// Authenticate implements Authenticator: a signature by the root key, or the
-// root token as "Authorization: Bearer TOKEN".
+// Authenticate implements Authenticator: a signature, or a token as
+// "Authorization: Bearer TOKEN".
 func (a *Auth) Authenticate(r *http.Request, body []byte) (Principal, error) {
+	var p Principal
 	if token, ok := bearer(r); ok {
-		return a.v.bearer(token)
+		var err error
+		if p, err = a.byBearer(r.Context(), token); err != nil {
+			return Principal{}, err
+		}
+		return a.actFor(r, p)
 	}
-	return a.v.authenticate(r, body)
+	c, v, err := a.claimant(r)
+	if err != nil {
+		return Principal{}, err
+	}
+	if p, err = v.verify(r, &c, body); err != nil {
+		return Principal{}, err
+	}
+	return a.actFor(r, p)
 }
 
 // Precheck implements Authenticator.
 func (a *Auth) Precheck(r *http.Request) error {
 	if token, ok := bearer(r); ok {
-		_, err := a.v.bearer(token)
+		_, err := a.byBearer(r.Context(), token)
 		return err
 	}
-	_, err := a.v.precheck(r)
+	_, _, err := a.claimant(r)
 	return err
+}
+
+// claimant reads who r says it is from, checks all of that but the signature,
+// and returns what verifies it.
+func (a *Auth) claimant(r *http.Request) (claim, *verifier, error) {
+	c, err := readClaim(r)
+	if err != nil {
+		return c, nil, err
+	}
+	v := &a.root
+	switch {
+	case c.accessKey == a.root.credentials.AccessKeyID || a.cfg.Store == nil:
+	case c.token != "":
+		if v, err = a.session(r.Context(), &c); err != nil {
+			return c, nil, err
+		}
+	default:
+		h, err := a.byID.get(r.Context(), c.accessKey)
+		if err != nil {
+			return c, nil, err
+		}
+		if err := a.valid(h); err != nil {
+			return c, nil, err
+		}
+		a.touch(h)
+		v = h.verifier
+	}
+	return c, v, v.check(r, &c)
 }
 
 // bearer returns the token of "Authorization: Bearer TOKEN".
@@ -105,14 +177,25 @@ func bearer(r *http.Request) (token string, ok bool) {
 	return strings.TrimSpace(token), ok && strings.EqualFold(scheme, "Bearer")
 }
 
-// bearer returns the verifier's principal if token is its token. The digests
-// make the comparison take the same time whatever the token's length.
-func (v *verifier) bearer(token string) (Principal, error) {
-	got, want := sha256.Sum256([]byte(token)), sha256.Sum256([]byte(v.credentials.Token))
-	if v.credentials.Token == "" || subtle.ConstantTimeCompare(got[:], want[:]) != 1 {
+// byBearer returns whose token it is. The digests make the comparison take the
+// same time whatever the token's length.
+func (a *Auth) byBearer(ctx context.Context, token string) (Principal, error) {
+	got, want := sha256.Sum256([]byte(token)), sha256.Sum256([]byte(a.root.credentials.Token))
+	if a.root.credentials.Token != "" && subtle.ConstantTimeCompare(got[:], want[:]) == 1 {
+		p := a.root.principal
+		p.AccessKey = ""
+		return p, nil
+	}
+	if a.cfg.Store == nil {
 		return Principal{}, invalidToken()
 	}
-	p := v.principal
-	p.AccessKey = ""
-	return p, nil
+	h, err := a.byToken.get(ctx, got)
+	if err != nil {
+		return Principal{}, err
+	}
+	if err := a.valid(h); err != nil {
+		return Principal{}, err
+	}
+	a.touch(h)
+	return h.verifier.principal, nil
 }

@@ -188,7 +188,7 @@ func TestAuthenticateAcceptsTheSigner(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			want := Principal{Root, ebb.DefaultService, "arn:aws:iam::000000000000:root", testRoot.AccessKeyID}
+			want := Principal{Kind: Root, Service: ebb.DefaultService, Node: true, ARN: "arn:aws:iam::000000000000:root", AccessKey: testRoot.AccessKeyID}
 			if p != want {
 				t.Fatalf("principal %+v", p)
 			}

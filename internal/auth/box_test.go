@@ -11,7 +11,7 @@ import (
 const testRole = "arn:aws:iam::000000000000:role/app/worker"
 
 func TestBox(t *testing.T) {
-	b, other := newBox(Config{Now: clock}, testRole, ebb.DefaultService), newBox(Config{Now: clock}, testRole, ebb.DefaultService)
+	b, other := testAuth().NewBox(testRole, ebb.DefaultService), testAuth().NewBox(testRole, ebb.DefaultService)
 	c := b.Credentials()
 	if !strings.HasPrefix(c.AccessKeyID, "ASIA") || len(c.AccessKeyID) != 20 || len(c.SecretAccessKey) != 40 {
 		t.Fatalf("credentials %s", c.AccessKeyID)
@@ -21,8 +21,13 @@ func TestBox(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := Principal{Role, ebb.DefaultService, "arn:aws:sts::000000000000:assumed-role/worker/function", c.AccessKeyID}
-	if p != want || b.Principal() != want {
+	if p.policy == nil {
+		t.Fatal("a function without a permission set")
+	}
+	p.policy = nil
+	want := Principal{Kind: Role, Service: ebb.DefaultService, Role: "worker",
+		ARN: "arn:aws:sts::000000000000:assumed-role/worker/function", AccessKey: c.AccessKeyID}
+	if p != want {
 		t.Fatalf("principal %+v", p)
 	}
 	if _, err := b.Authenticate(signing{key: c, session: true, method: "GET", url: "http://h/"}.presigned(t, "60"), nil); err != nil {
@@ -55,19 +60,20 @@ func bearerRequest(t *testing.T, token string) *http.Request {
 }
 
 func TestBoxTokenMustNotBeSwapped(t *testing.T) {
-	b := newBox(Config{Now: clock}, "", ebb.DefaultService)
+	b := testAuth().NewBox("", ebb.DefaultService)
 	r := signing{key: b.Credentials(), session: true}.signed(t)
 	r.Header.Add(securityToken, "second")
 	_, err := b.Authenticate(r, nil)
 	wantType(t, err, ebb.TypeInvalidSignature, "does not match")
-	if !strings.Contains(b.Principal().ARN, "assumed-role/none/") {
-		t.Fatal(b.Principal().ARN)
+	if !strings.Contains(b.v.principal.ARN, "assumed-role/none/") {
+		t.Fatal(b.v.principal.ARN)
 	}
 }
 
 func BenchmarkNewBox(b *testing.B) {
+	a := testAuth()
 	b.ReportAllocs()
 	for b.Loop() {
-		NewBox(testRole, ebb.DefaultService)
+		a.NewBox(testRole, ebb.DefaultService)
 	}
 }

@@ -52,7 +52,7 @@ func lambdaClient(url, region string, c Credentials, token string) *lambda.Clien
 // The Lambda client of the SDK, unchanged, gets through; with a wrong secret it
 // does not.
 func TestMiddlewareWithTheLambdaClient(t *testing.T) {
-	box := NewBox(testRole, ebb.DefaultService)
+	box := New(Config{}, testRoot).NewBox(testRole, ebb.DefaultService)
 	for name, c := range map[string]struct {
 		by    Authenticator
 		key   Credentials

@@ -22,14 +22,14 @@ func (a *Auth) Presign(ctx context.Context, method, rawURL, service string, expi
 	q.Set("X-Amz-Expires", strconv.Itoa(int(expires/time.Second)))
 	r.URL.RawQuery = q.Encode()
 	key := aws.Credentials{
-		AccessKeyID:     a.v.credentials.AccessKeyID,
-		SecretAccessKey: a.v.credentials.SecretAccessKey,
+		AccessKeyID:     a.root.credentials.AccessKeyID,
+		SecretAccessKey: a.root.credentials.SecretAccessKey,
 	}
 	hash := emptyHash
 	if service == serviceS3 {
 		hash = unsignedPayload
 	}
-	signed, _, err := a.v.signer.PresignHTTP(ctx, key, r, hash, service, a.v.cfg.Region, a.v.cfg.Now(),
+	signed, _, err := a.root.signer.PresignHTTP(ctx, key, r, hash, service, a.root.cfg.Region, a.root.cfg.Now(),
 		func(o *v4.SignerOptions) { o.DisableURIPathEscaping = service == serviceS3 })
 	if err != nil {
 		return "", fmt.Errorf("auth: presign: %w", err)

@@ -14,7 +14,8 @@ type Kind uint8
 const (
 	Anonymous Kind = iota // proved nothing
 	Root                  // holder of the data directory's root credentials
-	Role                  // a function, acting with its role
+	Role                  // a function, acting with its role, or a session of one
+	Key                   // holder of an access key
 )
 
 func (k Kind) String() string {
@@ -23,6 +24,8 @@ func (k Kind) String() string {
 		return "root"
 	case Role:
 		return "role"
+	case Key:
+		return "key"
 	}
 	return "anonymous"
 }
@@ -30,9 +33,26 @@ func (k Kind) String() string {
 // Principal is a caller who has been told apart. The zero value is Anonymous.
 type Principal struct {
 	Kind      Kind
-	Service   ebb.ServiceID // the service the caller belongs to
+	Service   ebb.ServiceID // the service the caller acts for
+	Node      bool          // it may act for any service
+	Role      string        // of a Key its platform role, of a Role the role's name
 	ARN       string        // for messages and records, "" if anonymous
-	AccessKey string        // id of the key that proved it; "" for bearer tokens
+	AccessKey string        // id of the key that proved it; "" for root's bearer token
+
+	policy *ebb.Policy // of a Role; never nil there
+}
+
+// name is how messages call the principal.
+func (p Principal) name() string {
+	if p.ARN == "" {
+		return "anonymous"
+	}
+	return p.ARN
+}
+
+// Reaches reports whether p may know of things of a service at all.
+func (p Principal) Reaches(service ebb.ServiceID) bool {
+	return p.Kind != Anonymous && (p.Node || p.Service == service)
 }
 
 type contextKey struct{}

@@ -50,11 +50,25 @@ func (v *verifier) authenticate(r *http.Request, body []byte) (Principal, error)
 	if err != nil {
 		return Principal{}, err
 	}
-	hash, err := payloadHash(r, &c, body)
+	return v.verify(r, &c, body)
+}
+
+// precheck reads r's claim and checks all of it but the signature.
+func (v *verifier) precheck(r *http.Request) (claim, error) {
+	c, err := readClaim(r)
+	if err != nil {
+		return c, err
+	}
+	return c, v.check(r, &c)
+}
+
+// verify checks the signature of a claim that check found nothing wrong with.
+func (v *verifier) verify(r *http.Request, c *claim, body []byte) (Principal, error) {
+	hash, err := payloadHash(r, c, body)
 	if err != nil {
 		return Principal{}, err
 	}
-	want, err := v.sign(r, &c, hash)
+	want, err := v.sign(r, c, hash)
 	if err != nil {
 		return Principal{}, err
 	}
@@ -64,31 +78,27 @@ func (v *verifier) authenticate(r *http.Request, body []byte) (Principal, error)
 	return v.principal, nil
 }
 
-// precheck reads r's claim and checks all of it but the signature.
-func (v *verifier) precheck(r *http.Request) (claim, error) {
-	c, err := readClaim(r)
-	if err != nil {
-		return c, err
-	}
+// check refuses a claim whose signature need not be looked at.
+func (v *verifier) check(r *http.Request, c *claim) error {
 	if subtle.ConstantTimeCompare([]byte(c.accessKey), []byte(v.credentials.AccessKeyID)) != 1 {
-		return c, invalidToken()
+		return invalidToken()
 	}
 	if v.session {
 		got, want := sha256.Sum256([]byte(c.token)), sha256.Sum256([]byte(v.credentials.Token))
 		if subtle.ConstantTimeCompare(got[:], want[:]) != 1 {
-			return c, invalidToken()
+			return invalidToken()
 		}
 	} else if c.token != "" {
-		return c, invalidToken()
+		return invalidToken()
 	}
 	if !slices.Contains(v.cfg.Services, c.service) {
-		return c, badSignature("Credential should be scoped to correct service: '%s'.",
+		return badSignature("Credential should be scoped to correct service: '%s'.",
 			strings.Join(v.cfg.Services, "' or '"))
 	}
 	if err := c.checkTime(v.cfg.Now(), v.cfg.Skew); err != nil {
-		return c, err
+		return err
 	}
-	return c, checkSigned(r, &c)
+	return checkSigned(r, c)
 }
 
 // checkSigned refuses requests whose meaning is not all under the signature.
@@ -100,7 +110,7 @@ func checkSigned(r *http.Request, c *claim) error {
 		return badSignature("'X-Amz-Date' must be a 'SignedHeader' in the AWS Authorization.")
 	}
 	for name := range r.Header {
-		if strings.HasPrefix(name, "X-Amz-") && !c.signs(strings.ToLower(name)) {
+		if (strings.HasPrefix(name, "X-Amz-") || strings.HasPrefix(name, "X-Ebb-")) && !c.signs(strings.ToLower(name)) {
 			return badSignature("There were headers present in the request which were not signed: %s",
 				strings.ToLower(name))
 		}

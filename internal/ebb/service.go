@@ -1,7 +1,6 @@
 package ebb
 
 import (
-	"encoding/json"
 	"regexp"
 	"time"
 )
@@ -14,7 +13,7 @@ type Service struct {
 	Description      string
 	Env              map[string]string // under each function's own, at the start of an instance
 	LogRetentionDays int               // 0 = the node's
-	Egress           json.RawMessage   // where its functions may connect to; nil = the node's policy
+	Egress           *Egress           // where its functions may connect to at most; nil = where the node allows
 	Quota            Quota
 	CreatedAt        time.Time
 	LastModified     time.Time

@@ -125,7 +125,7 @@ func TestValidation(t *testing.T) {
 // Endpoints are made for every box, so they must not cost a table each.
 func BenchmarkEndpoint(b *testing.B) {
 	api := &API{cfg: Config{}.withDefaults()}
-	box := auth.NewBox(testRole, "000000000000")
+	box := auth.New(auth.Config{}, auth.Credentials{}).NewBox(testRole, "000000000000")
 	b.ReportAllocs()
 	for b.Loop() {
 		api.Endpoint(box)

@@ -247,7 +247,7 @@ func TestEndpointInABox(t *testing.T) {
 	p := newPlatform(t)
 	p.create("f")
 	p.runs(answerWith(ebb.Head{}, `"hi"`, ebb.Result{Version: "$LATEST"}))
-	box := auth.NewBox(testRole, ebb.DefaultService)
+	box := auth.New(auth.Config{}, auth.Credentials{}).NewBox(testRole, ebb.DefaultService)
 	url, hc, _ := serve(t, p.api.Endpoint(box))
 	c := client(url, hc, box.Credentials(), box.Credentials().Token)
 	out, err := c.Invoke(t.Context(), &lambda.InvokeInput{FunctionName: new("f")})

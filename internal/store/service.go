@@ -1,10 +1,6 @@
 package store
 
-import (
-	"encoding/json"
-
-	"github.com/ebb-faas/ebb/internal/ebb"
-)
+import "github.com/ebb-faas/ebb/internal/ebb"
 
 // serviceSettings is the part of a service that is never searched for. Fields
 // may be added; a missing one reads as its zero value.
@@ -12,7 +8,7 @@ type serviceSettings struct {
 	Description      string            `json:"description,omitempty"`
 	Env              map[string]string `json:"env,omitempty"`
 	LogRetentionDays int               `json:"log_retention_days,omitempty"`
-	Egress           json.RawMessage   `json:"egress,omitempty"`
+	Egress           *ebb.Egress       `json:"egress,omitempty"`
 	Quota            ebb.Quota         `json:"quota"`
 }
 

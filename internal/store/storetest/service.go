@@ -1,7 +1,7 @@
 package storetest
 
 import (
-	"encoding/json"
+	"net/netip"
 	"testing"
 
 	"github.com/ebb-faas/ebb/internal/ebb"
@@ -11,7 +11,7 @@ import (
 func service(id ebb.ServiceID, name string) *ebb.Service {
 	return &ebb.Service{
 		ID: id, Name: name, Description: "pays", Env: map[string]string{"STAGE": "test"}, LogRetentionDays: 3,
-		Egress:    json.RawMessage(`{"default":"deny"}`),
+		Egress:    &ebb.Egress{Rules: []ebb.EgressRule{{Protocol: ebb.ProtocolTCP, Prefix: netip.MustParsePrefix("10.0.0.0/8"), From: 443, To: 443}}},
 		Quota:     ebb.Quota{Concurrency: 1, MemoryMB: 2, Rate: 3, Functions: 4, CodeStorageMB: 5},
 		CreatedAt: At(0), LastModified: At(1),
 	}
@@ -26,12 +26,12 @@ func testService(t *testing.T, s *store.Store) {
 	}
 	Read(t, s, func(tx *store.Tx) error {
 		got, err := tx.Service(id)
-		same(t, got, pay)
+		sameService(t, got, pay)
 		if err != nil {
 			return err
 		}
 		got, err = tx.ServiceByName("payments")
-		same(t, got, pay)
+		sameService(t, got, pay)
 		if err != nil {
 			return err
 		}
@@ -48,7 +48,7 @@ func testService(t *testing.T, s *store.Store) {
 		if len(all) != 2 || all[0].Name != ebb.DefaultServiceName {
 			t.Fatalf("services %v", all)
 		}
-		same(t, all[1], pay)
+		sameService(t, all[1], pay)
 		if err != nil {
 			return err
 		}
@@ -104,4 +104,21 @@ func testServiceDelete(t *testing.T, s *store.Store) {
 		_, err = tx.Secret(other, "s")
 		return err
 	})
+}
+
+func sameService(t *testing.T, got, want *ebb.Service) {
+	t.Helper()
+	if got == nil {
+		t.Fatal("there is no service")
+	}
+	text := func(e *ebb.Egress) string {
+		if e == nil {
+			return "none"
+		}
+		return e.String()
+	}
+	same(t, text(got.Egress), text(want.Egress))
+	g, w := *got, *want
+	g.Egress, w.Egress = nil, nil
+	same(t, g, w)
 }

@@ -1,0 +1,149 @@
+package auth
+
+import (
+	"slices"
+
+	"github.com/ebb-faas/ebb/internal/ebb"
+)
+
+// class is what an action does to the platform.
+type class uint8
+
+const (
+	identify   class = iota // say who the caller is
+	see                     // look at what there is and how it went
+	invokes                 // run it
+	operate                 // keep it running: traffic, limits, triggers on and off
+	deploy                  // change what it is
+	administer              // who may do what; values of secrets
+)
+
+// grant is an action's entry in the table. Node: only those who act for the
+// whole node may, whatever their role.
+type grant struct {
+	class class
+	node  bool
+}
+
+// classes is what each platform role may do; the one table of permissions is
+// this and actions.
+func classes() map[ebb.PlatformRole][]class {
+	return map[ebb.PlatformRole][]class{
+		ebb.RoleAdmin:     {identify, see, invokes, operate, deploy, administer},
+		ebb.RoleDeveloper: {identify, see, invokes, operate, deploy},
+		ebb.RoleOperator:  {identify, see, invokes, operate},
+		ebb.RoleAuditor:   {identify, see},
+		ebb.RoleInvoker:   {identify, invokes},
+	}
+}
+
+// Actions lists every action that anybody but root may do, sorted.
+func Actions() []string {
+	var all []string
+	for action := range actions() {
+		all = append(all, action)
+	}
+	slices.Sort(all)
+	return all
+}
+
+// actions is the table: every action of every API. What is not here, root alone
+// may do.
+func actions() map[string]grant {
+	table := make(map[string]grant)
+	for class, names := range map[class][]string{
+		identify: {"sts:GetCallerIdentity", "ebb:GetHealth"},
+		see:      append(append(seeLambda(), seeStates()...), seeEbb()...),
+		invokes: {
+			"lambda:InvokeFunction", "lambda:InvokeFunctionUrl", "lambda:InvokeAsync",
+			"states:StartExecution", "states:StartSyncExecution", "states:GetActivityTask",
+			"states:SendTaskSuccess", "states:SendTaskFailure", "states:SendTaskHeartbeat",
+			"lambda:CheckpointDurableExecution", "lambda:SendDurableExecutionCallbackFailure",
+			"lambda:SendDurableExecutionCallbackHeartbeat", "lambda:SendDurableExecutionCallbackSuccess",
+		},
+		operate: {
+			"lambda:UpdateAlias", "lambda:PutFunctionConcurrency", "lambda:DeleteFunctionConcurrency",
+			"lambda:PutProvisionedConcurrencyConfig", "lambda:DeleteProvisionedConcurrencyConfig",
+			"lambda:UpdateEventSourceMapping", "lambda:PutFunctionScalingConfig", "lambda:StopDurableExecution",
+			"states:StopExecution", "states:RedriveExecution", "states:UpdateMapRun", "states:UpdateStateMachineAlias",
+		},
+		deploy: append(append(deployLambda(), deployStates()...),
+			"ebb:PutRole", "ebb:DeleteRole", "ebb:PutSecret", "ebb:RotateSecret", "ebb:DeleteSecret", "sts:AssumeRole"),
+		administer: {
+			"ebb:ListKeys", "ebb:GetKey", "ebb:CreateKey", "ebb:UpdateKey", "ebb:RotateKey", "ebb:DeleteKey",
+			"ebb:RevealSecret",
+		},
+	} {
+		for _, name := range names {
+			table[name] = grant{class: class}
+		}
+	}
+	for class, names := range map[class][]string{
+		see: {"ebb:ListRuntimes"},
+		administer: {
+			"ebb:CreateService", "ebb:UpdateService", "ebb:DeleteService", "ebb:RotateMasterKey", "ebb:CreateBackup",
+			"ebb:AddRuntime", "ebb:RemoveRuntime",
+		},
+	} {
+		for _, name := range names {
+			table[name] = grant{class: class, node: true}
+		}
+	}
+	return table
+}
+
+func seeEbb() []string {
+	return []string{
+		"ebb:GetNode", "ebb:ListInstances", "ebb:GetLogs", "ebb:GetMetrics",
+		"ebb:ListServices", "ebb:GetService", "ebb:ListRoles", "ebb:GetRole", "ebb:ListSecrets", "ebb:GetSecret",
+	}
+}
+
+func seeLambda() []string {
+	return under("lambda:",
+		"GetAccountSettings", "GetAlias", "GetCapacityProvider", "GetCodeSigningConfig", "GetDurableExecution",
+		"GetDurableExecutionHistory", "GetDurableExecutionState", "GetEventSourceMapping", "GetFunction",
+		"GetFunctionCodeSigningConfig", "GetFunctionConcurrency", "GetFunctionConfiguration",
+		"GetFunctionEventInvokeConfig", "GetFunctionRecursionConfig", "GetFunctionScalingConfig",
+		"GetFunctionUrlConfig", "GetLayerVersion", "GetLayerVersionByArn", "GetLayerVersionPolicy", "GetPolicy",
+		"GetProvisionedConcurrencyConfig", "GetRuntimeManagementConfig", "ListAliases", "ListCapacityProviders",
+		"ListCodeSigningConfigs", "ListDurableExecutionsByFunction", "ListEventSourceMappings",
+		"ListFunctionEventInvokeConfigs", "ListFunctionUrlConfigs", "ListFunctionVersionsByCapacityProvider",
+		"ListFunctions", "ListFunctionsByCodeSigningConfig", "ListLayerVersions", "ListLayers",
+		"ListProvisionedConcurrencyConfigs", "ListTags", "ListVersionsByFunction")
+}
+
+func deployLambda() []string {
+	return under("lambda:",
+		"AddLayerVersionPermission", "AddPermission", "CreateAlias", "CreateCapacityProvider",
+		"CreateCodeSigningConfig", "CreateEventSourceMapping", "CreateFunction", "CreateFunctionUrlConfig",
+		"DeleteAlias", "DeleteCapacityProvider", "DeleteCodeSigningConfig", "DeleteEventSourceMapping",
+		"DeleteFunction", "DeleteFunctionCodeSigningConfig", "DeleteFunctionEventInvokeConfig",
+		"DeleteFunctionUrlConfig", "DeleteLayerVersion", "PublishLayerVersion", "PublishVersion",
+		"PutFunctionCodeSigningConfig", "PutFunctionEventInvokeConfig", "PutFunctionRecursionConfig",
+		"PutRuntimeManagementConfig", "RemoveLayerVersionPermission", "RemovePermission", "TagResource",
+		"UntagResource", "UpdateCapacityProvider", "UpdateCodeSigningConfig", "UpdateFunctionCode",
+		"UpdateFunctionConfiguration", "UpdateFunctionEventInvokeConfig", "UpdateFunctionUrlConfig")
+}
+
+func seeStates() []string {
+	return under("states:",
+		"DescribeActivity", "DescribeExecution", "DescribeMapRun", "DescribeStateMachine",
+		"DescribeStateMachineAlias", "DescribeStateMachineForExecution", "GetExecutionHistory", "ListActivities",
+		"ListExecutions", "ListMapRuns", "ListStateMachineAliases", "ListStateMachineVersions", "ListStateMachines",
+		"ListTagsForResource", "ValidateStateMachineDefinition")
+}
+
+func deployStates() []string {
+	return under("states:",
+		"CreateActivity", "CreateStateMachine", "CreateStateMachineAlias", "DeleteActivity", "DeleteStateMachine",
+		"DeleteStateMachineAlias", "DeleteStateMachineVersion", "PublishStateMachineVersion", "TagResource",
+		"TestState", "UntagResource", "UpdateStateMachine")
+}
+
+func under(prefix string, names ...string) []string {
+	for i := range names {
+		names[i] = prefix + names[i]
+	}
+	return names
+}
