@@ -29,6 +29,12 @@ type Config struct {
 	// Concurrency is how many invocations the node can have in flight at once, the
 	// whole that functions reserve parts of. Default 1000.
 	Concurrency int `yaml:"-"`
+	// StrictRoles refuses functions whose role is not defined, as AWS does.
+	// Without it such a role has the default permission set.
+	StrictRoles bool `yaml:"strictRoles"`
+	// CheckSecrets refuses an environment that refers to secrets which are not
+	// there. nil = there are none.
+	CheckSecrets func(ctx context.Context, service ebb.ServiceID, env map[string]string) error `yaml:"-"`
 	// Now is the wall clock. Default time.Now.
 	Now func() time.Time `yaml:"-"`
 }

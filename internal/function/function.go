@@ -23,6 +23,8 @@ type Functions struct {
 	packages *artifact.Store
 	runtimes *runtimes.Catalog
 	onChange []func(ebb.FunctionKey)
+
+	onServiceChange []func(ebb.ServiceID)
 }
 
 // New returns Functions over an open store. The runtimes are those of this host.
@@ -62,11 +64,20 @@ type Create struct {
 // artifact.Store.Put.
 func (f *Functions) Create(ctx context.Context, c Create) (*ebb.Version, error) {
 	v, err := f.newVersion(&c)
+	if err == nil {
+		err = f.checkReferences(ctx, c.Service, c.Env)
+	}
+	if err == nil {
+		err = f.checkRoleExists(ctx, c.Service, c.Role)
+	}
 	if err != nil {
 		return nil, err
 	}
 	// Refuse a taken name before storing a package for it.
 	if err := f.store.Read(ctx, func(tx *store.Tx) error {
+		if err := f.admitFunction(tx, c.Service); err != nil {
+			return err
+		}
 		_, err := tx.Function(c.FunctionKey)
 		switch {
 		case err == nil:
@@ -95,6 +106,9 @@ func (f *Functions) Create(ctx context.Context, c Create) (*ebb.Version, error) 
 	answer := v
 	err = f.commit(ctx, c.FunctionKey, func(tx *store.Tx) error {
 		answer = v
+		if err := f.admitFunction(tx, c.Service); err != nil {
+			return err
+		}
 		if err := tx.InsertFunction(made); err != nil {
 			if errors.Is(err, store.ErrExists) {
 				return exists(c.FunctionKey)
@@ -268,11 +282,15 @@ func (f *Functions) put(ctx context.Context, service ebb.ServiceID, zip []byte) 
 		return code, err
 	}
 	err = f.store.Read(ctx, func(tx *store.Tx) error {
+		most, err := f.codeStorageMB(tx, service)
+		if err != nil {
+			return err
+		}
 		used, among, err := tx.CodeBytes(service, code.Digest)
-		if err == nil && !among && used+code.Size > f.cfg.CodeStorageMB<<20 {
+		if err == nil && !among && used+code.Size > most<<20 {
 			return ebb.Errorf(ebb.QuotaExceeded, ebb.TypeCodeStorageExceeded,
 				"Code storage limit exceeded: the packages of service %s take %d bytes of %d MB; this one has %d bytes.",
-				service, used, f.cfg.CodeStorageMB, code.Size)
+				service, used, most, code.Size)
 		}
 		return err
 	})

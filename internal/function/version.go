@@ -103,7 +103,14 @@ type UpdateConfig struct {
 // checked, so that a function whose runtime has left the host can be repaired.
 // Errors: Invalid, NotFound, PreconditionFailed.
 func (f *Functions) UpdateConfig(ctx context.Context, u UpdateConfig) (*ebb.Version, error) {
-	if err := f.checkUpdate(&u); err != nil {
+	err := f.checkUpdate(&u)
+	if err == nil {
+		err = f.checkReferences(ctx, u.Service, u.Env)
+	}
+	if err == nil && u.Role != nil {
+		err = f.checkRoleExists(ctx, u.Service, *u.Role)
+	}
+	if err != nil {
 		return nil, err
 	}
 	return f.edit(ctx, u.FunctionKey, u.RevisionID, false, func(v *ebb.Version) error {
