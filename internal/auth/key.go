@@ -317,7 +317,12 @@ func (a *Auth) commit(ctx context.Context, fn func(*store.Tx) error) error {
 	if err := ctx.Err(); err != nil {
 		return ebb.Errorf(ebb.Unavailable, ebb.TypeServiceUnavailable, "nothing was changed: %w", err)
 	}
-	err := a.cfg.Store.Tx(context.WithoutCancel(ctx), fn)
+	err := a.cfg.Store.Tx(context.WithoutCancel(ctx), func(tx *store.Tx) error {
+		if err := fn(tx); err != nil {
+			return err
+		}
+		return tx.Touch(store.ChangeAccess, "")
+	})
 	a.Forget()
 	return err
 }

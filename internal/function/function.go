@@ -25,6 +25,7 @@ type Functions struct {
 	onChange []func(ebb.FunctionKey)
 
 	onServiceChange []func(ebb.ServiceID)
+	onRoleChange    []func()
 }
 
 // New returns Functions over an open store. The runtimes are those of this host.

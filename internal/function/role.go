@@ -20,7 +20,7 @@ func (f *Functions) PutRole(ctx context.Context, service ebb.ServiceID, name str
 	}
 	var out *ebb.Role
 	now := f.now()
-	err := f.commitService(ctx, service, func(tx *store.Tx) (err error) {
+	err := f.commitRole(ctx, func(tx *store.Tx) (err error) {
 		if _, err := tx.Service(service); err != nil {
 			return foundService(err, string(service))
 		}
@@ -63,7 +63,23 @@ func (f *Functions) ListRoles(ctx context.Context, service ebb.ServiceID, marker
 // DeleteRole removes a role. Functions that name it have the default permission
 // set from then on.
 func (f *Functions) DeleteRole(ctx context.Context, service ebb.ServiceID, name string) error {
-	return f.commitService(ctx, service, func(tx *store.Tx) error { return foundRole(tx.DeleteRole(service, name), name) })
+	return f.commitRole(ctx, func(tx *store.Tx) error { return foundRole(tx.DeleteRole(service, name), name) })
+}
+
+func (f *Functions) commitRole(ctx context.Context, fn func(*store.Tx) error) error {
+	if err := ctx.Err(); err != nil {
+		return ebb.Errorf(ebb.Unavailable, ebb.TypeServiceUnavailable, "nothing was changed: %w", err)
+	}
+	err := f.store.Tx(context.WithoutCancel(ctx), func(tx *store.Tx) error {
+		if err := fn(tx); err != nil {
+			return err
+		}
+		return tx.Touch(store.ChangeAccess, "")
+	})
+	for _, tell := range f.onRoleChange {
+		tell()
+	}
+	return err
 }
 
 // checkRoleExists refuses a role that is not defined, where that is asked for.

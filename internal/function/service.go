@@ -35,6 +35,9 @@ func (f *Functions) OnServiceChange(fn func(ebb.ServiceID)) {
 	f.onServiceChange = append(f.onServiceChange, fn)
 }
 
+// OnRoleChange is OnServiceChange for roles.
+func (f *Functions) OnRoleChange(fn func()) { f.onRoleChange = append(f.onRoleChange, fn) }
+
 // CreateService makes a service. Name must be set.
 func (f *Functions) CreateService(ctx context.Context, c ServiceChange) (*ebb.Service, error) {
 	if c.Name == nil {
@@ -121,7 +124,7 @@ func (f *Functions) changeService(ctx context.Context, s *ebb.Service, c *Servic
 	if c.Env == nil {
 		return nil
 	}
-	if err := checkEnv(s.Env); err != nil {
+	if err := checkShared(s.Env); err != nil {
 		return err
 	}
 	return f.checkReferences(ctx, s.ID, s.Env)
@@ -173,6 +176,15 @@ func (f *Functions) Services(ctx context.Context, marker string, max int) (all [
 	return all, next, err
 }
 
+// Quota is what a service may take of the platform.
+func (f *Functions) Quota(ctx context.Context, id ebb.ServiceID) (ebb.Quota, error) {
+	s, err := f.Service(ctx, string(id))
+	if err != nil {
+		return ebb.Quota{}, err
+	}
+	return s.Quota, nil
+}
+
 // Environment is what an instance of v finds in its environment of what users
 // set: the service's variables, and over them the version's own. References to
 // secrets are still in it.
@@ -184,6 +196,17 @@ func (f *Functions) Environment(ctx context.Context, v *ebb.Version) (map[string
 	env := maps.Clone(s.Env)
 	maps.Copy(env, v.Env)
 	return env, nil
+}
+
+// checkShared refuses in a service's environment what changes how a single
+// function is run.
+func checkShared(env map[string]string) error {
+	for _, name := range ebb.Settings() {
+		if _, ok := env[name]; ok {
+			return invalid("env.%s: is a setting of one function, and cannot be shared", name)
+		}
+	}
+	return checkEnv(env)
 }
 
 // checkReferences refuses references to secrets that are not there.
@@ -233,7 +256,12 @@ func (f *Functions) commitService(ctx context.Context, id ebb.ServiceID, fn func
 	if err := ctx.Err(); err != nil {
 		return ebb.Errorf(ebb.Unavailable, ebb.TypeServiceUnavailable, "nothing was changed: %w", err)
 	}
-	err := f.store.Tx(context.WithoutCancel(ctx), fn)
+	err := f.store.Tx(context.WithoutCancel(ctx), func(tx *store.Tx) error {
+		if err := fn(tx); err != nil {
+			return err
+		}
+		return tx.Touch(store.ChangeService, string(id))
+	})
 	if err == nil || errors.Is(err, store.ErrOutcomeUnknown) {
 		for _, tell := range f.onServiceChange {
 			tell(id)

@@ -37,6 +37,7 @@ func (c Config) Validate() error {
 type Invoker struct {
 	cfg      Config
 	versions versions
+	quotas   quotas
 	pool     *pool.Pool
 	logs     *logs.Store
 }
@@ -47,7 +48,10 @@ func New(cfg Config, fs *function.Functions, p *pool.Pool, l *logs.Store, m *met
 	if cfg.Patience == 0 {
 		cfg.Patience = DefaultPatience
 	}
-	return &Invoker{cfg: cfg, versions: versions{resolve: fs.Route, counts: m.Version}, pool: p, logs: l}
+	return &Invoker{
+		cfg: cfg, versions: versions{resolve: fs.Route, counts: m.Version}, pool: p, logs: l,
+		quotas: quotas{read: fs.Quota, now: time.Now},
+	}
 }
 
 // Resolve chooses the version that an invocation of key:qualifier runs; it is
@@ -62,6 +66,9 @@ func (i *Invoker) Resolve(ctx context.Context, key ebb.FunctionKey, qualifier st
 
 // Forget drops what is remembered of a function; call it after each change.
 func (i *Invoker) Forget(key ebb.FunctionKey) { i.versions.forget(key) }
+
+// ForgetService has a service's quota read anew; call it after each change.
+func (i *Invoker) ForgetService(id ebb.ServiceID) { i.quotas.forget(id) }
 
 // Invoke runs inv and writes the answer to sink. It returns when the function
 // has answered, however long the caller stays: ctx ends the wait for an
@@ -80,6 +87,14 @@ func (i *Invoker) Invoke(ctx context.Context, inv *ebb.Invocation, sink ebb.Sink
 		return ebb.Result{}, &ebb.Error{Kind: ebb.Unavailable, Type: ebb.TypeServiceUnavailable,
 			Message: v.Name + " has changed meanwhile", RetryAfter: time.Second}
 	}
+	gate, err := i.quotas.enter(ctx, v.Version)
+	if err != nil {
+		if ebb.KindOf(err) == ebb.Throttled {
+			v.counts.Throttled()
+		}
+		return ebb.Result{}, err
+	}
+	defer gate.leave(v.Version)
 	waiting, patience := ctx, inv.Patience
 	if patience.IsZero() {
 		patience = time.Now().Add(i.cfg.Patience)

@@ -115,7 +115,7 @@ func (in *instance) endTail(t *tail) []byte {
 // lendable reports whether the instance may get another invocation. Pool.mu is
 // held.
 func (in *instance) lendable() bool {
-	return !in.spoilt && !in.ended && !in.shelf.retired && !in.pool.closed
+	return !in.spoilt && !in.ended && !in.shelf.retired && !in.pool.closed && !in.began.Before(in.shelf.renewed)
 }
 
 // spoil keeps the instance from being lent again: its conversation is broken, or

@@ -27,6 +27,9 @@ type Deps struct {
 	// handler to serve on the box's endpoint listener, and throw-away
 	// credentials that are good for that listener only.
 	Endpoint func(v *ebb.Version) (http.Handler, auth.Credentials)
+	// Environment is what an instance of v finds in its environment of what users
+	// set, secrets among it. nil = v.Env as it is.
+	Environment func(ctx context.Context, v *ebb.Version) (map[string]string, error)
 	Log      *slog.Logger
 }
 
@@ -76,6 +79,7 @@ type shelf struct {
 	starting int
 	waiters  list.List     // of *waiter, oldest first
 	hunger   *list.Element // in Pool.starved, or nil
+	renewed  time.Time     // instances that began before then leave when free
 	retired  bool          // the version is gone or changed: instances leave when free
 }
 
@@ -222,6 +226,10 @@ func (p *Pool) settle(in *instance, start ebb.Phases) {
 		return
 	}
 	s.close(in)
+	if !in.lendable() {
+		p.depart(in)
+		return
+	}
 	in.state = ebb.InstanceIdle
 	in.since = time.Now()
 	s.idle = append(s.idle, in)

@@ -119,7 +119,10 @@ func (in *instance) start(ctx context.Context) (ebb.Phases, error) {
 	} else if err := in.attach(ctx, mounts); err != nil {
 		return ph, err
 	}
-	env := in.environment(rt)
+	env, err := in.environment(ctx, rt)
+	if err != nil {
+		return ph, err
+	}
 	if in.session == nil {
 		if err := in.launch(ctx, rt, v.MemoryMB, env, false); err != nil {
 			return ph, err
@@ -167,8 +170,11 @@ func (in *instance) limits(v *ebb.Version) sandbox.Limits {
 
 // environment builds everything the function will find in its environment, and
 // opens its way back to ebb's own APIs, which is part of it.
-func (in *instance) environment(rt *runtimes.Runtime) map[string]string {
-	v := in.shelf.version
+func (in *instance) environment(ctx context.Context, rt *runtimes.Runtime) (map[string]string, error) {
+	v, err := in.variables(ctx)
+	if err != nil {
+		return nil, err
+	}
 	handler, keys := in.pool.deps.Endpoint(v)
 	in.endpoint = &http.Server{Handler: handler, ReadHeaderTimeout: 10 * time.Second}
 	go func(l net.Listener) { _ = in.endpoint.Serve(l) }(in.box.Endpoint())
@@ -190,7 +196,7 @@ func (in *instance) environment(rt *runtimes.Runtime) map[string]string {
 	case runtimes.Web:
 		opt.WebPort = in.box.Port(v.WebPort())
 	}
-	return runtimeapi.Env(v, opt)
+	return runtimeapi.Env(v, opt), nil
 }
 
 // launch starts the process and the conversation with it. A generic one is told

@@ -288,7 +288,12 @@ func (s *Secrets) commit(ctx context.Context, service ebb.ServiceID, name string
 	if err := ctx.Err(); err != nil {
 		return ebb.Errorf(ebb.Unavailable, ebb.TypeServiceUnavailable, "nothing was changed: %w", err)
 	}
-	err := s.store.Tx(context.WithoutCancel(ctx), fn)
+	err := s.store.Tx(context.WithoutCancel(ctx), func(tx *store.Tx) error {
+		if err := fn(tx); err != nil {
+			return err
+		}
+		return tx.Touch(store.ChangeSecret, string(service)+"/"+name)
+	})
 	if err == nil || errors.Is(err, store.ErrOutcomeUnknown) {
 		for _, tell := range s.onChange {
 			tell(service, name)

@@ -19,6 +19,12 @@ type Change struct {
 const (
 	// ChangeFunction: a function, or anything that belongs to one.
 	ChangeFunction = "function"
+	// ChangeService: a service's settings. The id is the service's.
+	ChangeService = "service"
+	// ChangeAccess: an access key or a role, of any service.
+	ChangeAccess = "access"
+	// ChangeSecret: the value of a secret. The id is SERVICE/NAME.
+	ChangeSecret = "secret"
 )
 
 // changePage is how many changes are read at a time.

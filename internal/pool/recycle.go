@@ -1,0 +1,52 @@
+package pool
+
+import (
+	"context"
+	"time"
+
+	"github.com/ebb-faas/ebb/internal/ebb"
+)
+
+// Recycle lets go of the instances of the functions that match, because what
+// they found in their environment has changed. Busy ones finish their
+// invocations first; new ones take their place as requests come.
+func (p *Pool) Recycle(match func(ebb.FunctionKey) bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	now := time.Now()
+	for key, f := range p.functions {
+		if !match(key) {
+			continue
+		}
+		for _, s := range f.shelves {
+			s.renewed = now
+			for len(s.open) > 0 {
+				s.close(s.open[0])
+			}
+			for len(s.idle) > 0 {
+				p.evict(s.idle[0])
+			}
+		}
+	}
+}
+
+// variables is the version with everything in its environment that users set:
+// the service's share of it, and secrets in place of what refers to them. The
+// copy is this instance's own.
+func (in *instance) variables(ctx context.Context) (*ebb.Version, error) {
+	v := in.shelf.version
+	if in.pool.deps.Environment == nil {
+		return v, nil
+	}
+	env, err := in.pool.deps.Environment(ctx, v)
+	switch kind := ebb.KindOf(err); {
+	case err == nil:
+	case kind == ebb.NotFound || kind == ebb.Invalid:
+		return nil, in.initFailure(ebb.ErrorSecret, err.Error())
+	default:
+		return nil, err
+	}
+	own := *v
+	own.Env = env
+	return &own, nil
+}
