@@ -168,6 +168,7 @@ func TestList(t *testing.T) {
 	}
 	other := f.create("elsewhere")
 	other.Service = "111111111111"
+	f.service("111111111111", "other")
 	must2(f.Create(t.Context(), other))(t)
 	for _, size := range []int{0, 7, 1000} {
 		pages := walk(t, func(m string) ([]*ebb.Version, string, error) {

@@ -23,6 +23,7 @@ import (
 	"github.com/ebb-faas/ebb/internal/artifact"
 	"github.com/ebb-faas/ebb/internal/auth"
 	"github.com/ebb-faas/ebb/internal/ebb"
+	"github.com/ebb-faas/ebb/internal/egress"
 	"github.com/ebb-faas/ebb/internal/logs"
 	"github.com/ebb-faas/ebb/internal/sandbox"
 	"github.com/ebb-faas/ebb/runtimes"
@@ -107,9 +108,10 @@ func (b *testBox) Attach(_ context.Context, mounts []sandbox.Mount, _ sandbox.Li
 	b.attached = true
 	return nil
 }
-func (b *testBox) Freeze() error      { return nil }
-func (b *testBox) Thaw() error        { return nil }
-func (b *testBox) Stop(time.Duration) { b.cancel() }
+func (b *testBox) SetEgress(context.Context, egress.Policy, func(string)) error { return nil }
+func (b *testBox) Freeze() error                                                { return nil }
+func (b *testBox) Thaw() error                                                  { return nil }
+func (b *testBox) Stop(time.Duration)                                           { b.cancel() }
 
 func (b *testBox) Start(context.Context, sandbox.Process) (err error) {
 	b.started = true

@@ -7,18 +7,18 @@ import (
 	"github.com/ebb-faas/ebb/internal/ebb"
 )
 
-// Recycle lets go of the instances of the functions that match, because what
-// they found in their environment has changed. Busy ones finish their
+// Recycle lets go of the instances of the versions that match, because what they
+// found in their environment has changed. Busy ones finish their
 // invocations first; new ones take their place as requests come.
-func (p *Pool) Recycle(match func(ebb.FunctionKey) bool) {
+func (p *Pool) Recycle(match func(*ebb.Version) bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	now := time.Now()
-	for key, f := range p.functions {
-		if !match(key) {
-			continue
-		}
+	for _, f := range p.functions {
 		for _, s := range f.shelves {
+			if !match(s.version) {
+				continue
+			}
 			s.renewed = now
 			for len(s.open) > 0 {
 				s.close(s.open[0])

@@ -225,7 +225,10 @@ func unpackBackup(ctx context.Context, dir string, r io.Reader) error {
 	if err != nil {
 		return err
 	}
-	return s.Close()
+	// Where nothing is sealed, the master key that the backup does not have is not
+	// missed: the first start makes another.
+	err = s.Tx(ctx, (*store.Tx).ForgetMasterKey)
+	return errors.Join(err, s.Close())
 }
 
 // writeInto writes one entry as a file that is on disk when it returns.

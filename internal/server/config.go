@@ -18,6 +18,7 @@ import (
 	"github.com/ebb-faas/ebb/internal/invoke"
 	"github.com/ebb-faas/ebb/internal/logs"
 	"github.com/ebb-faas/ebb/internal/pool"
+	"github.com/ebb-faas/ebb/internal/secret"
 	"github.com/ebb-faas/ebb/internal/store"
 )
 
@@ -35,6 +36,7 @@ type Config struct {
 	DrainTimeout  time.Duration   `yaml:"drainTimeout"`
 	LogLevel      string          `yaml:"logLevel"` // debug, info, warn or error
 	Database      store.Config    `yaml:"database"` // without url: SQLite in the data directory
+	Secrets       secret.Config   `yaml:"secrets"`
 	Function      function.Config `yaml:"function"`
 	Packages      artifact.Config `yaml:"packages"`
 	Images        oci.Config      `yaml:"images"`
@@ -73,6 +75,7 @@ func DefaultConfig() Config {
 		DrainTimeout: 30 * time.Second,
 		LogLevel:     "info",
 		Database:     store.Config{Password: os.Getenv("EBB_DATABASE_PASSWORD")},
+		Secrets:      secret.Config{MasterKey: os.Getenv("EBB_MASTER_KEY")},
 	}
 }
 
@@ -125,7 +128,7 @@ func (c Config) Validate() error {
 	if _, err := logLevel(c.LogLevel); err != nil {
 		errs = append(errs, err)
 	}
-	errs = append(errs, c.Database.Validate(), c.Function.Validate(), c.Images.Validate(), c.Pool.Validate(), c.Invoke.Validate(), c.HTTP.Validate())
+	errs = append(errs, c.Database.Validate(), c.Secrets.Validate(), c.Function.Validate(), c.Images.Validate(), c.Pool.Validate(), c.Invoke.Validate(), c.HTTP.Validate())
 	if err := errors.Join(errs...); err != nil {
 		return ebb.Errorf(ebb.Invalid, ebb.TypeConfigInvalid, "configuration: %w", err)
 	}

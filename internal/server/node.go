@@ -25,6 +25,7 @@ import (
 	"github.com/ebb-faas/ebb/internal/metrics"
 	"github.com/ebb-faas/ebb/internal/pool"
 	"github.com/ebb-faas/ebb/internal/sandbox"
+	"github.com/ebb-faas/ebb/internal/secret"
 	"github.com/ebb-faas/ebb/internal/store"
 	"github.com/ebb-faas/ebb/runtimes"
 )
@@ -38,8 +39,9 @@ type node struct {
 	gatewayURL string       // set before serving
 	keep       sync.RWMutex // read-held while packages must not be collected
 
-	auth      *auth.Auth
 	store     *store.Store
+	secrets   *secret.Secrets
+	auth      *auth.Auth
 	packages  *artifact.Store
 	images    *oci.Source
 	logs      *logs.Store
@@ -81,10 +83,12 @@ func (n *node) openGround(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	n.auth = auth.New(auth.Config{Region: n.cfg.Region}, root)
 	database := n.cfg.Database
 	database.Path = n.path(backupDatabase)
 	if n.store, err = store.Open(ctx, database); err != nil {
+		return err
+	}
+	if err := n.openKeys(ctx, root); err != nil {
 		return err
 	}
 	packages := n.cfg.Packages
@@ -109,10 +113,11 @@ func (n *node) assemble() {
 	cfg := &n.cfg
 	cfg.Function.Region, cfg.Pool.Region, cfg.Invoke.Region = cfg.Region, cfg.Region, cfg.Region
 	cfg.Function.Images, cfg.Function.Probe = n.findImage, n.probe
+	cfg.Function.CheckSecrets = n.secrets.Check
 	n.functions = function.New(cfg.Function, n.store, n.packages, n.runtimes)
 	n.pool = pool.New(cfg.Pool, pool.Deps{
 		Driver: n.driver, Packages: n.packages, Runtimes: n.runtimes, Logs: n.logs,
-		Endpoint: n.endpoint, Log: n.log,
+		Endpoint: n.endpoint, Environment: n.environment, Log: n.log,
 	})
 	n.invoker = invoke.New(cfg.Invoke, n.functions, n.pool, n.logs, n.metrics)
 	n.lambda = lambdaapi.New(lambdaapi.Config{
@@ -129,6 +134,7 @@ func (n *node) assemble() {
 	n.v1 = api.New(n.apiConfig())
 	n.measure()
 	n.functions.OnChange(n.changed)
+	n.tellOfServices()
 }
 
 // findImage finds a container image, if it could run here.
@@ -171,7 +177,7 @@ func (n *node) apiConfig() api.Config {
 
 // endpoint is a function's way back to ebb: the Lambda API for its role.
 func (n *node) endpoint(v *ebb.Version) (http.Handler, auth.Credentials) {
-	box := auth.NewBox(v.Role, v.Service)
+	box := n.auth.NewBox(v.Role, v.Service)
 	return n.lambda.Endpoint(box), box.Credentials()
 }
 
@@ -181,6 +187,7 @@ func (n *node) watch(ctx context.Context) {
 		if key, ok := c.Function(); ok {
 			n.changed(key)
 		}
+		n.heardOfService(c)
 	})
 }
 

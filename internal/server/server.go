@@ -79,6 +79,7 @@ func (n *node) serve(ctx context.Context, stdout io.Writer) error {
 	})
 	ground.Go(func() error { return n.collect(poolCtx) })
 	ground.Go(func() error { n.watch(poolCtx); return nil })
+	ground.Go(func() error { return n.auth.Run(grounded) })
 
 	front, fronted := errgroup.WithContext(ctx)
 	for i, l := range []net.Listener{api, gateway} {

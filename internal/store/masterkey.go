@@ -105,3 +105,14 @@ func (tx *Tx) MasterKeysInUse() (ids []string, err error) {
 		})
 	return ids, err
 }
+
+// ForgetMasterKey takes the master key's id away if nothing is sealed with it,
+// so that another one may take its place.
+func (tx *Tx) ForgetMasterKey() error {
+	used, err := tx.MasterKeysInUse()
+	if err != nil || len(used) > 0 {
+		return err
+	}
+	_, err = tx.exec("DELETE FROM master_key")
+	return err
+}

@@ -1,0 +1,83 @@
+package server
+
+import (
+	"context"
+	"strings"
+
+	"github.com/ebb-faas/ebb/internal/auth"
+	"github.com/ebb-faas/ebb/internal/ebb"
+	"github.com/ebb-faas/ebb/internal/secret"
+	"github.com/ebb-faas/ebb/internal/store"
+)
+
+// openKeys opens what is sealed in the database, and who may come in.
+func (n *node) openKeys(ctx context.Context, root auth.Credentials) (err error) {
+	cfg := n.cfg.Secrets
+	cfg.Dir = n.cfg.Data
+	if n.secrets, err = secret.Open(ctx, cfg, n.store); err != nil {
+		return err
+	}
+	n.auth = auth.New(auth.Config{
+		Region: n.cfg.Region, Store: n.store, Seal: n.secrets.SealKey, Open: n.secrets.OpenKey, Log: n.log,
+	}, root)
+	return nil
+}
+
+// tellOfServices has those who remember something of services, roles and secrets
+// drop it when it changes.
+func (n *node) tellOfServices() {
+	n.functions.OnServiceChange(n.serviceChanged)
+	n.functions.OnRoleChange(n.auth.Forget)
+	n.secrets.OnChange(n.secretChanged)
+}
+
+// environment is what an instance of v finds in its environment of what users
+// set.
+func (n *node) environment(ctx context.Context, v *ebb.Version) (map[string]string, error) {
+	env, err := n.functions.Environment(ctx, v)
+	if err != nil {
+		return nil, err
+	}
+	return n.secrets.Resolve(ctx, v.Service, env)
+}
+
+// serviceChanged lets the service's instances go: its environment may be another.
+func (n *node) serviceChanged(id ebb.ServiceID) {
+	n.auth.Forget()
+	n.invoker.ForgetService(id)
+	n.pool.Recycle(func(v *ebb.Version) bool { return v.Service == id })
+}
+
+// secretChanged lets go of the instances that have its value.
+func (n *node) secretChanged(service ebb.ServiceID, name string) {
+	shared := true // where that cannot be found out, too many leave
+	if s, err := n.functions.Service(context.Background(), string(service)); err == nil {
+		shared = follows(s.Env, name)
+	}
+	n.pool.Recycle(func(v *ebb.Version) bool {
+		return v.Service == service && (shared || follows(v.Env, name))
+	})
+}
+
+// follows reports whether an environment refers to the current value of a secret.
+func follows(env map[string]string, name string) bool {
+	for _, value := range env {
+		if ref, ok := ebb.ParseSecretRef(value); ok && ref.Name == name && ref.Version == 0 {
+			return true
+		}
+	}
+	return false
+}
+
+// heardOfService acts on what another node changed.
+func (n *node) heardOfService(c store.Change) {
+	switch c.Kind {
+	case store.ChangeService:
+		n.serviceChanged(ebb.ServiceID(c.ID))
+	case store.ChangeAccess:
+		n.auth.Forget()
+	case store.ChangeSecret:
+		service, name, _ := strings.Cut(c.ID, "/")
+		n.secretChanged(ebb.ServiceID(service), name)
+	}
+}
