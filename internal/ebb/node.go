@@ -2,7 +2,8 @@ package ebb
 
 import "time"
 
-// NodeID names one ebb process of those that share a database, across restarts.
+// NodeID names one ebb process of those that share a database, from its start to
+// its end.
 type NodeID string
 
 // Node is such a process as the others see it.

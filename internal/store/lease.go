@@ -7,12 +7,13 @@ import (
 	"github.com/ebb-faas/ebb/internal/ebb"
 )
 
-// AcquireLease gives the lease to a node until the time told, if nobody holds it
-// at now or if that node does, and returns its new epoch; else ErrExists, with
-// who holds it in holder. Times are those of Now.
+// AcquireLease gives the lease to a node until the time told, if nobody else holds
+// it at now, and returns its epoch: a new one, unless the node was the last to
+// have it; else ErrExists, with who holds it in holder. Times are those of Now.
 func (tx *Tx) AcquireLease(name string, node ebb.NodeID, now, until time.Time) (epoch int64, holder ebb.NodeID, err error) {
 	err = tx.row(`INSERT INTO lease (name, node, epoch, expires_at) VALUES (?, ?, 1, ?)
-		ON CONFLICT (name) DO UPDATE SET node = excluded.node, epoch = lease.epoch + 1, expires_at = excluded.expires_at
+		ON CONFLICT (name) DO UPDATE SET epoch = lease.epoch + CASE WHEN lease.node = excluded.node THEN 0 ELSE 1 END,
+			node = excluded.node, expires_at = excluded.expires_at
 		WHERE lease.expires_at <= ? OR lease.node = excluded.node
 		RETURNING epoch`, []any{name, string(node), until.UnixMilli(), now.UnixMilli()},
 		func(scan func(...any) error) error { return scan(&epoch) })

@@ -53,6 +53,8 @@ func (p *postgresEngine) read(ctx context.Context, fn func(*Tx) error) error {
 	return p.readers.read(ctx, beginRead, fn)
 }
 
+func (p *postgresEngine) shared() bool { return true }
+
 func (p *postgresEngine) stats() Stats {
 	n := p.commits.Load()
 	return Stats{Commits: n, Fns: n, Failed: p.failed.Load(), Retried: p.retried.Load()}

@@ -27,6 +27,7 @@ type engine interface {
 	// watch calls wake whenever another process may have changed something,
 	// until ctx ends.
 	watch(ctx context.Context, wake func())
+	shared() bool
 	stats() Stats
 	close() error
 }
@@ -86,6 +87,9 @@ func (s *Store) Tx(ctx context.Context, fn func(*Tx) error) error { return s.eng
 // Read runs fn on a snapshot of what is committed. It waits for one of
 // Config.Readers connections, and ends early with ctx.
 func (s *Store) Read(ctx context.Context, fn func(*Tx) error) error { return s.engine.read(ctx, fn) }
+
+// Shared reports whether other processes may have the same database open.
+func (s *Store) Shared() bool { return s.engine.shared() }
 
 // Stats counts what was done since Open.
 type Stats struct {

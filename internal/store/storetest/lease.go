@@ -76,6 +76,9 @@ func testLease(t *testing.T, s *store.Store) {
 		}
 		return err
 	})
+	if epoch, _, err := acquire(t, s, "a", 19, 20); err != nil || epoch != 1 {
+		t.Fatal(epoch, err) // it has it already
+	}
 	// Taken over, the first holder can do nothing any more.
 	if epoch, _, err := acquire(t, s, "b", 20, 30); err != nil || epoch != 2 {
 		t.Fatal(epoch, err)
