@@ -37,14 +37,22 @@ const urlsAtOnce = 8
 
 // lsVerb lists functions.
 func (a *app) lsVerb() *cobra.Command {
-	return &cobra.Command{
+	var nodes bool
+	cmd := &cobra.Command{
 		Use:     "ls",
 		Aliases: []string{"list"},
-		Short:   "List the functions",
-		Example: "  ebb ls\n  ebb ls -o json",
+		Short:   "List the functions, or the nodes",
+		Example: "  ebb ls\n  ebb ls -o json\n  ebb ls --nodes",
 		Args:    args(cobra.NoArgs),
-		RunE:    func(cmd *cobra.Command, _ []string) error { return a.ls(cmd.Context()) },
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if nodes {
+				return a.lsNodes(cmd.Context())
+			}
+			return a.ls(cmd.Context())
+		},
 	}
+	cmd.Flags().BoolVar(&nodes, "nodes", false, "list the nodes that share the database instead")
+	return cmd
 }
 
 func (a *app) ls(ctx context.Context) error {

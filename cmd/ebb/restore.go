@@ -20,25 +20,35 @@ type restored struct {
 
 // restoreVerb brings a saved platform back.
 func (a *app) restoreVerb() *cobra.Command {
-	return &cobra.Command{
+	var database string
+	cmd := &cobra.Command{
 		Use:   "restore FILE",
 		Short: "Bring a backup back into an empty data directory",
 		Long: "Restore unpacks an archive of 'ebb backup' into a data directory that is empty or does not\n" +
-			"exist. No server may run on it.",
+			"exist. No server may run on it. With --database the rows go into a PostgreSQL database, which\n" +
+			"must be a new one, whichever database the backup was made of.",
 		Example: "  ebb restore ebb-20261122-080000.tar.zst --data /var/lib/ebb\n" +
 			"  ssh vault 'cat ebb.tar.zst' | ebb restore - --data /var/lib/ebb",
 		Args: args(cobra.ExactArgs(1)),
 		RunE: func(cmd *cobra.Command, given []string) error {
-			dir := a.dir
-			if dir == "" {
-				dir = server.DefaultData()
+			cfg := server.DefaultConfig()
+			if a.dir != "" {
+				cfg.Data = a.dir
 			}
-			return a.restore(cmd.Context(), given[0], dir)
+			if database != "" {
+				if err := cfg.UseDatabase(database); err != nil {
+					return err
+				}
+			}
+			return a.restore(cmd.Context(), given[0], cfg)
 		},
 	}
+	cmd.Flags().StringVar(&database, "database", "", "PostgreSQL `URL`; the password by EBB_DATABASE_PASSWORD")
+	return cmd
 }
 
-func (a *app) restore(ctx context.Context, file, dir string) error {
+func (a *app) restore(ctx context.Context, file string, cfg server.Config) error {
+	dir := cfg.Data
 	if entries, err := os.ReadDir(dir); err == nil && len(entries) > 0 {
 		return usagef("%s is not empty; name an empty or new directory with --data", dir)
 	} else if err != nil && !errors.Is(err, fs.ErrNotExist) {
@@ -59,7 +69,7 @@ func (a *app) restore(ctx context.Context, file, dir string) error {
 	}
 	show := newProgress(a.errs)
 	s := show.step("restore", size)
-	err := server.Restore(ctx, dir, io.TeeReader(from, &watchedWriter{w: io.Discard, written: s.add}))
+	err := server.Restore(ctx, cfg, io.TeeReader(from, &watchedWriter{w: io.Discard, written: s.add}))
 	s.end()
 	show.wait()
 	if err != nil {

@@ -77,6 +77,10 @@ func (a *API) register(h huma.API) {
 		Summary: "The node: version, isolation, runtimes, limits, memory",
 	}), a.node)
 	huma.Register(h, a.operation(h, huma.Operation{
+		OperationID: "ListNodes", Method: http.MethodGet, Path: Prefix + "nodes",
+		Summary: "The nodes that share the database, this one among them",
+	}), a.nodes)
+	huma.Register(h, a.operation(h, huma.Operation{
 		OperationID: "ListInstances", Method: http.MethodGet, Path: Prefix + "instances",
 		Summary: "Instances of functions on this node",
 	}), a.instances)

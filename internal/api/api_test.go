@@ -18,6 +18,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/ebb-faas/ebb/internal/auth"
+	"github.com/ebb-faas/ebb/internal/cluster"
 	"github.com/ebb-faas/ebb/internal/ebb"
 	"github.com/ebb-faas/ebb/internal/pool"
 	"github.com/ebb-faas/ebb/internal/sandbox"
@@ -103,6 +104,32 @@ func TestNode(t *testing.T) {
 		t.Fatalf("%+v", n)
 	}
 	if _, body := newRig(t).get(t, "GET", "/v1/node"); strings.Contains(body, "null") || !strings.Contains(body, `"runtimes":[]`) {
+		t.Fatal(body)
+	}
+}
+
+func TestNodes(t *testing.T) {
+	at := time.Date(2026, 11, 22, 11, 0, 0, 0, time.UTC)
+	r := newRig(t, func(c *Config) {
+		c.Nodes = func(context.Context) ([]cluster.Peer, error) {
+			return []cluster.Peer{
+				{Node: ebb.Node{ID: "a", API: "http://a", Gateway: "http://g", Version: "1", Instances: 5, BeganAt: at, HeartbeatAt: at}, Self: true, Leases: 2},
+				{Node: ebb.Node{ID: "b", BeganAt: at, HeartbeatAt: at}, Lost: true},
+			}, nil
+		}
+	})
+	resp, body := r.get(t, "GET", "/v1/nodes")
+	var got Nodes
+	if err := json.Unmarshal([]byte(body), &got); err != nil || resp.StatusCode != 200 {
+		t.Fatalf("%v: %s", err, body)
+	}
+	if d := cmp.Diff([]Peer{
+		{ID: "a", State: "up", Self: true, API: "http://a", Gateway: "http://g", Version: "1", Instances: 5, Leases: 2, Began: at, Heartbeat: at},
+		{ID: "b", State: "lost", Began: at, Heartbeat: at},
+	}, got.Nodes); d != "" {
+		t.Fatal(d)
+	}
+	if _, body := newRig(t).get(t, "GET", "/v1/nodes"); !strings.Contains(body, `"nodes":[]`) {
 		t.Fatal(body)
 	}
 }
@@ -215,7 +242,7 @@ func TestOpenAPI(t *testing.T) {
 	if err := json.Unmarshal([]byte(body), &doc); err != nil || resp.StatusCode != 200 {
 		t.Fatal(err, resp.StatusCode)
 	}
-	want := map[string]string{"/v1/health": "get", "/v1/node": "get", "/v1/instances": "get", "/v1/functions/{name}/logs": "get", "/v1/backup": "post"}
+	want := map[string]string{"/v1/health": "get", "/v1/node": "get", "/v1/nodes": "get", "/v1/instances": "get", "/v1/functions/{name}/logs": "get", "/v1/backup": "post"}
 	for path, method := range want {
 		op, ok := doc.Paths[path][method]
 		if !ok {
@@ -225,7 +252,14 @@ func TestOpenAPI(t *testing.T) {
 			t.Errorf("%s %s: %+v", method, path, op)
 		}
 	}
-	if len(doc.Paths) != len(want) || doc.Info.Version != "1.2.3" || doc.Components.Schemas["LogLine"] == nil || doc.Components.Schemas["Problem"] == nil {
+	for path, methods := range doc.Paths {
+		for method, op := range methods {
+			if op.Responses["default"].Content["application/problem+json"] == nil {
+				t.Errorf("%s %s tells of no errors", method, path)
+			}
+		}
+	}
+	if doc.Info.Version != "1.2.3" || doc.Components.Schemas["LogLine"] == nil || doc.Components.Schemas["Problem"] == nil {
 		t.Errorf("%s", body)
 	}
 	if strings.Contains(body, "ErrorModel") {

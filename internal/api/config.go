@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/ebb-faas/ebb/internal/auth"
+	"github.com/ebb-faas/ebb/internal/cluster"
 	"github.com/ebb-faas/ebb/internal/function"
 	"github.com/ebb-faas/ebb/internal/logs"
 	"github.com/ebb-faas/ebb/internal/pool"
@@ -26,6 +27,8 @@ type Config struct {
 
 	Instances func() []pool.InstanceState
 	Counts    func() pool.Counts
+	// Nodes lists those that share the database, this one among them.
+	Nodes func(context.Context) ([]cluster.Peer, error)
 	// Backup writes a consistent archive (a zstd-compressed tar) of the node.
 	Backup func(ctx context.Context, w io.Writer) error
 
@@ -50,6 +53,9 @@ func (c Config) withDefaults() Config {
 	}
 	if c.Instances == nil {
 		c.Instances = func() []pool.InstanceState { return nil }
+	}
+	if c.Nodes == nil {
+		c.Nodes = func(context.Context) ([]cluster.Peer, error) { return nil, nil }
 	}
 	if c.Counts == nil {
 		c.Counts = func() pool.Counts { return pool.Counts{} }

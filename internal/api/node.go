@@ -63,7 +63,27 @@ type Counts struct {
 	Spare   int `json:"spare" doc:"made ahead, of no function; not in total"`
 }
 
+// Nodes is the answer of GET /v1/nodes.
+type Nodes struct {
+	Nodes []Peer `json:"nodes" nullable:"false" doc:"by id; lost ones for an hour"`
+}
+
+// Peer is a node as the others see it.
+type Peer struct {
+	ID        string    `json:"id" doc:"of the process: a node that starts again has another"`
+	State     string    `json:"state" enum:"up,lost" doc:"lost: nothing was heard of it for cluster.lost"`
+	Self      bool      `json:"self" doc:"this is the node that answers"`
+	API       string    `json:"api" example:"http://10.0.0.5:9080"`
+	Gateway   string    `json:"gateway"`
+	Version   string    `json:"version" doc:"of ebb"`
+	Instances int       `json:"instances" doc:"how many it may run"`
+	Leases    int       `json:"leases" doc:"how many it holds"`
+	Began     time.Time `json:"began"`
+	Heartbeat time.Time `json:"heartbeat" doc:"when it was heard of last, by the database's clock"`
+}
+
 type (
+	nodesOutput  struct{ Body Nodes }
 	healthOutput struct {
 		Status int
 		Body   Health
@@ -95,6 +115,25 @@ func (a *API) node(context.Context, *struct{}) (*nodeOutput, error) {
 		Memory:    memory(),
 		Instances: a.counts(),
 	}}, nil
+}
+
+func (a *API) nodes(ctx context.Context, _ *struct{}) (*nodesOutput, error) {
+	peers, err := a.cfg.Nodes(ctx)
+	if err != nil {
+		return nil, a.problem(ctx, err)
+	}
+	answer := Nodes{Nodes: []Peer{}}
+	for _, p := range peers {
+		state := "up"
+		if p.Lost {
+			state = "lost"
+		}
+		answer.Nodes = append(answer.Nodes, Peer{
+			ID: string(p.ID), State: state, Self: p.Self, API: p.API, Gateway: p.Gateway, Version: p.Version,
+			Instances: p.Instances, Leases: p.Leases, Began: p.BeganAt, Heartbeat: p.HeartbeatAt,
+		})
+	}
+	return &nodesOutput{answer}, nil
 }
 
 func (a *API) counts() Counts {

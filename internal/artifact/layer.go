@@ -130,11 +130,10 @@ func (s *Store) adoptLayers(made []*madeLayer) error {
 	err := s.sync(files, paths)
 	for _, m := range made {
 		if err == nil {
-			err = s.root.Rename(m.tmp, layerPath(m.digest))
+			err = s.settle(m.tmp, layerPath(m.digest))
+			continue
 		}
-		if err != nil {
-			err = errors.Join(err, s.removeTree(m.tmp))
-		}
+		err = errors.Join(err, s.removeTree(m.tmp))
 	}
 	return errors.Join(err, s.syncDir(layersDir))
 }

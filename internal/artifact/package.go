@@ -186,8 +186,8 @@ func (s *Store) unpackStored(ctx context.Context, d ebb.Digest) error {
 // adopt gives a finished tree its name. Both names are in one folder: moving a
 // read-only directory elsewhere needs write permission on it.
 func (s *Store) adopt(tmp string, d ebb.Digest) error {
-	if err := s.root.Rename(tmp, treePath(d)); err != nil {
-		return errors.Join(err, s.removeTree(tmp))
+	if err := s.settle(tmp, treePath(d)); err != nil {
+		return err
 	}
 	return s.syncDir(unpackedDir)
 }

@@ -29,11 +29,11 @@ func (s *Store) assemble(ctx context.Context, img *Image) error {
 	if err == nil {
 		err = s.materialise(ctx, tree, tmp)
 	}
-	if err == nil {
-		err = s.root.Rename(tmp, rootPath(img.Digest))
-	}
 	if err != nil {
 		return errors.Join(err, s.removeTree(tmp))
+	}
+	if err := s.settle(tmp, rootPath(img.Digest)); err != nil {
+		return err
 	}
 	return s.syncDir(rootsDir)
 }

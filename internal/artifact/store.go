@@ -11,6 +11,7 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"time"
 
 	"golang.org/x/sync/semaphore"
@@ -34,6 +35,10 @@ const (
 	// unpackers bounds how many packages are unpacked at once: each may hold a
 	// large directory listing in memory and all compete for the same disk.
 	unpackers = 4
+
+	// sharedAge is how old a temporary name of a shared directory must be to
+	// count as left over: longer than anything takes.
+	sharedAge = maxPullTimeout + time.Hour
 )
 
 // folders are all that Open makes and clears of what is half-written.
@@ -42,7 +47,8 @@ var folders = [...]string{packagesDir, unpackedDir, imagesDir, layersDir, rootsD
 // Config says where packages live and how large they may be. Zero values mean
 // the defaults above.
 type Config struct {
-	Dir         string `yaml:"-"`           // created if missing
+	Dir         string `yaml:"dir"`         // created if missing
+	Shared      bool   `yaml:"-"`           // other processes use Dir, too
 	MaxZipped   int64  `yaml:"maxZipped"`   // bytes of one zip
 	MaxUnpacked int64  `yaml:"maxUnpacked"` // bytes of all files of one package
 	MaxFiles    int    `yaml:"maxFiles"`    // files, links and directories of one package
@@ -94,8 +100,8 @@ func (c Config) withDefaults() Config {
 }
 
 // Store is a directory of packages. Its methods may be called concurrently.
-// One process may have a directory open at a time; whoever opens the data
-// directory sees to that.
+// With Config.Shared so may those of other processes; else one process may have
+// a directory open at a time, and whoever opens the data directory sees to that.
 type Store struct {
 	cfg    Config
 	dir    string // absolute
@@ -174,6 +180,9 @@ func (s *Store) recover() error {
 		for _, name := range names {
 			full := sub + "/" + name
 			if strings.HasPrefix(name, tmpPrefix) {
+				if s.underWay(full) {
+					continue
+				}
 				if err := s.removeTree(full); err != nil {
 					return fmt.Errorf("remove left-over %s: %w", full, err)
 				}
@@ -186,6 +195,28 @@ func (s *Store) recover() error {
 				s.stored.Add(fi.Size())
 			}
 		}
+	}
+	return nil
+}
+
+// underWay reports whether another process may be writing the temporary name.
+func (s *Store) underWay(name string) bool {
+	if !s.cfg.Shared {
+		return false
+	}
+	fi, err := s.root.Lstat(name)
+	return err != nil || time.Since(fi.ModTime()) < sharedAge
+}
+
+// settle gives a finished tree its name. If it is there already, another process
+// that shares the directory was first, with the same content.
+func (s *Store) settle(tmp, name string) error {
+	err := s.root.Rename(tmp, name)
+	if errors.Is(err, fs.ErrExist) || errors.Is(err, syscall.ENOTEMPTY) {
+		return s.removeTree(tmp)
+	}
+	if err != nil {
+		return errors.Join(err, s.removeTree(tmp))
 	}
 	return nil
 }

@@ -139,10 +139,11 @@ func (b *backupWriter) tree(prefix, dir string) {
 	}))
 }
 
-// Restore makes the data directory dir from a backup. dir must not exist or be
-// empty; it appears whole or not at all.
-func Restore(ctx context.Context, dir string, r io.Reader) error {
-	dir, err := filepath.Abs(dir)
+// Restore makes the data directory cfg.Data from a backup. It must not exist or
+// be empty; it appears whole or not at all. If cfg names a PostgreSQL database
+// the rows go there, all or none; it must be one that nobody has served yet.
+func Restore(ctx context.Context, cfg Config, r io.Reader) error {
+	dir, err := filepath.Abs(cfg.Data)
 	if err != nil {
 		return err
 	}
@@ -160,10 +161,27 @@ func Restore(ctx context.Context, dir string, r io.Reader) error {
 	if err := unpackBackup(ctx, tmp, r); err != nil {
 		return ebb.Errorf(ebb.Invalid, ebb.TypeBackupBroken, "backup: %w", err)
 	}
+	if cfg.Database.URL != "" {
+		if err := loadDatabase(ctx, cfg.Database, filepath.Join(tmp, backupDatabase)); err != nil {
+			return err
+		}
+	}
 	if err := os.Remove(dir); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
 	return os.Rename(tmp, dir)
+}
+
+// loadDatabase moves the rows of an SQLite file to a PostgreSQL database.
+func loadDatabase(ctx context.Context, database store.Config, file string) error {
+	s, err := store.Open(ctx, database)
+	if err != nil {
+		return err
+	}
+	if err := errors.Join(s.Load(ctx, file), s.Close()); err != nil {
+		return err
+	}
+	return os.Remove(file)
 }
 
 // unpackBackup reads every entry, and then opens what was written: a backup

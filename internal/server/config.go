@@ -12,6 +12,7 @@ import (
 
 	"github.com/ebb-faas/ebb/internal/artifact"
 	"github.com/ebb-faas/ebb/internal/artifact/oci"
+	"github.com/ebb-faas/ebb/internal/cluster"
 	"github.com/ebb-faas/ebb/internal/ebb"
 	"github.com/ebb-faas/ebb/internal/function"
 	"github.com/ebb-faas/ebb/internal/gateway"
@@ -37,6 +38,7 @@ type Config struct {
 	LogLevel      string          `yaml:"logLevel"` // debug, info, warn or error
 	Database      store.Config    `yaml:"database"` // without url: SQLite in the data directory
 	Secrets       secret.Config   `yaml:"secrets"`
+	Cluster       cluster.Config  `yaml:"cluster"`
 	Function      function.Config `yaml:"function"`
 	Packages      artifact.Config `yaml:"packages"`
 	Images        oci.Config      `yaml:"images"`
@@ -128,7 +130,7 @@ func (c Config) Validate() error {
 	if _, err := logLevel(c.LogLevel); err != nil {
 		errs = append(errs, err)
 	}
-	errs = append(errs, c.Database.Validate(), c.Secrets.Validate(), c.Function.Validate(), c.Images.Validate(), c.Pool.Validate(), c.Invoke.Validate(), c.HTTP.Validate())
+	errs = append(errs, c.Database.Validate(), c.Cluster.Validate(), c.Secrets.Validate(), c.Function.Validate(), c.Images.Validate(), c.Pool.Validate(), c.Invoke.Validate(), c.HTTP.Validate())
 	if err := errors.Join(errs...); err != nil {
 		return ebb.Errorf(ebb.Invalid, ebb.TypeConfigInvalid, "configuration: %w", err)
 	}

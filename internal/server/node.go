@@ -16,6 +16,7 @@ import (
 	"github.com/ebb-faas/ebb/internal/artifact"
 	"github.com/ebb-faas/ebb/internal/artifact/oci"
 	"github.com/ebb-faas/ebb/internal/auth"
+	"github.com/ebb-faas/ebb/internal/cluster"
 	"github.com/ebb-faas/ebb/internal/ebb"
 	"github.com/ebb-faas/ebb/internal/function"
 	"github.com/ebb-faas/ebb/internal/gateway"
@@ -42,6 +43,7 @@ type node struct {
 	store     *store.Store
 	secrets   *secret.Secrets
 	auth      *auth.Auth
+	cluster   *cluster.Cluster
 	packages  *artifact.Store
 	images    *oci.Source
 	logs      *logs.Store
@@ -92,7 +94,9 @@ func (n *node) openGround(ctx context.Context) error {
 		return err
 	}
 	packages := n.cfg.Packages
-	packages.Dir = n.path("packages")
+	if packages.Shared = packages.Dir != ""; !packages.Shared {
+		packages.Dir = n.path("packages")
+	}
 	if n.packages, err = artifact.Open(packages); err != nil {
 		return err
 	}
@@ -119,6 +123,7 @@ func (n *node) assemble() {
 		Driver: n.driver, Packages: n.packages, Runtimes: n.runtimes, Logs: n.logs,
 		Endpoint: n.endpoint, Environment: n.environment, Log: n.log,
 	})
+	n.cluster = n.newCluster()
 	n.invoker = invoke.New(cfg.Invoke, n.functions, n.pool, n.logs, n.metrics)
 	n.lambda = lambdaapi.New(lambdaapi.Config{
 		Region:     cfg.Region,
@@ -166,6 +171,7 @@ func (n *node) apiConfig() api.Config {
 			TimeoutSeconds:       n.functions.Limits().MaxTimeoutS,
 		},
 		Instances: n.pool.Snapshot,
+		Nodes:     n.cluster.Nodes,
 		Counts:    n.pool.Counts,
 		Backup:    n.backup,
 		Auth:      n.auth,
@@ -179,16 +185,6 @@ func (n *node) apiConfig() api.Config {
 func (n *node) endpoint(v *ebb.Version) (http.Handler, auth.Credentials) {
 	box := n.auth.NewBox(v.Role, v.Service)
 	return n.lambda.Endpoint(box), box.Credentials()
-}
-
-// watch drops what is remembered of whatever other nodes change.
-func (n *node) watch(ctx context.Context) {
-	n.store.Watch(ctx, n.log, func(c store.Change) {
-		if key, ok := c.Function(); ok {
-			n.changed(key)
-		}
-		n.heardOfService(c)
-	})
 }
 
 // changed drops what is remembered of a function, and lets the instances of

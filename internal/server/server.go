@@ -64,6 +64,10 @@ func (n *node) serve(ctx context.Context, stdout io.Writer) error {
 	}
 	servers := []*http.Server{n.httpServer(n.management()), n.httpServer(n.dataPlane())}
 
+	if err := n.cluster.Join(ctx, "http://"+api.Addr().String(), n.gatewayURL); err != nil {
+		return errors.Join(err, api.Close(), gateway.Close())
+	}
+
 	// What stops last runs under its own context: the floors below outlive those
 	// above.
 	below, stopBelow := context.WithCancel(context.WithoutCancel(ctx))
@@ -80,6 +84,7 @@ func (n *node) serve(ctx context.Context, stdout io.Writer) error {
 	ground.Go(func() error { return n.collect(poolCtx) })
 	ground.Go(func() error { n.watch(poolCtx); return nil })
 	ground.Go(func() error { return n.auth.Run(grounded) })
+	ground.Go(func() error { return n.cluster.Run(grounded) })
 
 	front, fronted := errgroup.WithContext(ctx)
 	for i, l := range []net.Listener{api, gateway} {
@@ -178,6 +183,10 @@ func (n *node) collect(ctx context.Context) error {
 func (n *node) collectOnce(ctx context.Context) error {
 	n.keep.Lock()
 	defer n.keep.Unlock()
+	ours, err := n.collects(ctx)
+	if err != nil || !ours {
+		return err
+	}
 	keep, err := n.functions.Digests(ctx)
 	if err == nil {
 		_, err = n.packages.Collect(ctx, keep, collectAge)

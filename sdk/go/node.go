@@ -68,3 +68,28 @@ func (c *Client) Node(ctx context.Context) (*Node, error) {
 	}
 	return &n, nil
 }
+
+// Peer is one of the nodes that share a database.
+type Peer struct {
+	ID        string    `json:"id"`    // of the process: a node that starts again has another
+	State     string    `json:"state"` // up or lost
+	Self      bool      `json:"self"`  // this is the node that answered
+	API       string    `json:"api"`
+	Gateway   string    `json:"gateway"`
+	Version   string    `json:"version"`   // of ebb
+	Instances int       `json:"instances"` // how many it may run
+	Leases    int       `json:"leases"`    // how many it holds
+	Began     time.Time `json:"began"`
+	Heartbeat time.Time `json:"heartbeat"` // when it was heard of last
+}
+
+// Nodes lists the nodes that share the server's database, the server among them.
+func (c *Client) Nodes(ctx context.Context) ([]Peer, error) {
+	var answer struct {
+		Nodes []Peer `json:"nodes"`
+	}
+	if err := c.get(ctx, "/v1/nodes", nil, &answer); err != nil {
+		return nil, err
+	}
+	return answer.Nodes, nil
+}
