@@ -12,15 +12,15 @@ import (
 )
 
 // Collect removes packages and images that are not in keep and were last Put
-// longer than olderThan ago, with their trees and the layers that no image is
-// left to use, and reports how many packages and images went. What cannot be
+// longer than olderThan ago, with their trees, the overlays that they are part of
+// and the layers that no image is left to use, and reports how many packages and images went. What cannot be
 // removed is left for the next time and told in err. olderThan must be longer
 // than Config.PullTimeout, or what is on its way may go.
 func (s *Store) Collect(ctx context.Context, keep map[ebb.Digest]bool, olderThan time.Duration) (removed int, err error) {
 	before := time.Now().Add(-olderThan)
 	packages, err := s.collectPackages(ctx, keep, before)
 	images, ierr := s.collectImages(ctx, keep, before)
-	return packages + images, errors.Join(err, ierr, s.collectLayers(ctx, before))
+	return packages + images, errors.Join(err, ierr, s.collectLayers(ctx, before), s.collectOverlays(ctx, keep, before))
 }
 
 func (s *Store) collectPackages(ctx context.Context, keep map[ebb.Digest]bool, before time.Time) (removed int, err error) {

@@ -1,10 +1,13 @@
 // Package artifact keeps deployment packages by the SHA-256 of their bytes, and
-// container images by the digest of their manifest.
+// container images by the digest of their manifest. The layers of functions are
+// packages too.
 //
 // It owns the folders below its directory. Of packages: packages/<digest>.zip
 // holds what was uploaded, byte for byte, and is authoritative;
 // unpacked/<digest> is the same package as a read-only tree and can be made
-// again from the zip at any time. Of images: images/<digest>.json says what an
+// again from the zip at any time; overlays/<key>/tree is several packages laid over
+// each other, whose files are other names of the packages' own, and can be made
+// again. Of images: images/<digest>.json says what an
 // image is, layers/<diff id>/ is one of its layers, unpacked, and both are
 // authoritative; roots/<digest> is all layers of an image as one read-only tree,
 // whose files are other names of the layers' own, and can be made again. Where
@@ -33,7 +36,7 @@
 // ebb.Unavailable error and leaves nothing behind.
 //
 // Walk D (a deploy) enters at Put or PutImage from function; walk A (an
-// invocation) enters at Dir or Image from pool when it starts an instance, and
-// leaves with a path that the sandbox mounts at /var/task or makes the box's
-// root.
+// invocation) enters at Dir, Overlay or Image from pool when it starts an instance,
+// and leaves with a path that the sandbox mounts at /var/task or /opt, or makes the
+// box's root.
 package artifact

@@ -25,7 +25,20 @@ import (
 // QuotaExceeded (CodeStorageExceededException) over MaxStored; Unavailable for
 // a full disk; ctx's error; r's error.
 func (s *Store) Put(ctx context.Context, r io.Reader) (ebb.Code, error) {
-	up, err := s.receive(ctx, r)
+	return s.put(ctx, r, s.cfg.MaxZipped)
+}
+
+// PutLarge is Put for zips that did not come with a request: they may have as
+// many bytes as what they unpack to.
+func (s *Store) PutLarge(ctx context.Context, r io.Reader) (ebb.Code, error) {
+	return s.put(ctx, r, s.maxLarge())
+}
+
+// maxLarge is the size of the largest zip from elsewhere.
+func (s *Store) maxLarge() int64 { return max(s.cfg.MaxZipped, s.cfg.MaxUnpacked) }
+
+func (s *Store) put(ctx context.Context, r io.Reader, limit int64) (ebb.Code, error) {
+	up, err := s.receive(ctx, r, limit)
 	if err != nil {
 		return ebb.Code{}, storageFault("receive package", err)
 	}
@@ -44,7 +57,16 @@ func (s *Store) Put(ctx context.Context, r io.Reader) (ebb.Code, error) {
 // Check does what Put does and stores nothing: a dry run. Its errors are those
 // of Put.
 func (s *Store) Check(ctx context.Context, r io.Reader) (ebb.Code, error) {
-	up, err := s.receive(ctx, r)
+	return s.check(ctx, r, s.cfg.MaxZipped)
+}
+
+// CheckLarge is Check for what PutLarge takes.
+func (s *Store) CheckLarge(ctx context.Context, r io.Reader) (ebb.Code, error) {
+	return s.check(ctx, r, s.maxLarge())
+}
+
+func (s *Store) check(ctx context.Context, r io.Reader, limit int64) (ebb.Code, error) {
+	up, err := s.receive(ctx, r, limit)
 	if err != nil {
 		return ebb.Code{}, storageFault("receive package", err)
 	}
@@ -67,7 +89,7 @@ type upload struct {
 }
 
 // receive streams r into a temporary file, hashing on the way.
-func (s *Store) receive(ctx context.Context, r io.Reader) (*upload, error) {
+func (s *Store) receive(ctx context.Context, r io.Reader, limit int64) (*upload, error) {
 	up := &upload{name: packagesDir + "/" + tmpName()}
 	f, err := s.root.OpenFile(up.name, os.O_CREATE|os.O_EXCL|os.O_RDWR, 0o644)
 	if err != nil {
@@ -75,9 +97,9 @@ func (s *Store) receive(ctx context.Context, r io.Reader) (*upload, error) {
 	}
 	up.file = f
 	sum := sha256.New()
-	n, err := io.Copy(hashingWriter{f, sum}, io.LimitReader(&ctxReader{ctx, r}, s.cfg.MaxZipped+1))
-	if err == nil && n > s.cfg.MaxZipped {
-		err = zippedTooLarge(s.cfg.MaxZipped)
+	n, err := io.Copy(hashingWriter{f, sum}, io.LimitReader(&ctxReader{ctx, r}, limit+1))
+	if err == nil && n > limit {
+		err = zippedTooLarge(limit)
 	}
 	if err == nil && n == 0 {
 		err = emptyZip()

@@ -27,7 +27,7 @@ func (s *Store) assemble(ctx context.Context, img *Image) error {
 	tmp := rootsDir + "/" + tmpName()
 	err = s.root.Mkdir(tmp, 0o755)
 	if err == nil {
-		err = s.materialise(ctx, tree, tmp)
+		err = s.materialise(ctx, tree, tmp, func(m *merged) string { return layerPath(m.layer) + "/" + filePath(m.file) })
 	}
 	if err != nil {
 		return errors.Join(err, s.removeTree(tmp))
@@ -59,8 +59,8 @@ func (s *Store) readIndex(d ebb.Digest) ([]entry, error) {
 }
 
 // materialise writes a folder's content below path. Every name it writes through
-// is a folder that it made itself.
-func (s *Store) materialise(ctx context.Context, m *merged, path string) error {
+// is a folder that it made itself; source says where a file is.
+func (s *Store) materialise(ctx context.Context, m *merged, path string, source func(*merged) string) error {
 	for _, name := range slices.Sorted(maps.Keys(m.children)) {
 		if err := ctx.Err(); err != nil {
 			return err
@@ -70,12 +70,12 @@ func (s *Store) materialise(ctx context.Context, m *merged, path string) error {
 		switch {
 		case child.isFolder():
 			if err = s.root.Mkdir(to, 0o755); err == nil {
-				err = s.materialise(ctx, child, to)
+				err = s.materialise(ctx, child, to, source)
 			}
 		case child.target != "":
 			err = s.root.Symlink(child.target, to)
 		default:
-			err = s.linkFile(layerPath(child.layer)+"/"+filePath(child.file), to)
+			err = s.linkFile(source(child), to)
 		}
 		if err != nil {
 			return err

@@ -42,7 +42,7 @@ const (
 )
 
 // folders are all that Open makes and clears of what is half-written.
-var folders = [...]string{packagesDir, unpackedDir, imagesDir, layersDir, rootsDir}
+var folders = [...]string{packagesDir, unpackedDir, overlaysDir, imagesDir, layersDir, rootsDir}
 
 // Config says where packages live and how large they may be. Zero values mean
 // the defaults above.

@@ -2,6 +2,7 @@ package function
 
 import (
 	"context"
+	"io"
 	"runtime"
 	"time"
 
@@ -23,6 +24,11 @@ type Config struct {
 	CodeStorageMB int64 `yaml:"codeStorageMB"`
 	// Images finds container images by their URI. nil = there are none.
 	Images func(ctx context.Context, uri string) (*artifact.Image, artifact.OpenLayer, error) `yaml:"-"`
+	// Objects opens an object of the object store that is configured, for packages
+	// that are there. nil = there is none.
+	Objects func(ctx context.Context, bucket, key, version string) (io.ReadCloser, error) `yaml:"-"`
+	// NoLayers is why instances of this node cannot have layers; "" = they can.
+	NoLayers string `yaml:"-"`
 	// Probe runs a command in a box whose root is an image's tree, and returns what
 	// it prints. nil = runtimes cannot be added.
 	Probe func(ctx context.Context, root string, p runtimes.Probe) ([]byte, error) `yaml:"-"`

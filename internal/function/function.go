@@ -1,7 +1,6 @@
 package function
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"maps"
@@ -52,8 +51,11 @@ type Create struct {
 	Architecture string
 	Env          map[string]string
 	Zip          []byte
+	Object       *Object          // where the package is, instead of Zip
 	ImageURI     string           // a container image instead of a package
 	ImageConfig  *ebb.ImageConfig // with ImageURI; nil = as the image says
+	Layers       []string         // ARNs of layer versions, the last one on top
+	PerTenant    bool             // see ebb.Version; it stays as it is for ever
 	Tags         map[string]string
 	LogFormat    string // Text or JSON
 	Publish      bool   // make version 1 as well
@@ -97,15 +99,22 @@ func (f *Functions) Create(ctx context.Context, c Create) (*ebb.Version, error) 
 			err = checkRun(v) // the image may have settings
 		}
 	} else {
-		v.Code, err = f.put(ctx, c.Service, c.Zip)
+		v.Code, err = f.putSource(ctx, c.Service, c.Zip, c.Object)
 	}
 	if err != nil {
+		return nil, err
+	}
+	if err := f.checkLayers(ctx, c.Service, c.Layers, v.Code.Digest); err != nil {
 		return nil, err
 	}
 	v.LastModified = f.now()
 	made := &ebb.Function{FunctionKey: c.FunctionKey, CreatedAt: v.LastModified, Tags: c.Tags}
 	answer := v
 	err = f.commit(ctx, c.FunctionKey, func(tx *store.Tx) error {
+		var err error
+		if v.Layers, err = f.layers(tx, c.Service, c.Layers); err != nil {
+			return err
+		}
 		answer = v
 		if err := f.admitFunction(tx, c.Service); err != nil {
 			return err
@@ -122,7 +131,6 @@ func (f *Functions) Create(ctx context.Context, c Create) (*ebb.Version, error) 
 		if !c.Publish {
 			return nil
 		}
-		var err error
 		answer, err = f.publish(tx, v, "")
 		return err
 	})
@@ -265,24 +273,24 @@ func (f *Functions) Runtimes(ctx context.Context) (uses []Use, err error) {
 	return uses, err
 }
 
-// Digests returns every package in use, for artifact.Store.Collect. A package
+// Digests returns every package and layer in use, for artifact.Store.Collect. A package
 // whose function is just being made is not among them: Collect's grace period
 // is for those.
 func (f *Functions) Digests(ctx context.Context) (map[ebb.Digest]bool, error) {
 	used := make(map[ebb.Digest]bool)
 	err := f.store.Read(ctx, func(tx *store.Tx) error {
-		return tx.CodeDigests(func(d ebb.Digest) { used[d] = true })
+		keep := func(d ebb.Digest) { used[d] = true }
+		if err := tx.CodeDigests(keep); err != nil {
+			return err
+		}
+		return tx.LayerDigests(keep)
 	})
 	return used, err
 }
 
-// put checks the quota and stores a package.
-func (f *Functions) put(ctx context.Context, service ebb.ServiceID, zip []byte) (ebb.Code, error) {
-	code, err := f.packages.Put(ctx, bytes.NewReader(zip))
-	if err != nil {
-		return code, err
-	}
-	err = f.store.Read(ctx, func(tx *store.Tx) error {
+// checkStorage refuses a package for which a service has no room.
+func (f *Functions) checkStorage(ctx context.Context, service ebb.ServiceID, code ebb.Code) error {
+	return f.store.Read(ctx, func(tx *store.Tx) error {
 		most, err := f.codeStorageMB(tx, service)
 		if err != nil {
 			return err
@@ -295,7 +303,6 @@ func (f *Functions) put(ctx context.Context, service ebb.ServiceID, zip []byte) 
 		}
 		return err
 	})
-	return code, err
 }
 
 // commit runs a change to key and tells of it. The caller's leaving does not cut

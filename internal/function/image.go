@@ -20,6 +20,7 @@ const (
 // The sentences of the Lambda API.
 const (
 	msgImageNoRuntime = "Runtime and Handler are not supported for functions created with container images."
+	msgImageNoLayers  = "Layers are not supported for functions created with container images."
 	msgNeedsImage     = "Please provide ImageUri when updating a function with packageType Image."
 	msgNeedsZip       = "Please don't provide ImageUri when updating function with packageType Zip."
 )
@@ -35,14 +36,13 @@ func (f *Functions) checkSource(c *Create) error {
 				return err
 			}
 		}
-		if len(c.Zip) == 0 {
-			return missing("Code.ZipFile")
-		}
-		return nil
+		return checkOneSource("Code.", c.Zip, c.Object)
 	}
 	switch {
-	case len(c.Zip) > 0:
-		return invalid("Code: ZipFile and ImageUri exclude each other")
+	case len(c.Zip) > 0 || c.Object != nil:
+		return invalid("Code: ImageUri and ZipFile or S3Bucket exclude each other")
+	case len(c.Layers) > 0:
+		return invalid(msgImageNoLayers)
 	case c.Runtime != "" || c.Handler != "":
 		return invalid(msgImageNoRuntime)
 	}
@@ -73,20 +73,21 @@ func checkImageConfig(c *ebb.ImageConfig) error {
 // checkUpdateSource checks that a new package is of the kind that v has.
 func checkUpdateSource(v *ebb.Version, u *UpdateCode) error {
 	switch {
-	case v.IsImage() && (u.ImageURI == "" || len(u.Zip) > 0):
+	case v.IsImage() && (u.ImageURI == "" || len(u.Zip) > 0 || u.Object != nil):
 		return invalid(msgNeedsImage)
 	case v.IsImage():
 		return nil
 	case u.ImageURI != "":
 		return invalid(msgNeedsZip)
-	case len(u.Zip) == 0:
-		return missing("ZipFile")
 	}
-	return nil
+	return checkOneSource("", u.Zip, u.Object)
 }
 
 // updateImage changes the settings that only a function with an image has.
 func updateImage(v *ebb.Version, u *UpdateConfig) error {
+	if len(v.Layers) > 0 {
+		return invalid(msgImageNoLayers)
+	}
 	if v.Runtime != "" || v.Handler != "" {
 		return invalid(msgImageNoRuntime)
 	}

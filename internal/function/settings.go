@@ -39,7 +39,7 @@ func (f *Functions) newVersion(c *Create) (*ebb.Version, error) {
 		FunctionKey: c.FunctionKey, RevisionID: newRevision(), Description: c.Description,
 		Runtime: c.Runtime, Handler: c.Handler, Role: c.Role,
 		MemoryMB: c.MemoryMB, TimeoutS: c.TimeoutS, TmpMB: c.TmpMB,
-		Architecture: c.Architecture, PackageType: ebb.PackageZip, Env: someEnv(c.Env), LogFormat: c.LogFormat,
+		Architecture: c.Architecture, PackageType: ebb.PackageZip, Env: someEnv(c.Env), LogFormat: c.LogFormat, PerTenant: c.PerTenant,
 		State: ebb.StateActive, UpdateStatus: ebb.UpdateSuccessful,
 	}
 	if c.ImageURI != "" {

@@ -1,7 +1,6 @@
 package function
 
 import (
-	"bytes"
 	"context"
 	"encoding/base64"
 	"encoding/hex"
@@ -18,11 +17,12 @@ import (
 type UpdateCode struct {
 	ebb.FunctionKey
 	Zip          []byte
-	ImageURI     string // instead of Zip, of a function with an image
-	Architecture string // "" = leave
-	RevisionID   string // "" = whatever is there
-	Publish      bool   // publish a version as well, and return that
-	DryRun       bool   // check everything, change nothing, return what it would be
+	Object       *Object // where the package is, instead of Zip
+	ImageURI     string  // instead of Zip, of a function with an image
+	Architecture string  // "" = leave
+	RevisionID   string  // "" = whatever is there
+	Publish      bool    // publish a version as well, and return that
+	DryRun       bool    // check everything, change nothing, return what it would be
 }
 
 // UpdateCode stores the package and makes it $LATEST's. Errors: Invalid,
@@ -70,9 +70,11 @@ func (f *Functions) UpdateCode(ctx context.Context, u UpdateCode) (*ebb.Version,
 	case preview.IsImage():
 		code, image, err = f.putImage(ctx, u.ImageURI)
 	case u.DryRun:
-		code, err = f.packages.Check(ctx, bytes.NewReader(u.Zip))
+		code, err = f.checkSourceOnly(ctx, u.Zip, u.Object)
 	default:
-		code, err = f.put(ctx, u.Service, u.Zip)
+		if code, err = f.putSource(ctx, u.Service, u.Zip, u.Object); err == nil {
+			err = f.checkUnpacked(ctx, code.Digest, preview.Layers)
+		}
 	}
 	if err != nil {
 		return nil, err
@@ -80,7 +82,7 @@ func (f *Functions) UpdateCode(ctx context.Context, u UpdateCode) (*ebb.Version,
 	if u.DryRun {
 		return preview, change(preview)
 	}
-	return f.edit(ctx, u.FunctionKey, u.RevisionID, u.Publish, change)
+	return f.edit(ctx, u.FunctionKey, u.RevisionID, u.Publish, func(_ *store.Tx, v *ebb.Version) error { return change(v) })
 }
 
 // UpdateConfig changes settings of $LATEST: a nil field stays as it is.
@@ -97,6 +99,7 @@ type UpdateConfig struct {
 	Env         map[string]string // replaces all; empty but not nil = none
 	LogFormat   *string
 	ImageConfig *ebb.ImageConfig // replaces all overrides of a function with an image
+	Layers      []string         // replaces all; empty but not nil = none
 }
 
 // UpdateConfig makes the change and returns $LATEST. Only what is set is
@@ -113,7 +116,15 @@ func (f *Functions) UpdateConfig(ctx context.Context, u UpdateConfig) (*ebb.Vers
 	if err != nil {
 		return nil, err
 	}
-	return f.edit(ctx, u.FunctionKey, u.RevisionID, false, func(v *ebb.Version) error {
+	if err := f.checkNewLayers(ctx, &u); err != nil {
+		return nil, err
+	}
+	return f.edit(ctx, u.FunctionKey, u.RevisionID, false, func(tx *store.Tx, v *ebb.Version) (err error) {
+		if u.Layers != nil {
+			if v.Layers, err = f.layers(tx, u.Service, u.Layers); err != nil {
+				return err
+			}
+		}
 		set(&v.Runtime, u.Runtime)
 		set(&v.Handler, u.Handler)
 		set(&v.Role, u.Role)
@@ -264,7 +275,7 @@ func stale() error {
 }
 
 // edit changes $LATEST in one transaction; change must be pure.
-func (f *Functions) edit(ctx context.Context, key ebb.FunctionKey, revision string, publish bool, change func(*ebb.Version) error) (*ebb.Version, error) {
+func (f *Functions) edit(ctx context.Context, key ebb.FunctionKey, revision string, publish bool, change func(*store.Tx, *ebb.Version) error) (*ebb.Version, error) {
 	var answer *ebb.Version
 	err := f.commit(ctx, key, func(tx *store.Tx) error {
 		v, err := f.latest(tx, key, revision)
@@ -272,7 +283,7 @@ func (f *Functions) edit(ctx context.Context, key ebb.FunctionKey, revision stri
 			return err
 		}
 		was := v.RevisionID
-		if err := change(v); err != nil {
+		if err := change(tx, v); err != nil {
 			return err
 		}
 		v.RevisionID, v.LastModified = newRevision(), f.now()
@@ -321,7 +332,7 @@ func sameContent(a, b *ebb.Version) bool {
 	return a.Code == b.Code && sameImageConfig(a, b) && a.Runtime == b.Runtime && a.Handler == b.Handler && a.Role == b.Role &&
 		a.MemoryMB == b.MemoryMB && a.TimeoutS == b.TimeoutS && a.TmpMB == b.TmpMB &&
 		a.Architecture == b.Architecture && a.PackageType == b.PackageType &&
-		a.LogFormat == b.LogFormat && maps.Equal(a.Env, b.Env)
+		a.LogFormat == b.LogFormat && sameLayers(a, b) && a.PerTenant == b.PerTenant && maps.Equal(a.Env, b.Env)
 }
 
 // codeSHA256 spells a digest as the Lambda API does: base64.

@@ -77,6 +77,9 @@ func (c Config) withDefaults() Config {
 // Invoker is the door to running code: *invoke.Invoker, or what carries an
 // invocation to the node that has it.
 type Invoker interface {
+	// Resolve chooses the version that an invocation will run, see
+	// ebb.Invocation.Version.
+	Resolve(ctx context.Context, key ebb.FunctionKey, qualifier string) (*ebb.Version, error)
 	Invoke(ctx context.Context, inv *ebb.Invocation, sink ebb.Sink) (ebb.Result, error)
 }
 
@@ -106,8 +109,11 @@ func New(cfg Config, functions *function.Functions, invoker Invoker, a *auth.Aut
 	api := &API{cfg: cfg.withDefaults(), functions: functions, invoker: invoker, auth: a, log: log, model: model}
 	known := handlers()
 	api.routes = awswire.NewRoutes(model, func(op *awswire.Operation) http.HandlerFunc {
-		if op.Name == opInvoke {
+		switch op.Name {
+		case opInvoke:
 			return api.serveInvoke
+		case opInvokeStream:
+			return api.serveInvokeStream
 		}
 		h, ok := known[op.Name]
 		if !ok {
@@ -125,7 +131,7 @@ func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) { a.root.ServeHT
 // Endpoint is the API for callers whom by proves: the endpoint inside one box,
 // with the box's own credentials. It costs little to make.
 func (a *API) Endpoint(by auth.Authenticator) http.Handler {
-	invoke := auth.Middleware(by, auth.Options{MaxBody: a.cfg.MaxPayload, Fail: a.refuse}, http.HandlerFunc(a.serveInvoke))
+	invoke := auth.Middleware(by, auth.Options{MaxBody: a.cfg.MaxPayload, Fail: a.refuse}, http.HandlerFunc(a.run))
 	largest := a.cfg.MaxRequest
 	_, boxed := by.(*auth.Box)
 	if boxed { // it may read and invoke only: packages do not come from it
@@ -177,8 +183,8 @@ type call struct {
 // one without a body.
 type handler func(*API, *call) (any, error)
 
-// handlers are the operations that are implemented, but for Invoke, which is
-// served by hand (serveInvoke).
+// handlers are the operations that are implemented, but for those that run
+// functions, which are served by hand (run).
 func handlers() map[string]handler {
 	return map[string]handler{
 		"CreateFunction":                     typed((*API).createFunction),
@@ -190,6 +196,18 @@ func handlers() map[string]handler {
 		"DeleteFunction":                     typed((*API).deleteFunction),
 		"PublishVersion":                     typed((*API).publishVersion),
 		"ListVersionsByFunction":             typed((*API).listVersionsByFunction),
+		"AddPermission":                      typed((*API).addPermission),
+		"RemovePermission":                   typed((*API).removePermission),
+		"GetPolicy":                          typed((*API).getPolicy),
+		"PublishLayerVersion":                typed((*API).publishLayerVersion),
+		"GetLayerVersion":                    typed((*API).getLayerVersion),
+		"GetLayerVersionByArn":               typed((*API).getLayerVersionByArn),
+		"ListLayers":                         typed((*API).listLayers),
+		"ListLayerVersions":                  typed((*API).listLayerVersions),
+		"DeleteLayerVersion":                 typed((*API).deleteLayerVersion),
+		"AddLayerVersionPermission":          typed((*API).addLayerVersionPermission),
+		"RemoveLayerVersionPermission":       typed((*API).removeLayerVersionPermission),
+		"GetLayerVersionPolicy":              typed((*API).getLayerVersionPolicy),
 		"CreateFunctionUrlConfig":            typed((*API).createFunctionURLConfig),
 		"GetFunctionUrlConfig":               typed((*API).getFunctionURLConfig),
 		"UpdateFunctionUrlConfig":            typed((*API).updateFunctionURLConfig),

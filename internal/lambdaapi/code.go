@@ -21,13 +21,13 @@ func isDownload(r *http.Request) bool {
 	return r.Method == http.MethodGet && strings.HasPrefix(r.URL.Path, downloadPrefix)
 }
 
-// location is where the caller of c may download v's package for a while.
-func (a *API) location(c *call, v *ebb.Version) (string, error) {
+// location is where the caller of c may download a package for a while.
+func (a *API) location(c *call, code ebb.Digest) (string, error) {
 	scheme := "http://"
 	if c.r.TLS != nil {
 		scheme = "https://"
 	}
-	return a.auth.Presign(c, http.MethodGet, scheme+c.r.Host+downloadPrefix+string(v.Code.Digest), "lambda", downloadExpires)
+	return a.auth.Presign(c, http.MethodGet, scheme+c.r.Host+downloadPrefix+string(code), "lambda", downloadExpires)
 }
 
 // download sends a package to whoever holds its signed address, on every

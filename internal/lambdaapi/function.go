@@ -20,6 +20,10 @@ func (a *API) createFunction(c *call, in *CreateFunctionRequest) (*FunctionConfi
 	if err := a.refuseCreate(t, in); err != nil {
 		return nil, err
 	}
+	from, err := object(in.Code.S3Bucket, in.Code.S3Key, in.Code.S3ObjectVersion, "Code.")
+	if err != nil {
+		return nil, err
+	}
 	v, err := a.functions.Create(c, function.Create{
 		FunctionKey:  t.FunctionKey,
 		Runtime:      deref(in.Runtime),
@@ -32,8 +36,11 @@ func (a *API) createFunction(c *call, in *CreateFunctionRequest) (*FunctionConfi
 		Architecture: architecture(in.Architectures),
 		Env:          variables(in.Environment),
 		Zip:          in.Code.ZipFile,
+		Object:       from,
 		ImageURI:     deref(in.Code.ImageUri),
 		ImageConfig:  imageConfig(in.ImageConfig),
+		Layers:       in.Layers,
+		PerTenant:    in.TenancyConfig != nil,
 		Tags:         in.Tags,
 		LogFormat:    deref(logFormat(in.LoggingConfig)),
 		Publish:      deref(in.Publish),
@@ -57,7 +64,7 @@ func (a *API) getFunction(c *call, in *GetFunctionRequest) (*GetFunctionResponse
 	if v.IsImage() {
 		out.Code = imageLocation(v)
 	} else {
-		location, err := a.location(c, v)
+		location, err := a.location(c, v.Code.Digest)
 		if err != nil {
 			return nil, err
 		}
@@ -94,9 +101,14 @@ func (a *API) updateFunctionCode(c *call, in *UpdateFunctionCodeRequest) (*Funct
 	if err := refuseUpdateCode(in); err != nil {
 		return nil, err
 	}
+	from, err := object(in.S3Bucket, in.S3Key, in.S3ObjectVersion, "")
+	if err != nil {
+		return nil, err
+	}
 	v, err := a.functions.UpdateCode(c, function.UpdateCode{
 		FunctionKey:  t.FunctionKey,
 		Zip:          in.ZipFile,
+		Object:       from,
 		ImageURI:     deref(in.ImageUri),
 		Architecture: architecture(in.Architectures),
 		RevisionID:   deref(in.RevisionId),
@@ -130,6 +142,7 @@ func (a *API) updateFunctionConfiguration(c *call, in *UpdateFunctionConfigurati
 		Env:         variables(in.Environment),
 		LogFormat:   logFormat(in.LoggingConfig),
 		ImageConfig: imageConfig(in.ImageConfig),
+		Layers:      in.Layers,
 	})
 	if err != nil {
 		return nil, err
@@ -223,6 +236,12 @@ func (a *API) configuration(v *ebb.Version, qualifier string) *FunctionConfigura
 	}
 	if len(v.Env) > 0 {
 		out.Environment = &EnvironmentResponse{Variables: v.Env}
+	}
+	for _, l := range v.Layers {
+		out.Layers = append(out.Layers, Layer{Arn: &l.ARN, CodeSize: &l.Code.Size})
+	}
+	if v.PerTenant {
+		out.TenancyConfig = &TenancyConfig{TenantIsolationMode: new(perTenant)}
 	}
 	if v.StateReason != "" {
 		out.StateReason, out.StateReasonCode = &v.StateReason, new("InternalError")

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"regexp"
 	"strconv"
 	"strings"
 	"sync"
@@ -27,28 +28,54 @@ const (
 
 	invokePrefix = "/2015-03-31/functions/"
 	invokeSuffix = "/invocations"
+	streamPrefix = "/2021-11-15/functions/"
+	streamSuffix = "/response-streaming-invocations"
 
 	maxClientContext = 3583 // bytes in base64
+	maxTenant        = 256
 
 	// keptAnswer is the largest buffer that goes back to the pool.
 	keptAnswer = 1 << 20
 )
 
-// isInvoke tells the one hot path from all others without the routing table.
-func isInvoke(r *http.Request) bool {
+// invocationPath finds the function's name, as it is escaped, in the path of a
+// request to run it; "" = the request is another. It tells the hot path from all
+// others without the routing table.
+func invocationPath(r *http.Request) (name string, streamed bool) {
+	if r.Method != http.MethodPost {
+		return "", false
+	}
 	p := strings.TrimSuffix(r.URL.EscapedPath(), "/")
-	return r.Method == http.MethodPost && len(p) > len(invokePrefix)+len(invokeSuffix) &&
-		strings.HasPrefix(p, invokePrefix) && strings.HasSuffix(p, invokeSuffix) &&
-		strings.IndexByte(p[len(invokePrefix):len(p)-len(invokeSuffix)], '/') < 0
+	rest, ok := strings.CutPrefix(p, invokePrefix)
+	name, ok = cutSuffix(rest, invokeSuffix, ok)
+	if !ok {
+		rest, streamed = strings.CutPrefix(p, streamPrefix)
+		name, streamed = cutSuffix(rest, streamSuffix, streamed)
+	}
+	if !ok && !streamed || strings.IndexByte(name, '/') >= 0 {
+		return "", false
+	}
+	return name, streamed
+}
+
+func cutSuffix(s, suffix string, ok bool) (string, bool) {
+	if !ok {
+		return "", false
+	}
+	return strings.CutSuffix(s, suffix)
+}
+
+func isInvoke(r *http.Request) bool {
+	name, _ := invocationPath(r)
+	return name != ""
 }
 
 func invokedName(r *http.Request) (string, error) {
-	p := strings.TrimSuffix(r.URL.EscapedPath(), "/")
-	p = p[len(invokePrefix) : len(p)-len(invokeSuffix)]
-	if strings.IndexByte(p, '%') < 0 {
-		return p, nil
+	name, _ := invocationPath(r)
+	if strings.IndexByte(name, '%') < 0 {
+		return name, nil
 	}
-	return url.PathUnescape(p)
+	return url.PathUnescape(name)
 }
 
 // answer is the sink of one invocation. It holds the whole answer, because
@@ -75,6 +102,15 @@ func (s *answer) release() {
 		s.head, s.body = ebb.Head{}, s.body[:0]
 		answers.Put(s)
 	}
+}
+
+// run is what runs functions: Invoke and InvokeWithResponseStream.
+func (a *API) run(w http.ResponseWriter, r *http.Request) {
+	if _, streamed := invocationPath(r); streamed {
+		a.serveInvokeStream(w, r)
+		return
+	}
+	a.serveInvoke(w, r)
 }
 
 // serveInvoke is the operation Invoke. It does by hand what the others leave to
@@ -150,6 +186,10 @@ func (a *API) invocation(w http.ResponseWriter, r *http.Request) (*ebb.Invocatio
 	if err := foreignHeaders(r.Header); err != nil {
 		return nil, "", err
 	}
+	tenant, err := tenantID(r.Header)
+	if err != nil {
+		return nil, "", err
+	}
 	clientContext, err := clientContext(r.Header.Get("X-Amz-Client-Context"))
 	if err != nil {
 		return nil, "", err
@@ -166,6 +206,7 @@ func (a *API) invocation(w http.ResponseWriter, r *http.Request) (*ebb.Invocatio
 		ClientContext: clientContext,
 		TraceID:       r.Header.Get("X-Amzn-Trace-Id"),
 		Tail:          tail,
+		Tenant:        tenant,
 	}, kind, nil
 }
 
@@ -203,10 +244,6 @@ func notInSet(value, at, set string) string {
 
 // foreignHeaders refuses what would change the meaning of the invocation.
 func foreignHeaders(h http.Header) error {
-	if h.Get("X-Amz-Tenant-Id") != "" {
-		return ebb.Errorf(ebb.Invalid, ebb.TypeInvalidParameterValue,
-			"TenantId: the invoked function is not enabled with tenant isolation; remove the tenant id from the request")
-	}
 	if h.Get("X-Amz-Durable-Execution-Name") != "" {
 		return ebb.Errorf(ebb.Invalid, ebb.TypeInvalidParameterValue,
 			"DurableExecutionName: the invoked function is not a durable function")
@@ -216,6 +253,24 @@ func foreignHeaders(h http.Header) error {
 			"Content-Encoding: %q is not supported; send the payload as it is", clip(e))
 	}
 	return nil
+}
+
+var tenantRE = regexp.MustCompile(`^[a-zA-Z0-9._:/=+\-@ ]+$`)
+
+// tenantID reads on whose behalf the function is to run. Whether it must be told
+// is known to package invoke.
+func tenantID(h http.Header) (string, error) {
+	given := h["X-Amz-Tenant-Id"]
+	if len(given) == 0 {
+		return "", nil
+	}
+	id := given[0]
+	if len(id) > maxTenant || !tenantRE.MatchString(id) {
+		return "", ebb.Errorf(ebb.Invalid, ebb.TypeValidation, "1 validation error detected: Value '%s' at 'tenantId' failed to "+
+			"satisfy constraint: Member must have length between 1 and %d and satisfy regular expression pattern: %s",
+			clip(id), maxTenant, `[a-zA-Z0-9\._:\/=+\-@ ]+`)
+	}
+	return id, nil
 }
 
 func clientContext(encoded string) ([]byte, error) {

@@ -123,7 +123,8 @@ func TestInvokeRefuses(t *testing.T) {
 		{"{}", "X-Amz-Client-Context", "?", 400, "InvalidRequestContentException", "Client context must be a valid Base64-encoded JSON object."},
 		{"{}", "X-Amz-Client-Context", base64.StdEncoding.EncodeToString([]byte(`[1]`)), 400, "InvalidRequestContentException", "Client context must be"},
 		{"{}", "X-Amz-Client-Context", strings.Repeat("A", 3584), 400, "InvalidRequestContentException", "ClientContext: must not be longer than 3583 bytes"},
-		{"{}", "X-Amz-Tenant-Id", "blue", 400, "InvalidParameterValueException", "TenantId: "},
+		{"{}", "X-Amz-Tenant-Id", "blue*", 400, "ValidationException", "Value 'blue*' at 'tenantId' failed to satisfy constraint: "},
+		{"{}", "X-Amz-Tenant-Id", strings.Repeat("b", 257), 400, "ValidationException", "between 1 and 256"},
 		{"{}", "X-Amz-Durable-Execution-Name", "x", 400, "InvalidParameterValueException", "DurableExecutionName: "},
 		{"{}", "Content-Encoding", "gzip", 415, "UnsupportedMediaTypeException", "Content-Encoding: "},
 	} {
@@ -313,6 +314,10 @@ type invokerFunc func(context.Context, *ebb.Invocation, ebb.Sink) (ebb.Result, e
 
 func (f invokerFunc) Invoke(ctx context.Context, inv *ebb.Invocation, sink ebb.Sink) (ebb.Result, error) {
 	return f(ctx, inv, sink)
+}
+
+func (f invokerFunc) Resolve(context.Context, ebb.FunctionKey, string) (*ebb.Version, error) {
+	return &ebb.Version{}, nil
 }
 
 // nowhere is a ResponseWriter that costs nothing.

@@ -75,6 +75,11 @@ func (p *platform) Invoke(ctx context.Context, inv *ebb.Invocation, sink ebb.Sin
 	return run(ctx, inv, sink)
 }
 
+// Resolve implements Invoker.
+func (p *platform) Resolve(ctx context.Context, key ebb.FunctionKey, qualifier string) (*ebb.Version, error) {
+	return p.functions.Resolve(ctx, key, qualifier)
+}
+
 func (p *platform) runs(f func(context.Context, *ebb.Invocation, ebb.Sink) (ebb.Result, error)) {
 	p.mu.Lock()
 	defer p.mu.Unlock()

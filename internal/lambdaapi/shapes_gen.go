@@ -17,6 +17,44 @@ type AccountUsage struct {
 	FunctionCount *int64 `json:",omitzero"`
 }
 
+// AddLayerVersionPermissionRequest is a structure of the service model.
+type AddLayerVersionPermissionRequest struct {
+	LayerName      *string `json:"-"`
+	VersionNumber  *int64  `json:"-"`
+	StatementId    *string `json:",omitzero"`
+	Action         *string `json:",omitzero"`
+	Principal      *string `json:",omitzero"`
+	OrganizationId *string `json:",omitzero"`
+	RevisionId     *string `json:"-"`
+}
+
+// AddLayerVersionPermissionResponse is a structure of the service model.
+type AddLayerVersionPermissionResponse struct {
+	Statement  *string `json:",omitzero"`
+	RevisionId *string `json:",omitzero"`
+}
+
+// AddPermissionRequest is a structure of the service model.
+type AddPermissionRequest struct {
+	FunctionName          *string `json:"-"`
+	StatementId           *string `json:",omitzero"`
+	Action                *string `json:",omitzero"`
+	Principal             *string `json:",omitzero"`
+	SourceArn             *string `json:",omitzero"`
+	SourceAccount         *string `json:",omitzero"`
+	EventSourceToken      *string `json:",omitzero"`
+	Qualifier             *string `json:"-"`
+	RevisionId            *string `json:",omitzero"`
+	PrincipalOrgID        *string `json:",omitzero"`
+	FunctionUrlAuthType   *string `json:",omitzero"`
+	InvokedViaFunctionUrl *bool   `json:",omitzero"`
+}
+
+// AddPermissionResponse is a structure of the service model.
+type AddPermissionResponse struct {
+	Statement *string `json:",omitzero"`
+}
+
 // AliasConfiguration is a structure of the service model.
 type AliasConfiguration struct {
 	AliasArn        *string                    `json:",omitzero"`
@@ -143,6 +181,12 @@ type DeleteFunctionResponse struct {
 type DeleteFunctionUrlConfigRequest struct {
 	FunctionName *string `json:"-"`
 	Qualifier    *string `json:"-"`
+}
+
+// DeleteLayerVersionRequest is a structure of the service model.
+type DeleteLayerVersionRequest struct {
+	LayerName     *string `json:"-"`
+	VersionNumber *int64  `json:"-"`
 }
 
 // DeleteProvisionedConcurrencyConfigRequest is a structure of the service model.
@@ -323,6 +367,54 @@ type GetFunctionUrlConfigResponse struct {
 	InvokeMode       *string `json:",omitzero"`
 }
 
+// GetLayerVersionByArnRequest is a structure of the service model.
+type GetLayerVersionByArnRequest struct {
+	Arn *string `json:"-"`
+}
+
+// GetLayerVersionPolicyRequest is a structure of the service model.
+type GetLayerVersionPolicyRequest struct {
+	LayerName     *string `json:"-"`
+	VersionNumber *int64  `json:"-"`
+}
+
+// GetLayerVersionPolicyResponse is a structure of the service model.
+type GetLayerVersionPolicyResponse struct {
+	Policy     *string `json:",omitzero"`
+	RevisionId *string `json:",omitzero"`
+}
+
+// GetLayerVersionRequest is a structure of the service model.
+type GetLayerVersionRequest struct {
+	LayerName     *string `json:"-"`
+	VersionNumber *int64  `json:"-"`
+}
+
+// GetLayerVersionResponse is a structure of the service model.
+type GetLayerVersionResponse struct {
+	Content                 *LayerVersionContentOutput `json:",omitzero"`
+	LayerArn                *string                    `json:",omitzero"`
+	LayerVersionArn         *string                    `json:",omitzero"`
+	Description             *string                    `json:",omitzero"`
+	CreatedDate             *string                    `json:",omitzero"`
+	Version                 *int64                     `json:",omitzero"`
+	CompatibleRuntimes      []string                   `json:",omitzero"`
+	LicenseInfo             *string                    `json:",omitzero"`
+	CompatibleArchitectures []string                   `json:",omitzero"`
+}
+
+// GetPolicyRequest is a structure of the service model.
+type GetPolicyRequest struct {
+	FunctionName *string `json:"-"`
+	Qualifier    *string `json:"-"`
+}
+
+// GetPolicyResponse is a structure of the service model.
+type GetPolicyResponse struct {
+	Policy     *string `json:",omitzero"`
+	RevisionId *string `json:",omitzero"`
+}
+
 // GetProvisionedConcurrencyConfigRequest is a structure of the service model.
 type GetProvisionedConcurrencyConfigRequest struct {
 	FunctionName *string `json:"-"`
@@ -380,6 +472,43 @@ type InvocationResponse struct {
 	DurableExecutionArn *string `json:"-"`
 }
 
+// InvokeResponseStreamUpdate is a structure of the service model.
+type InvokeResponseStreamUpdate struct {
+	Payload []byte `json:",omitzero"`
+}
+
+// InvokeWithResponseStreamCompleteEvent is a structure of the service model.
+type InvokeWithResponseStreamCompleteEvent struct {
+	ErrorCode    *string `json:",omitzero"`
+	ErrorDetails *string `json:",omitzero"`
+	LogResult    *string `json:",omitzero"`
+}
+
+// InvokeWithResponseStreamRequest is a structure of the service model.
+type InvokeWithResponseStreamRequest struct {
+	FunctionName   *string `json:"-"`
+	InvocationType *string `json:"-"`
+	LogType        *string `json:"-"`
+	ClientContext  *string `json:"-"`
+	Qualifier      *string `json:"-"`
+	Payload        []byte  `json:"-"`
+	TenantId       *string `json:"-"`
+}
+
+// InvokeWithResponseStreamResponse is a structure of the service model.
+type InvokeWithResponseStreamResponse struct {
+	StatusCode                *int32                                 `json:"-"`
+	ExecutedVersion           *string                                `json:"-"`
+	EventStream               *InvokeWithResponseStreamResponseEvent `json:"-"`
+	ResponseStreamContentType *string                                `json:"-"`
+}
+
+// InvokeWithResponseStreamResponseEvent is a structure of the service model.
+type InvokeWithResponseStreamResponseEvent struct {
+	PayloadChunk   *InvokeResponseStreamUpdate            `json:",omitzero"`
+	InvokeComplete *InvokeWithResponseStreamCompleteEvent `json:",omitzero"`
+}
+
 // LambdaManagedInstancesCapacityProviderConfig is a structure of the service model.
 type LambdaManagedInstancesCapacityProviderConfig struct {
 	CapacityProviderArn                   *string  `json:",omitzero"`
@@ -393,6 +522,41 @@ type Layer struct {
 	CodeSize                 *int64  `json:",omitzero"`
 	SigningProfileVersionArn *string `json:",omitzero"`
 	SigningJobArn            *string `json:",omitzero"`
+}
+
+// LayerVersionContentInput is a structure of the service model.
+type LayerVersionContentInput struct {
+	S3Bucket        *string `json:",omitzero"`
+	S3Key           *string `json:",omitzero"`
+	S3ObjectVersion *string `json:",omitzero"`
+	ZipFile         []byte  `json:",omitzero"`
+}
+
+// LayerVersionContentOutput is a structure of the service model.
+type LayerVersionContentOutput struct {
+	Location                 *string `json:",omitzero"`
+	CodeSha256               *string `json:",omitzero"`
+	CodeSize                 *int64  `json:",omitzero"`
+	SigningProfileVersionArn *string `json:",omitzero"`
+	SigningJobArn            *string `json:",omitzero"`
+}
+
+// LayerVersionsListItem is a structure of the service model.
+type LayerVersionsListItem struct {
+	LayerVersionArn         *string  `json:",omitzero"`
+	Version                 *int64   `json:",omitzero"`
+	Description             *string  `json:",omitzero"`
+	CreatedDate             *string  `json:",omitzero"`
+	CompatibleRuntimes      []string `json:",omitzero"`
+	LicenseInfo             *string  `json:",omitzero"`
+	CompatibleArchitectures []string `json:",omitzero"`
+}
+
+// LayersListItem is a structure of the service model.
+type LayersListItem struct {
+	LayerName             *string                `json:",omitzero"`
+	LayerArn              *string                `json:",omitzero"`
+	LatestMatchingVersion *LayerVersionsListItem `json:",omitzero"`
 }
 
 // ListAliasesRequest is a structure of the service model.
@@ -434,6 +598,35 @@ type ListFunctionsRequest struct {
 type ListFunctionsResponse struct {
 	NextMarker *string                 `json:",omitzero"`
 	Functions  []FunctionConfiguration `json:",omitzero"`
+}
+
+// ListLayerVersionsRequest is a structure of the service model.
+type ListLayerVersionsRequest struct {
+	CompatibleRuntime      *string `json:"-"`
+	LayerName              *string `json:"-"`
+	Marker                 *string `json:"-"`
+	MaxItems               *int32  `json:"-"`
+	CompatibleArchitecture *string `json:"-"`
+}
+
+// ListLayerVersionsResponse is a structure of the service model.
+type ListLayerVersionsResponse struct {
+	NextMarker    *string                 `json:",omitzero"`
+	LayerVersions []LayerVersionsListItem `json:",omitzero"`
+}
+
+// ListLayersRequest is a structure of the service model.
+type ListLayersRequest struct {
+	CompatibleRuntime      *string `json:"-"`
+	Marker                 *string `json:"-"`
+	MaxItems               *int32  `json:"-"`
+	CompatibleArchitecture *string `json:"-"`
+}
+
+// ListLayersResponse is a structure of the service model.
+type ListLayersResponse struct {
+	NextMarker *string          `json:",omitzero"`
+	Layers     []LayersListItem `json:",omitzero"`
 }
 
 // ListProvisionedConcurrencyConfigsRequest is a structure of the service model.
@@ -491,6 +684,29 @@ type ProvisionedConcurrencyConfigListItem struct {
 	LastModified                             *string `json:",omitzero"`
 }
 
+// PublishLayerVersionRequest is a structure of the service model.
+type PublishLayerVersionRequest struct {
+	LayerName               *string                   `json:"-"`
+	Description             *string                   `json:",omitzero"`
+	Content                 *LayerVersionContentInput `json:",omitzero"`
+	CompatibleRuntimes      []string                  `json:",omitzero"`
+	LicenseInfo             *string                   `json:",omitzero"`
+	CompatibleArchitectures []string                  `json:",omitzero"`
+}
+
+// PublishLayerVersionResponse is a structure of the service model.
+type PublishLayerVersionResponse struct {
+	Content                 *LayerVersionContentOutput `json:",omitzero"`
+	LayerArn                *string                    `json:",omitzero"`
+	LayerVersionArn         *string                    `json:",omitzero"`
+	Description             *string                    `json:",omitzero"`
+	CreatedDate             *string                    `json:",omitzero"`
+	Version                 *int64                     `json:",omitzero"`
+	CompatibleRuntimes      []string                   `json:",omitzero"`
+	LicenseInfo             *string                    `json:",omitzero"`
+	CompatibleArchitectures []string                   `json:",omitzero"`
+}
+
 // PublishVersionRequest is a structure of the service model.
 type PublishVersionRequest struct {
 	FunctionName *string `json:"-"`
@@ -521,6 +737,22 @@ type PutProvisionedConcurrencyConfigResponse struct {
 	Status                                   *string `json:",omitzero"`
 	StatusReason                             *string `json:",omitzero"`
 	LastModified                             *string `json:",omitzero"`
+}
+
+// RemoveLayerVersionPermissionRequest is a structure of the service model.
+type RemoveLayerVersionPermissionRequest struct {
+	LayerName     *string `json:"-"`
+	VersionNumber *int64  `json:"-"`
+	StatementId   *string `json:"-"`
+	RevisionId    *string `json:"-"`
+}
+
+// RemovePermissionRequest is a structure of the service model.
+type RemovePermissionRequest struct {
+	FunctionName *string `json:"-"`
+	StatementId  *string `json:"-"`
+	Qualifier    *string `json:"-"`
+	RevisionId   *string `json:"-"`
 }
 
 // RuntimeVersionConfig is a structure of the service model.

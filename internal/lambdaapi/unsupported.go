@@ -6,6 +6,7 @@ import "github.com/ebb-faas/ebb/internal/ebb"
 const (
 	tracingPassThrough = "PassThrough"
 	snapStartNone      = "None"
+	perTenant          = "PER_TENANT"
 )
 
 // settings are the members that CreateFunction and UpdateFunctionConfiguration
@@ -15,7 +16,6 @@ type settings struct {
 	deadLetter  *DeadLetterConfig
 	kmsKey      *string
 	tracing     *TracingConfig
-	layers      []string
 	fileSystems []FileSystemConfig
 	snapStart   *SnapStart
 	logging     *LoggingConfig
@@ -43,7 +43,6 @@ func (s *settings) refuse(t target) error {
 		used bool
 	}{
 		{"KMSKeyArn", deref(s.kmsKey) != ""},
-		{"Layers", len(s.layers) > 0},
 		{"FileSystemConfigs", len(s.fileSystems) > 0},
 		{"CapacityProviderConfig", s.capacity != nil},
 		{"DurableConfig", s.durable != nil},
@@ -72,8 +71,8 @@ func refuseLogging(t target, l *LoggingConfig) error {
 
 func (a *API) refuseCreate(t target, in *CreateFunctionRequest) error {
 	code := in.Code
-	if err := refuseSource(code.S3Bucket, code.S3Key, code.S3ObjectVersion, code.SourceKMSKeyArn, "Code."); err != nil {
-		return err
+	if deref(code.SourceKMSKeyArn) != "" {
+		return unsupported("Code.SourceKMSKeyArn")
 	}
 	switch image := deref(in.PackageType) == ebb.PackageImage; {
 	case image && deref(code.ImageUri) == "":
@@ -87,7 +86,6 @@ func (a *API) refuseCreate(t target, in *CreateFunctionRequest) error {
 	}{
 		{"CodeSigningConfigArn", deref(in.CodeSigningConfigArn) != ""},
 		{"PublishTo", in.PublishTo != nil},
-		{"TenancyConfig", in.TenancyConfig != nil},
 	} {
 		if m.used {
 			return unsupported(m.name)
@@ -95,7 +93,7 @@ func (a *API) refuseCreate(t target, in *CreateFunctionRequest) error {
 	}
 	return (&settings{
 		vpc: in.VpcConfig, deadLetter: in.DeadLetterConfig, kmsKey: in.KMSKeyArn, tracing: in.TracingConfig,
-		layers: in.Layers, fileSystems: in.FileSystemConfigs, snapStart: in.SnapStart,
+		fileSystems: in.FileSystemConfigs, snapStart: in.SnapStart,
 		logging: in.LoggingConfig, capacity: in.CapacityProviderConfig, durable: in.DurableConfig,
 	}).refuse(t)
 }
@@ -103,7 +101,7 @@ func (a *API) refuseCreate(t target, in *CreateFunctionRequest) error {
 func (a *API) refuseUpdateConfiguration(t target, in *UpdateFunctionConfigurationRequest) error {
 	return (&settings{
 		vpc: in.VpcConfig, deadLetter: in.DeadLetterConfig, kmsKey: in.KMSKeyArn, tracing: in.TracingConfig,
-		layers: in.Layers, fileSystems: in.FileSystemConfigs, snapStart: in.SnapStart,
+		fileSystems: in.FileSystemConfigs, snapStart: in.SnapStart,
 		logging: in.LoggingConfig, capacity: in.CapacityProviderConfig, durable: in.DurableConfig,
 	}).refuse(t)
 }
@@ -112,22 +110,8 @@ func refuseUpdateCode(in *UpdateFunctionCodeRequest) error {
 	if in.PublishTo != nil {
 		return unsupported("PublishTo")
 	}
-	return refuseSource(in.S3Bucket, in.S3Key, in.S3ObjectVersion, in.SourceKMSKeyArn, "")
-}
-
-// refuseSource refuses every source of code but the package in the request and
-// container images.
-func refuseSource(bucket, key, version, kmsKey *string, under string) error {
-	for _, m := range []struct {
-		name  string
-		value *string
-	}{
-		{"S3Bucket", bucket}, {"S3Key", key}, {"S3ObjectVersion", version},
-		{"SourceKMSKeyArn", kmsKey},
-	} {
-		if deref(m.value) != "" {
-			return unsupported(under + m.name)
-		}
+	if deref(in.SourceKMSKeyArn) != "" {
+		return unsupported("SourceKMSKeyArn")
 	}
 	return nil
 }

@@ -18,7 +18,6 @@ func TestUnsupportedMembers(t *testing.T) {
 		"TracingConfig.Mode":                `"TracingConfig":{"Mode":"Active"}`,
 		"SnapStart.ApplyOn":                 `"SnapStart":{"ApplyOn":"PublishedVersions"}`,
 		"KMSKeyArn":                         `"KMSKeyArn":"arn:aws:kms:us-east-1:000000000000:key/k"`,
-		"Layers":                            `"Layers":["arn:aws:lambda:us-east-1:000000000000:layer:l:1"]`,
 		"FileSystemConfigs":                 `"FileSystemConfigs":[{"Arn":"arn:aws:elasticfilesystem:us-east-1:000000000000:access-point/fsap-0123456789abcdef0","LocalMountPath":"/mnt/x"}]`,
 		"CapacityProviderConfig":            `"CapacityProviderConfig":{"LambdaManagedInstancesCapacityProviderConfig":{"CapacityProviderArn":"arn:aws:lambda:us-east-1:000000000000:capacity-provider:c"}}`,
 		"DurableConfig":                     `"DurableConfig":{"ExecutionTimeout":5}`,
@@ -29,10 +28,7 @@ func TestUnsupportedMembers(t *testing.T) {
 	create := map[string]string{
 		"CodeSigningConfigArn": `"CodeSigningConfigArn":"arn:aws:lambda:us-east-1:000000000000:code-signing-config:csc-0123456789abcdef0",` + code,
 		"PublishTo":            `"PublishTo":"LATEST_PUBLISHED",` + code,
-		"TenancyConfig":        `"TenancyConfig":{"TenantIsolationMode":"PER_TENANT"},` + code,
-		"Code.S3Bucket":        `"Code":{"S3Bucket":"bucket","S3Key":"k"}`,
 		"Code.SourceKMSKeyArn": `"Code":{"ZipFile":"UEs=","SourceKMSKeyArn":"arn:aws:kms:us-east-1:000000000000:key/k"}`,
-		"Code.S3ObjectVersion": `"Code":{"S3ObjectVersion":"1"}`,
 	}
 	for member, doc := range both {
 		create[member] = doc + "," + code
@@ -42,7 +38,7 @@ func TestUnsupportedMembers(t *testing.T) {
 		p.raw("POST", "/2015-03-31/functions", p.createDoc("new", doc)).is(t, 501, "NotImplementedException", `"Message":"`+member+`: `)
 	}
 	for member, doc := range map[string]string{
-		"S3Bucket": `"S3Bucket":"bucket","S3Key":"k"`, "PublishTo": `"PublishTo":"LATEST_PUBLISHED"`,
+		"SourceKMSKeyArn": `"ZipFile":"UEs=","SourceKMSKeyArn":"arn:aws:kms:us-east-1:000000000000:key/k"`, "PublishTo": `"PublishTo":"LATEST_PUBLISHED"`,
 	} {
 		p.raw("PUT", "/2015-03-31/functions/there/code", "{"+doc+"}").is(t, 501, "NotImplementedException", `"Message":"`+member+`: `)
 	}
@@ -76,10 +72,11 @@ func TestDefaultsAreNoDemands(t *testing.T) {
 func TestEveryMemberIsUsedOrRefused(t *testing.T) {
 	used := strings.Fields(`FunctionName Runtime Role Handler Code Description Timeout MemorySize Publish Environment Tags
 		Architectures EphemeralStorage LoggingConfig RevisionId DryRun ZipFile Variables Size LogFormat
-		PackageType ImageUri ImageConfig EntryPoint Command WorkingDirectory`)
-	refused := strings.Fields(`VpcConfig DeadLetterConfig KMSKeyArn TracingConfig Layers FileSystemConfigs
-		CodeSigningConfigArn SnapStart CapacityProviderConfig PublishTo DurableConfig TenancyConfig
-		S3Bucket S3Key S3ObjectVersion SourceKMSKeyArn LogGroup ApplicationLogLevel SystemLogLevel`)
+		PackageType ImageUri ImageConfig EntryPoint Command WorkingDirectory
+		Layers TenancyConfig S3Bucket S3Key S3ObjectVersion`)
+	refused := strings.Fields(`VpcConfig DeadLetterConfig KMSKeyArn TracingConfig FileSystemConfigs
+		CodeSigningConfigArn SnapStart CapacityProviderConfig PublishTo DurableConfig
+		SourceKMSKeyArn LogGroup ApplicationLogLevel SystemLogLevel`)
 	known := map[string]bool{}
 	for _, m := range append(used, refused...) {
 		known[m] = true

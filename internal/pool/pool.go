@@ -30,7 +30,7 @@ type Deps struct {
 	// Environment is what an instance of v finds in its environment of what users
 	// set, secrets among it. nil = v.Env as it is.
 	Environment func(ctx context.Context, v *ebb.Version) (map[string]string, error)
-	Log      *slog.Logger
+	Log         *slog.Logger
 }
 
 // Pool holds the node's instances. See the package comment.

@@ -2,7 +2,9 @@ package pool
 
 import (
 	"context"
+	"os"
 	"path"
+	"strings"
 
 	"github.com/ebb-faas/ebb/internal/artifact"
 	"github.com/ebb-faas/ebb/internal/ebb"
@@ -39,7 +41,36 @@ func (in *instance) program(ctx context.Context) (*runtimes.Runtime, []sandbox.M
 	if err != nil {
 		return nil, nil, err
 	}
-	return rt, []sandbox.Mount{{Source: code, Target: runtimeapi.TaskRoot}}, nil
+	mounts := []sandbox.Mount{{Source: code, Target: runtimeapi.TaskRoot}}
+	if len(v.Layers) == 0 {
+		return rt, mounts, nil
+	}
+	layers := make([]ebb.Digest, len(v.Layers))
+	for i, l := range v.Layers {
+		layers[i] = l.Code.Digest
+	}
+	opt, err := deps.Packages.Overlay(ctx, layers)
+	if err != nil {
+		return nil, nil, err
+	}
+	return layered(rt, code, opt), append(mounts, sandbox.Mount{Source: opt, Target: runtimeapi.LayerRoot}), nil
+}
+
+// layered is rt for a function with layers: a program that its package lacks may
+// come from a layer, as a custom runtime's bootstrap does.
+func layered(rt *runtimes.Runtime, code, opt string) *runtimes.Runtime {
+	program, own := strings.CutPrefix(rt.Argv[0], runtimeapi.TaskRoot)
+	if !own || exists(code+program) || !exists(opt+program) {
+		return rt
+	}
+	moved := *rt
+	moved.Argv = append([]string{runtimeapi.LayerRoot + program}, rt.Argv[1:]...)
+	return &moved
+}
+
+func exists(path string) bool {
+	_, err := os.Lstat(path)
+	return err == nil
 }
 
 // runtime is what the catalog has for a version with a package.

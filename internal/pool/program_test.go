@@ -1,6 +1,8 @@
 package pool
 
 import (
+	"os"
+	"path/filepath"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -37,4 +39,26 @@ func TestImageRuntime(t *testing.T) {
 	if len(rt.Argv) != 0 || rt.Dir != "/" {
 		t.Errorf("%+v", rt)
 	}
+}
+
+// A custom runtime may be a layer: the package's own program comes first.
+func TestProgramOfALayer(t *testing.T) {
+	code, opt := t.TempDir(), t.TempDir()
+	rt := &runtimes.Runtime{Argv: []string{"/var/task/bootstrap", "x"}}
+	same := func(what string, want ...string) {
+		t.Helper()
+		if d := cmp.Diff(want, layered(rt, code, opt).Argv); d != "" {
+			t.Errorf("%s: %s", what, d)
+		}
+	}
+	same("nowhere", "/var/task/bootstrap", "x")
+	write := func(dir string) {
+		if err := os.WriteFile(filepath.Join(dir, "bootstrap"), nil, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	write(opt)
+	same("in the layer", "/opt/bootstrap", "x")
+	write(code)
+	same("in both", "/var/task/bootstrap", "x")
 }

@@ -14,6 +14,7 @@ import (
 const (
 	TaskRoot   = "/var/task"
 	RuntimeDir = "/var/runtime"
+	LayerRoot  = "/opt"
 )
 
 // logJSON is the LogFormat with which a runtime logs JSON objects.

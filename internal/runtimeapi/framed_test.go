@@ -46,7 +46,7 @@ func TestFramedInit(t *testing.T) {
 	if _, err := s.Invoke(t.Context(), &Call{}, &catch{}); !errors.Is(err, ErrNotDelivered) {
 		t.Errorf("Invoke before Ready: %v", err)
 	}
-	in := Init{Handler: "m.f", TaskRoot: "/var/task", ARN: "arn:1", Env: map[string]string{"A": "b"}}
+	in := Init{Handler: "m.f", TaskRoot: "/var/task", ARN: "arn:1", Env: map[string]string{"A": "b"}, Tenant: "blue"}
 	if f, err := s.Ready(t.Context(), in); f != nil || err != nil {
 		t.Fatalf("Ready: %v, %v", f, err)
 	}
@@ -57,7 +57,7 @@ func TestFramedInit(t *testing.T) {
 		t.Error(err)
 	}
 	wait()
-	want := initFrame{Handler: "m.f", TaskRoot: "/var/task", ARN: "arn:1", Env: map[string]string{"A": "b"}, MaxResponse: 10, MaxStream: DefaultMaxStream}
+	want := initFrame{Handler: "m.f", TaskRoot: "/var/task", ARN: "arn:1", Env: map[string]string{"A": "b"}, Tenant: "blue", MaxResponse: 10, MaxStream: DefaultMaxStream}
 	if d := cmp.Diff(want, got); d != "" {
 		t.Error(d)
 	}

@@ -140,7 +140,7 @@ func TestHTTPConversation(t *testing.T) {
 			}
 		}
 	}()
-	if f, err := s.Ready(t.Context(), Init{}); f != nil || err != nil {
+	if f, err := s.Ready(t.Context(), Init{Tenant: "blue"}); f != nil || err != nil {
 		t.Fatalf("Ready: %v, %v", f, err)
 	}
 	for i, c := range calls {
@@ -156,7 +156,7 @@ func TestHTTPConversation(t *testing.T) {
 	first, second := <-polled, <-polled
 	want := map[string]string{
 		"Lambda-Runtime-Aws-Request-Id": "a-1", "Lambda-Runtime-Invoked-Function-Arn": "arn:f:1",
-		"Lambda-Runtime-Trace-Id": "Root=1", "Lambda-Runtime-Client-Context": `{ "client":1}`,
+		"Lambda-Runtime-Trace-Id": "Root=1", "Lambda-Runtime-Aws-Tenant-Id": "blue", "Lambda-Runtime-Client-Context": `{ "client":1}`,
 		"Lambda-Runtime-Deadline-Ms": jsonInt(deadline.UnixMilli()), "Content-Type": "application/json", "Content-Length": "7",
 	}
 	for k, v := range want {

@@ -118,6 +118,9 @@ func (n *node) assemble() {
 	cfg.Function.Region, cfg.Pool.Region, cfg.Invoke.Region = cfg.Region, cfg.Region, cfg.Region
 	cfg.Function.Images, cfg.Function.Probe = n.findImage, n.probe
 	cfg.Function.CheckSecrets = n.secrets.Check
+	if l := n.driver.Level(); l.Name != sandboxLinux {
+		cfg.Function.NoLayers = "layers need the linux sandbox; this ebb has: " + l.Summary
+	}
 	n.functions = function.New(cfg.Function, n.store, n.packages, n.runtimes)
 	n.pool = pool.New(cfg.Pool, pool.Deps{
 		Driver: n.driver, Packages: n.packages, Runtimes: n.runtimes, Logs: n.logs,
