@@ -67,6 +67,7 @@ func TestLayerRefusals(t *testing.T) {
 	for i := range many {
 		many[i] = layerARN(f.layer("m"+string(rune('a'+i)), "x"))
 	}
+	must2(f.CreateService(t.Context(), function.ServiceChange{ID: otherService, Name: new("other")}))(t)
 	foreign := must2(f.PublishLayer(t.Context(), function.PublishLayer{
 		LayerKey: ebb.LayerKey{Service: otherService, Name: "theirs"}, Zip: zipped("theirs")}))(t)
 	f.mustCreate("f")

@@ -11,6 +11,7 @@ import (
 	"github.com/goccy/go-yaml"
 
 	"github.com/ebb-faas/ebb/internal/artifact"
+	"github.com/ebb-faas/ebb/internal/artifact/bucket"
 	"github.com/ebb-faas/ebb/internal/artifact/oci"
 	"github.com/ebb-faas/ebb/internal/cluster"
 	"github.com/ebb-faas/ebb/internal/ebb"
@@ -42,6 +43,7 @@ type Config struct {
 	Function      function.Config `yaml:"function"`
 	Packages      artifact.Config `yaml:"packages"`
 	Images        oci.Config      `yaml:"images"`
+	S3            bucket.Config   `yaml:"s3"`
 	Logs          logs.Config     `yaml:"logs"`
 	Pool          pool.Config     `yaml:"pool"`
 	Invoke        invoke.Config   `yaml:"invoke"`
@@ -130,7 +132,9 @@ func (c Config) Validate() error {
 	if _, err := logLevel(c.LogLevel); err != nil {
 		errs = append(errs, err)
 	}
-	errs = append(errs, c.Database.Validate(), c.Cluster.Validate(), c.Secrets.Validate(), c.Function.Validate(), c.Images.Validate(), c.Pool.Validate(), c.Invoke.Validate(), c.HTTP.Validate())
+	for _, section := range []interface{ Validate() error }{c.Database, c.Cluster, c.Secrets, c.Function, c.Images, c.S3, c.Pool, c.Invoke, c.HTTP} {
+		errs = append(errs, section.Validate())
+	}
 	if err := errors.Join(errs...); err != nil {
 		return ebb.Errorf(ebb.Invalid, ebb.TypeConfigInvalid, "configuration: %w", err)
 	}

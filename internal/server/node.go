@@ -14,6 +14,7 @@ import (
 
 	"github.com/ebb-faas/ebb/internal/api"
 	"github.com/ebb-faas/ebb/internal/artifact"
+	"github.com/ebb-faas/ebb/internal/artifact/bucket"
 	"github.com/ebb-faas/ebb/internal/artifact/oci"
 	"github.com/ebb-faas/ebb/internal/auth"
 	"github.com/ebb-faas/ebb/internal/cluster"
@@ -46,6 +47,7 @@ type node struct {
 	cluster   *cluster.Cluster
 	packages  *artifact.Store
 	images    *oci.Source
+	buckets   *bucket.Buckets // nil = no S3 endpoint is configured
 	logs      *logs.Store
 	runtimes  *runtimes.Catalog
 	driver    sandbox.Driver
@@ -103,6 +105,9 @@ func (n *node) openGround(ctx context.Context) error {
 	if n.images, err = oci.New(n.cfg.Images); err != nil {
 		return err
 	}
+	if n.cfg.S3.Endpoint != "" {
+		n.buckets = bucket.New(n.cfg.S3)
+	}
 	logCfg := n.cfg.Logs
 	logCfg.Dir = n.path("logs")
 	if n.logs, err = logs.Open(logCfg, n.log); err != nil {
@@ -118,6 +123,9 @@ func (n *node) assemble() {
 	cfg.Function.Region, cfg.Pool.Region, cfg.Invoke.Region = cfg.Region, cfg.Region, cfg.Region
 	cfg.Function.Images, cfg.Function.Probe = n.findImage, n.probe
 	cfg.Function.CheckSecrets = n.secrets.Check
+	if n.buckets != nil {
+		cfg.Function.Objects = n.buckets.Open
+	}
 	if l := n.driver.Level(); l.Name != sandboxLinux {
 		cfg.Function.NoLayers = "layers need the linux sandbox; this ebb has: " + l.Summary
 	}
@@ -255,6 +263,9 @@ func (n *node) close() error {
 	}
 	if n.images != nil {
 		n.images.Close()
+	}
+	if n.buckets != nil {
+		n.buckets.Close()
 	}
 	if n.store != nil {
 		errs = append(errs, n.store.Close())

@@ -6,6 +6,7 @@ import (
 
 	"github.com/ebb-faas/ebb/internal/auth"
 	"github.com/ebb-faas/ebb/internal/ebb"
+	"github.com/ebb-faas/ebb/internal/function"
 	"github.com/ebb-faas/ebb/internal/secret"
 	"github.com/ebb-faas/ebb/internal/store"
 )
@@ -19,8 +20,15 @@ func (n *node) openKeys(ctx context.Context, root auth.Credentials) (err error) 
 	}
 	n.auth = auth.New(auth.Config{
 		Region: n.cfg.Region, Store: n.store, Seal: n.secrets.SealKey, Open: n.secrets.OpenKey, Log: n.log,
+		Permitted: n.permitted,
 	}, root)
 	return nil
+}
+
+// permitted asks the policy of a function or layer whether a caller of another
+// service may.
+func (n *node) permitted(ctx context.Context, p auth.Principal, action, resourceARN string) (bool, error) {
+	return n.functions.PermittedByARN(ctx, resourceARN, action, function.Caller{Service: p.Service, ARN: p.ARN})
 }
 
 // tellOfServices has those who remember something of services, roles and secrets
