@@ -18,6 +18,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/lambda"
 	"go.uber.org/goleak"
 
+	"github.com/ebb-faas/ebb/internal/store/postgrestest"
 	"github.com/ebb-faas/ebb/test/platform"
 )
 
@@ -41,7 +42,7 @@ func run(m *testing.M) (code int) {
 	}
 	code = m.Run()
 	log := shared.Log()
-	if err := errors.Join(shared.Stop(), clean(shared.Data)); err != nil {
+	if err := errors.Join(shared.Stop(), clean(shared.Data), postgrestest.Stop()); err != nil {
 		return fail(err)
 	}
 	if code != 0 {

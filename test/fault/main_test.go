@@ -11,10 +11,11 @@ import (
 
 	"go.uber.org/goleak"
 
+	"github.com/ebb-faas/ebb/internal/store/postgrestest"
 	"github.com/ebb-faas/ebb/test/platform"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) { goleak.VerifyTestMain(postgrestest.Tests{M: m}) }
 
 // limit is how long anything that other processes do may take. The machine may
 // be busy with the tests of other packages.

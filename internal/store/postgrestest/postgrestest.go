@@ -16,7 +16,7 @@ const requireEnv = "EBB_REQUIRE_POSTGRES"
 // has a place to keep it between tests.
 var shared struct {
 	sync.Mutex
-	server *server
+	server *Server
 	err    error
 	made   int
 }
@@ -27,12 +27,7 @@ var shared struct {
 func Database(t testing.TB) string {
 	t.Helper()
 	url, drop, err := Make(context.Background())
-	if errors.Is(err, errMissing) && os.Getenv(requireEnv) != "1" {
-		t.Skip(err)
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
+	skip(t, err)
 	t.Cleanup(func() {
 		if err := drop(); err != nil {
 			t.Error(err)
@@ -51,14 +46,44 @@ func Make(ctx context.Context) (url string, drop func() error, err error) {
 	if shared.err != nil {
 		return "", nil, shared.err
 	}
-	s := shared.server
 	shared.made++
-	name := fmt.Sprintf("test_%d", shared.made)
+	return shared.server.database(ctx, fmt.Sprintf("test_%d", shared.made))
+}
+
+func (s *Server) database(ctx context.Context, name string) (url string, drop func() error, err error) {
 	if err := s.exec(ctx, "CREATE DATABASE "+name); err != nil {
 		return "", nil, fmt.Errorf("%w\n%s", err, s.log())
 	}
 	drop = func() error { return s.exec(context.Background(), "DROP DATABASE "+name+" WITH (FORCE)") }
 	return s.url(name), drop, nil
+}
+
+// Own starts a server of t's own, to be broken, and returns the URL of a
+// database on it. It is gone when t ends.
+func Own(t testing.TB) (s *Server, url string) {
+	t.Helper()
+	s, err := start(context.Background())
+	skip(t, err)
+	t.Cleanup(func() {
+		if err := s.stop(); err != nil {
+			t.Error(err)
+		}
+	})
+	if url, _, err = s.database(t.Context(), "test"); err != nil {
+		t.Fatal(err)
+	}
+	return s, url
+}
+
+// skip ends t if there is no server.
+func skip(t testing.TB, err error) {
+	t.Helper()
+	if errors.Is(err, errMissing) && os.Getenv(requireEnv) != "1" {
+		t.Skip(err)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
 }
 
 // Tests are those of a test binary; goleak.VerifyTestMain takes them for M.

@@ -30,8 +30,9 @@ const (
 // errMissing: this host has no PostgreSQL.
 var errMissing = errors.New("no PostgreSQL 15 or later on PATH or below /usr/lib/postgresql: run make deps")
 
-// server is a running PostgreSQL.
-type server struct {
+// Server is a PostgreSQL.
+type Server struct {
+	bin  string
 	dir  string
 	port int
 	cred *syscall.Credential // nil: as the caller
@@ -90,12 +91,12 @@ func credential() (*syscall.Credential, error) {
 }
 
 // start makes a cluster and starts it.
-func start(ctx context.Context) (s *server, err error) {
+func start(ctx context.Context) (s *Server, err error) {
 	bin, err := binaries(ctx)
 	if err != nil {
 		return nil, err
 	}
-	s = &server{done: make(chan struct{})}
+	s = &Server{bin: bin, done: make(chan struct{})}
 	if s.cred, err = credential(); err != nil {
 		return nil, err
 	}
@@ -127,19 +128,30 @@ func start(ctx context.Context) (s *server, err error) {
 		return nil, fmt.Errorf("initdb: %w\n%s", err, out)
 	}
 	for range 5 { // somebody may take the port first
-		if err = s.run(ctx, bin); err == nil {
+		if s.port, err = freePort(); err != nil {
+			return nil, err
+		}
+		if err = s.run(ctx); err == nil {
 			return s, nil
 		}
 	}
 	return nil, err
 }
 
-func (s *server) data() string { return filepath.Join(s.dir, "data") }
+func freePort() (int, error) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return 0, err
+	}
+	return l.Addr().(*net.TCPAddr).Port, l.Close()
+}
 
-func (s *server) logFile() string { return filepath.Join(s.dir, "log") }
+func (s *Server) data() string { return filepath.Join(s.dir, "data") }
+
+func (s *Server) logFile() string { return filepath.Join(s.dir, "log") }
 
 // log is what the server said.
-func (s *server) log() string {
+func (s *Server) log() string {
 	text, err := os.ReadFile(s.logFile())
 	if err != nil {
 		return err.Error()
@@ -147,17 +159,9 @@ func (s *server) log() string {
 	return string(text)
 }
 
-// run starts the server on a free port and waits until it answers.
-func (s *server) run(ctx context.Context, bin string) error {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return err
-	}
-	s.port = l.Addr().(*net.TCPAddr).Port
-	if err := l.Close(); err != nil {
-		return err
-	}
-	cmd := exec.Command(filepath.Join(bin, "postgres"), "-D", s.data(), "-k", s.dir, "-h", "127.0.0.1",
+// run starts the server on its port and waits until it answers.
+func (s *Server) run(ctx context.Context) error {
+	cmd := exec.Command(filepath.Join(s.bin, "postgres"), "-D", s.data(), "-k", s.dir, "-h", "127.0.0.1",
 		"-p", strconv.Itoa(s.port), "-c", "max_connections=200", "-c", "shared_buffers=64MB", "-c", "fsync=on")
 	cmd.Dir = s.dir
 	log, err := os.Create(s.logFile())
@@ -202,12 +206,12 @@ func (s *server) run(ctx context.Context, bin string) error {
 	}
 }
 
-func (s *server) url(database string) string {
+func (s *Server) url(database string) string {
 	return fmt.Sprintf("postgres://%s:%s@127.0.0.1:%d/%s?sslmode=disable", role, password, s.port, database)
 }
 
 // exec runs a statement in the database that every server has.
-func (s *server) exec(ctx context.Context, statement string) error {
+func (s *Server) exec(ctx context.Context, statement string) error {
 	conn, err := pgx.Connect(ctx, s.url("postgres"))
 	if err != nil {
 		return err
@@ -216,8 +220,20 @@ func (s *server) exec(ctx context.Context, statement string) error {
 	return errors.Join(err, conn.Close(ctx))
 }
 
+// Crash ends the server as a power failure would: nothing is written any more.
+func (s *Server) Crash() error {
+	// SIGQUIT has its processes leave at once; each on its own by SIGKILL would
+	// leave shared memory behind.
+	err := syscall.Kill(s.pid, syscall.SIGQUIT)
+	<-s.done
+	return err
+}
+
+// Start starts the server again after a Crash.
+func (s *Server) Start(ctx context.Context) error { return s.run(ctx) }
+
 // stop ends the server and removes its folder.
-func (s *server) stop() error {
+func (s *Server) stop() error {
 	var err error
 	for _, signal := range []syscall.Signal{syscall.SIGINT, syscall.SIGQUIT, syscall.SIGKILL} {
 		select {
