@@ -14,7 +14,7 @@ import (
 // error.go and Error… in invocation.go.
 func errorTypes(t *testing.T) map[string]bool {
 	t.Helper()
-	prefixes := map[string]string{"internal/ebb/error.go": "Type", "internal/ebb/invocation.go": "Error"}
+	prefixes := map[string]string{"internal/ebb/error.go": "Type", "internal/ebb/invocation.go": "Error", "internal/workflow/error.go": "Type"}
 	names := map[string]bool{}
 	for _, s := range sources(t) {
 		prefix, ok := prefixes[s.path]

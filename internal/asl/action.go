@@ -70,6 +70,7 @@ type MapRun struct {
 	ToleratedPercentage *float64       `json:"toleratedPercentage,omitempty"`
 	Express             bool           `json:"express,omitempty"`
 	Label               string         `json:"label,omitempty"`
+	Redrive             string         `json:"redrive,omitempty"` // the ARN of the map run that goes on; "" = a new one
 }
 
 // ItemReader is where the items of a MapRun are.

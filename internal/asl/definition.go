@@ -48,6 +48,7 @@ const (
 // state is one state of a program. Fields that a type does not have are zero.
 type state struct {
 	name     string
+	location string // in the definition
 	kind     stateType
 	language Language
 	next     string
@@ -174,3 +175,14 @@ func (m *Machine) Child(program int) *Machine {
 // StateNames lists the states of the machine itself in the order of the
 // definition.
 func (m *Machine) StateNames() []string { return m.programs[m.root].order }
+
+// Within is the machine with a limit on how long an execution may take; its own
+// TimeoutSeconds stays where that is less.
+func (m *Machine) Within(seconds int64) *Machine {
+	if m.TimeoutSeconds > 0 && m.TimeoutSeconds <= seconds {
+		return m
+	}
+	limited := *m
+	limited.TimeoutSeconds = seconds
+	return &limited
+}

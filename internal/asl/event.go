@@ -13,6 +13,7 @@ const (
 	TaskTimedOut    EventKind = "TaskTimedOut"    // Op; Heartbeat tells which time ran out
 	TimerFired      EventKind = "TimerFired"      // Op
 	MapRunStarted   EventKind = "MapRunStarted"   // Op, ARN
+	MapRunRedriven  EventKind = "MapRunRedriven"  // Op, ARN, Count
 	MapRunSucceeded EventKind = "MapRunSucceeded" // Op, Output
 	MapRunFailed    EventKind = "MapRunFailed"    // Op, Error, Cause
 	Continued       EventKind = "Continued"       // the answer to a Continue action
@@ -34,4 +35,5 @@ type Event struct {
 	Heartbeat bool       `json:"heartbeat,omitempty"`
 	Worker    string     `json:"worker,omitempty"`
 	ARN       string     `json:"arn,omitempty"`
+	Count     int        `json:"count,omitempty"`
 }

@@ -111,7 +111,7 @@ func (d *decision) retry(t *Thread, st *state, f *failure) bool {
 		t.Retries[i]++
 		t.Attempts++
 		d.dropBelow(t)
-		t.Fan = nil
+		t.Fan, t.MapRun = nil, ""
 		t.Waits, t.Op = waitsRetry, d.op()
 		d.act(Action{Timer: &Timer{Op: t.Op, At: d.env.Now.Add(delay)}})
 		return true

@@ -36,6 +36,12 @@ type failure struct {
 
 func (f *failure) Error() string { return f.name + ": " + f.cause }
 
+// Failure is why something outside of an execution's own decisions failed: an
+// error name and a cause.
+type Failure struct{ Name, Cause string }
+
+func (f *Failure) Error() string { return f.Name + ": " + f.Cause }
+
 // failf is a failure of evaluating a state's field.
 func failf(name, format string, args ...any) *failure {
 	return &failure{name: name, cause: fmt.Sprintf(format, args...), located: true}

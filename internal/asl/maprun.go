@@ -21,8 +21,10 @@ func (d *decision) startMapRun(t *Thread, st *state, e *evaluation, items []any,
 	if fail := st.fan.fill(e, run); fail != nil {
 		return fail
 	}
-	n := len(items)
-	d.note(t, "MapStateStarted", &Details{Length: &n})
+	if run.Redrive = t.MapRun; run.Redrive == "" {
+		n := len(items)
+		d.note(t, "MapStateStarted", &Details{Length: &n})
+	}
 	t.Waits, t.Op = waitsMapRun, run.Op
 	d.act(Action{MapRun: run})
 	return nil
@@ -95,7 +97,12 @@ func (t *template) value(e *evaluation) (Value, *failure) {
 func (d *decision) mapRunEvent(t *Thread, event Event) {
 	switch event.Kind {
 	case MapRunStarted:
-		d.note(t, "MapRunStarted", &Details{MapRunARN: event.ARN})
+		if t.MapRun == "" {
+			t.MapRun = event.ARN
+			d.note(t, "MapRunStarted", &Details{MapRunARN: event.ARN})
+		}
+	case MapRunRedriven:
+		d.note(t, "MapRunRedriven", &Details{MapRunARN: event.ARN, RedriveCount: event.Count})
 	case MapRunSucceeded:
 		d.record(d.state.LastEvent, "MapRunSucceeded", nil)
 		d.record(d.state.LastEvent, "MapStateSucceeded", nil)
@@ -112,7 +119,7 @@ func (d *decision) mapRunEvent(t *Thread, event Event) {
 }
 
 // ItemInput is the input that an item of a map run becomes, after ItemSelector.
-// Its error tells an error name and a cause.
+// Its error is a *Failure.
 func (m *Machine) ItemInput(run *MapRun, item Item, env Env) (Value, error) {
 	st := m.programs[run.StateProgram].states[run.State]
 	if st == nil || st.fan == nil {
@@ -130,44 +137,76 @@ func (m *Machine) ItemInput(run *MapRun, item Item, env Env) (Value, error) {
 	defer e.close()
 	v, fail := st.fan.selector.eval(e)
 	if fail != nil {
-		return Value{}, fail
+		return Value{}, &Failure{fail.name, fail.cause}
 	}
 	return Value{v}, nil
 }
 
 // Batches groups inputs as ItemBatcher says. Without one, every input is alone.
 func (run *MapRun) Batches(inputs []Value) []Value {
-	if run.Batch == nil {
-		return inputs
-	}
-	limit := run.Batch.MaxBytes
-	if limit == 0 {
-		limit = MaxPayload
-	}
-	frame := object("Items", []any{})
-	if run.Batch.Input != nil {
-		frame.Set("BatchInput", run.Batch.Input.V)
-	}
-	overhead := int64(len(jsonata.Text(frame)))
+	b := run.Batcher()
 	var out []Value
-	var batch []any
-	size := overhead
-	flush := func() {
-		if len(batch) > 0 {
-			out = append(out, Value{frame.With("Items", batch)})
-		}
-		batch, size = nil, overhead
-	}
 	for _, in := range inputs {
-		n := int64(len(in.String())) + 1
-		if len(batch) > 0 && (size+n > limit || (run.Batch.MaxItems > 0 && int64(len(batch)) >= run.Batch.MaxItems)) {
-			flush()
+		if v, _ := b.Add(in); v != nil {
+			out = append(out, *v)
 		}
-		batch = append(batch, in.V)
-		size += n
 	}
-	flush()
+	if v, _ := b.Flush(); v != nil {
+		out = append(out, *v)
+	}
 	return out
+}
+
+// Batcher groups inputs one by one.
+type Batcher struct {
+	run             *MapRun
+	frame           *Object
+	limit, overhead int64
+	batch           []any
+	size            int64
+}
+
+// Batcher returns what groups the inputs of the run as ItemBatcher says.
+func (run *MapRun) Batcher() *Batcher {
+	b := &Batcher{run: run}
+	if run.Batch == nil {
+		return b
+	}
+	if b.limit = run.Batch.MaxBytes; b.limit == 0 {
+		b.limit = MaxPayload
+	}
+	b.frame = object("Items", []any{})
+	if run.Batch.Input != nil {
+		b.frame.Set("BatchInput", run.Batch.Input.V)
+	}
+	b.overhead = int64(len(jsonata.Text(b.frame)))
+	b.size = b.overhead
+	return b
+}
+
+// Add takes an input. It returns the batch before it if that is full, and how
+// many inputs it has.
+func (b *Batcher) Add(in Value) (full *Value, items int64) {
+	if b.frame == nil {
+		return &in, 1
+	}
+	n := int64(len(in.String())) + 1
+	if len(b.batch) > 0 && (b.size+n > b.limit || (b.run.Batch.MaxItems > 0 && int64(len(b.batch)) >= b.run.Batch.MaxItems)) {
+		full, items = b.Flush()
+	}
+	b.batch = append(b.batch, in.V)
+	b.size += n
+	return full, items
+}
+
+// Flush returns what is left, or nil.
+func (b *Batcher) Flush() (*Value, int64) {
+	if len(b.batch) == 0 {
+		return nil, 0
+	}
+	v, n := &Value{b.frame.With("Items", b.batch)}, int64(len(b.batch))
+	b.batch, b.size = nil, b.overhead
+	return v, n
 }
 
 // Exceeded reports whether so many failed of so many items is more than the map

@@ -165,7 +165,7 @@ func (d *decision) stateOf(t *Thread) *state { return d.m.programs[t.Program].st
 func (d *decision) enter(t *Thread) {
 	d.clear(t)
 	st := d.stateOf(t)
-	t.Retries, t.Attempts, t.Fan = nil, 0, nil
+	t.Retries, t.Attempts, t.Fan, t.MapRun = nil, 0, nil, ""
 	t.EnteredAt = d.env.Now
 	t.Before = t.Previous
 	input := t.Input

@@ -10,7 +10,7 @@ var stateTypes = []stateType{typeTask, typePass, typeChoice, typeWait, typeSucce
 
 func (b *builder) state(name string, o *Object, location string, outer Language) *state {
 	n := b.node(o, location, outer)
-	s := &state{name: name, language: outer}
+	s := &state{name: name, location: location, language: outer}
 	if l, ok := n.str("QueryLanguage"); ok {
 		s.language = n.languageOf(l)
 		if outer == JSONata && s.language == JSONPath {

@@ -86,6 +86,9 @@ type Thread struct {
 	Op       int64   `json:"op,omitempty"`       // what an event must name to be about this wait
 	Retries  []int64 `json:"retries,omitempty"`  // per retrier, within this state
 	Attempts int     `json:"attempts,omitempty"` // retries of this state in all
+	Began    bool    `json:"began,omitempty"`  // the task was started; told once
+	Handed   bool    `json:"handed,omitempty"` // the task was submitted; told once
+	MapRun   string  `json:"mapRun,omitempty"` // ARN of the map run, for a redrive
 	Fan      *Fan    `json:"fan,omitempty"`
 }
 
@@ -126,4 +129,12 @@ func (s *State) Open() map[int64]string {
 		open[s.Deadline] = "deadline"
 	}
 	return open
+}
+
+// ResourceOf is the resource of the task that an op of a state is of, or "".
+func (m *Machine) ResourceOf(s *State, op int64) string {
+	if t := s.waiter(op); t != nil {
+		return m.programs[t.Program].states[t.State].resource
+	}
+	return ""
 }

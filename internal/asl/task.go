@@ -85,7 +85,7 @@ func (d *decision) schedule(t *Thread, st *state) *failure {
 		details.Input, details.Resource = &task.Parameters, st.resource
 	}
 	d.note(t, r.events()+"Scheduled", details)
-	t.Waits, t.Op = waitsTask, op
+	t.Waits, t.Op, t.Began, t.Handed = waitsTask, op, false, false
 	d.act(Action{Task: task})
 	return nil
 }
@@ -129,11 +129,16 @@ func (d *decision) taskEvent(t *Thread, event Event) {
 	details := r.details()
 	switch event.Kind {
 	case TaskSubmitted:
-		if r.Kind == "task" {
+		if r.Kind == "task" && !t.Handed {
+			t.Handed = true
 			details.Output = event.Output
 			d.note(t, "TaskSubmitted", details)
 		}
 	case TaskStarted:
+		if t.Began {
+			return // whoever ran it died, and it runs again
+		}
+		t.Began = true
 		details.Worker = event.Worker
 		if details.Resource == "" && details.Worker == "" {
 			details = nil

@@ -22,6 +22,7 @@ import (
 	"github.com/ebb-faas/ebb/internal/pool"
 	"github.com/ebb-faas/ebb/internal/secret"
 	"github.com/ebb-faas/ebb/internal/store"
+	"github.com/ebb-faas/ebb/internal/workflow"
 )
 
 // Config is everything that can be set, one section per package that reads it.
@@ -48,6 +49,7 @@ type Config struct {
 	Pool          pool.Config     `yaml:"pool"`
 	Invoke        invoke.Config   `yaml:"invoke"`
 	HTTP          gateway.Config  `yaml:"http"`
+	Workflow      workflow.Config `yaml:"workflow"`
 }
 
 // UseDatabase sets the database that a command line names. What stands there,
@@ -132,7 +134,7 @@ func (c Config) Validate() error {
 	if _, err := logLevel(c.LogLevel); err != nil {
 		errs = append(errs, err)
 	}
-	for _, section := range []interface{ Validate() error }{c.Database, c.Cluster, c.Secrets, c.Function, c.Images, c.S3, c.Pool, c.Invoke, c.HTTP} {
+	for _, section := range []interface{ Validate() error }{c.Database, c.Cluster, c.Secrets, c.Function, c.Images, c.S3, c.Pool, c.Invoke, c.HTTP, c.Workflow} {
 		errs = append(errs, section.Validate())
 	}
 	if err := errors.Join(errs...); err != nil {

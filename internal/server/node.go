@@ -26,9 +26,12 @@ import (
 	"github.com/ebb-faas/ebb/internal/logs"
 	"github.com/ebb-faas/ebb/internal/metrics"
 	"github.com/ebb-faas/ebb/internal/pool"
+	"github.com/ebb-faas/ebb/internal/queue"
 	"github.com/ebb-faas/ebb/internal/sandbox"
 	"github.com/ebb-faas/ebb/internal/secret"
+	"github.com/ebb-faas/ebb/internal/statesapi"
 	"github.com/ebb-faas/ebb/internal/store"
+	"github.com/ebb-faas/ebb/internal/workflow"
 	"github.com/ebb-faas/ebb/runtimes"
 )
 
@@ -58,6 +61,9 @@ type node struct {
 	lambda    *lambdaapi.API
 	v1        *api.API
 	gateway   *gateway.Gateway
+	queue     *queue.Queue
+	workflow  *workflow.Engine
+	states    *statesapi.API
 }
 
 // open builds the node from the ground up. On error, what was opened is closed.
@@ -146,6 +152,7 @@ func (n *node) assemble() {
 			Concurrency: n.pool.Limits().MaxInstances,
 		},
 	}, n.functions, n.invoker, n.auth, n.log)
+	n.assembleWorkflow()
 	n.gateway = gateway.New(cfg.HTTP, n.functions, n.invoker, n.auth, n.log)
 	n.v1 = api.New(n.apiConfig())
 	n.measure()
@@ -195,7 +202,14 @@ func (n *node) apiConfig() api.Config {
 // endpoint is a function's way back to ebb: the Lambda API for its role.
 func (n *node) endpoint(v *ebb.Version) (http.Handler, auth.Credentials) {
 	box := n.auth.NewBox(v.Role, v.Service)
-	return n.lambda.Endpoint(box), box.Credentials()
+	functions, workflows := n.lambda.Endpoint(box), n.states.Endpoint(box)
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if statesapi.Is(r) {
+			workflows.ServeHTTP(w, r)
+			return
+		}
+		functions.ServeHTTP(w, r)
+	}), box.Credentials()
 }
 
 // changed drops what is remembered of a function, and lets the instances of
@@ -238,6 +252,8 @@ func (n *node) management() http.Handler {
 			n.v1.ServeHTTP(w, r)
 		case r.URL.Path == "/metrics":
 			scrape.ServeHTTP(w, r)
+		case statesapi.Is(r):
+			n.states.ServeHTTP(w, r)
 		default:
 			n.lambda.ServeHTTP(w, r)
 		}

@@ -82,6 +82,8 @@ func (n *node) serve(ctx context.Context, stdout io.Writer) error {
 		return n.pool.Run(poolCtx, n.cfg.DrainTimeout)
 	})
 	ground.Go(func() error { return n.collect(poolCtx) })
+	ground.Go(func() error { return n.queue.Run(poolCtx) })
+	ground.Go(func() error { return n.runWorkflow(poolCtx) })
 	ground.Go(func() error { n.watch(poolCtx); return nil })
 	ground.Go(func() error { return n.auth.Run(grounded) })
 	ground.Go(func() error { return n.cluster.Run(grounded) })

@@ -1,0 +1,43 @@
+package statesapi
+
+// handlers are the operations.
+func handlers() map[string]handler {
+	return map[string]handler{
+		"CreateStateMachine":               typed((*API).createStateMachine),
+		"UpdateStateMachine":               typed((*API).updateStateMachine),
+		"DescribeStateMachine":             typed((*API).describeStateMachine),
+		"DescribeStateMachineForExecution": typed((*API).describeStateMachineForExecution),
+		"ListStateMachines":                typed((*API).listStateMachines),
+		"DeleteStateMachine":               typed((*API).deleteStateMachine),
+		"ValidateStateMachineDefinition":   typed((*API).validateStateMachineDefinition),
+		"PublishStateMachineVersion":       typed((*API).publishStateMachineVersion),
+		"ListStateMachineVersions":         typed((*API).listStateMachineVersions),
+		"DeleteStateMachineVersion":        typed((*API).deleteStateMachineVersion),
+		"CreateStateMachineAlias":          typed((*API).createStateMachineAlias),
+		"UpdateStateMachineAlias":          typed((*API).updateStateMachineAlias),
+		"DescribeStateMachineAlias":        typed((*API).describeStateMachineAlias),
+		"ListStateMachineAliases":          typed((*API).listStateMachineAliases),
+		"DeleteStateMachineAlias":          typed((*API).deleteStateMachineAlias),
+		"StartExecution":                   typed((*API).startExecution),
+		"StartSyncExecution":               typed((*API).startSyncExecution),
+		"StopExecution":                    typed((*API).stopExecution),
+		"RedriveExecution":                 typed((*API).redriveExecution),
+		"DescribeExecution":                typed((*API).describeExecution),
+		"ListExecutions":                   typed((*API).listExecutions),
+		"GetExecutionHistory":              typed((*API).getExecutionHistory),
+		"SendTaskSuccess":                  typed((*API).sendTaskSuccess),
+		"SendTaskFailure":                  typed((*API).sendTaskFailure),
+		"SendTaskHeartbeat":                typed((*API).sendTaskHeartbeat),
+		"CreateActivity":                   typed((*API).createActivity),
+		"DescribeActivity":                 typed((*API).describeActivity),
+		"ListActivities":                   typed((*API).listActivities),
+		"DeleteActivity":                   typed((*API).deleteActivity),
+		"GetActivityTask":                  typed((*API).getActivityTask),
+		"DescribeMapRun":                   typed((*API).describeMapRun),
+		"ListMapRuns":                      typed((*API).listMapRuns),
+		"UpdateMapRun":                     typed((*API).updateMapRun),
+		"TagResource":                      typed((*API).tagResource),
+		"UntagResource":                    typed((*API).untagResource),
+		"ListTagsForResource":              typed((*API).listTagsForResource),
+	}
+}

@@ -1,0 +1,120 @@
+package workflow
+
+import (
+	"context"
+	"encoding/json"
+	"log/slog"
+	"net/http"
+	"sync"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/ebb-faas/ebb/internal/ebb"
+	"github.com/ebb-faas/ebb/internal/jsonata"
+	"github.com/ebb-faas/ebb/internal/queue"
+	"github.com/ebb-faas/ebb/internal/store"
+)
+
+// Deps is what workflows stand on, and the services that their tasks call. The
+// funcs that are nil are offered no more: a task that wants them fails.
+type Deps struct {
+	Store *store.Store
+	// Invoke runs a function: the one door.
+	Invoke func(ctx context.Context, inv *ebb.Invocation, sink ebb.Sink) (ebb.Result, error)
+	// Call does an operation of one of ebb's own AWS APIs on behalf of a state
+	// machine: service as in arn:aws:states:::aws-sdk:SERVICE:operation. ok is
+	// false when there is no such service or operation here.
+	Call func(ctx context.Context, c Call) (answer json.RawMessage, ok bool, err error)
+	// Connection finds what an HTTP task authenticates with.
+	Connection func(ctx context.Context, service ebb.ServiceID, arn string) (*Connection, error)
+	// HTTP makes the requests of HTTP tasks; nil = there are none.
+	HTTP *http.Client
+	// Objects reads and writes what distributed Maps read and write.
+	Objects Objects
+	Log     *slog.Logger
+}
+
+// Call is an operation of an AWS API that a task asks for.
+type Call struct {
+	Service    ebb.ServiceID
+	Role       string // of the state machine
+	API        string // lambda, sfn, s3, …
+	Operation  string // as the task spells it: getFunction
+	Parameters json.RawMessage
+}
+
+// Engine keeps state machines and runs their executions. It is safe for
+// concurrent use.
+type Engine struct {
+	cfg     Config
+	deps    Deps
+	store   *store.Store
+	queue   *queue.Queue
+	log     *slog.Logger
+	jsonata *jsonata.Engine
+
+	machines   machines
+	executions executions
+	running    running
+	waiters    waiters
+	histories  histories
+	mapRuns    mapRuns
+
+	background sync.WaitGroup // calls of functions that nobody waits for any more
+}
+
+// New makes an engine. Bind comes before anything else.
+func New(cfg Config, deps Deps) *Engine {
+	cfg = cfg.withDefaults()
+	e := &Engine{cfg: cfg, deps: deps, store: deps.Store, log: deps.Log, jsonata: jsonata.New(jsonata.Config{})}
+	e.machines.known = make(map[machineKey]*machine)
+	e.executions.budget = int64(cfg.CacheMB) << 20
+	e.executions.byID = make(map[ebb.ExecutionID]*live)
+	e.running.calls = make(map[runningKey]context.CancelFunc)
+	e.waiters.at = make(map[string]chan struct{})
+	e.mapRuns.here = make(map[string]*mapRun)
+	return e
+}
+
+// Queues of the engine.
+const (
+	queueTask    = "workflow.task"    // call a resource
+	queueTimer   = "workflow.timer"   // a time has come
+	queueStep    = "workflow.step"    // go on deciding; a child ended; a cancelled op
+	queueExpress = "workflow.express" // an asynchronous Express execution
+	queueMap     = "workflow.map"     // a map run
+)
+
+// Handlers are what the engine does with messages, for queue.New.
+func (e *Engine) Handlers() map[string]queue.Handler {
+	return map[string]queue.Handler{
+		queueTask:    e.handleTask,
+		queueTimer:   e.handleTimer,
+		queueStep:    e.handleStep,
+		queueExpress: e.handleExpress,
+		queueMap:     e.handleMapRun,
+	}
+}
+
+// Bind gives the engine the queue that its Handlers went into.
+func (e *Engine) Bind(q *queue.Queue) { e.queue = q }
+
+// Run sweeps what is old until ctx ends, and then waits for calls in flight that
+// no execution waits for any more.
+func (e *Engine) Run(ctx context.Context) error {
+	e.sweepUntil(ctx)
+	e.background.Wait()
+	return nil
+}
+
+func (e *Engine) now() time.Time { return e.cfg.Now().UTC().Truncate(time.Millisecond) }
+
+// newID is an id that grows with time.
+func newID() string {
+	id, err := uuid.NewV7()
+	if err != nil { // the system's randomness is gone; nothing can be decided
+		panic("workflow: id: " + err.Error())
+	}
+	return id.String()
+}
