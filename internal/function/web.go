@@ -34,13 +34,8 @@ func checkRun(v *ebb.Version) error {
 	if s == "" {
 		return nil
 	}
-	n, err := strconv.Atoi(s)
-	switch {
-	case err != nil || n < 1 || n > ebb.MaxConcurrency:
+	if n, err := strconv.Atoi(s); err != nil || n < 1 || n > ebb.MaxConcurrency {
 		return invalid("Environment.Variables.%s: %.140q is not a number from 1 to %d", ebb.EnvConcurrency, s, ebb.MaxConcurrency)
-	case n > 1 && v.WebPort() == 0:
-		return invalid("Environment.Variables.%s: only a web function (see %s) takes more than one invocation "+
-			"at a time in an instance", ebb.EnvConcurrency, ebb.EnvWebPort)
 	}
 	return nil
 }

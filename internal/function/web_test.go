@@ -15,13 +15,12 @@ func TestWebFunction(t *testing.T) {
 	c.Handler, c.Env = "serve --port $PORT .", map[string]string{"AWS_LWA_PORT": "8080", "EBB_INSTANCE_CONCURRENCY": "32"}
 	v := must2(f.Create(t.Context(), c))(t)
 	same(t, [2]int{v.WebPort(), v.Concurrency()}, [2]int{8080, 32})
-	// Without the port it is a usual function, which can be neither.
-	_, err := f.UpdateConfig(t.Context(), function.UpdateConfig{FunctionKey: key("site"), Env: map[string]string{"EBB_INSTANCE_CONCURRENCY": "32"}})
-	refused(t, err, ebb.Invalid, ebb.TypeInvalidParameterValue, "only a web function")
-	_, err = f.UpdateConfig(t.Context(), function.UpdateConfig{FunctionKey: key("site"), Env: map[string]string{}})
+	// Without the port it is a usual function, which that is no handler of.
+	_, err := f.UpdateConfig(t.Context(), function.UpdateConfig{FunctionKey: key("site"), Env: map[string]string{}})
 	refused(t, err, ebb.Invalid, ebb.TypeInvalidParameterValue, "Handler: ")
 	plain := "app.handler"
-	must2(f.UpdateConfig(t.Context(), function.UpdateConfig{FunctionKey: key("site"), Handler: &plain, Env: map[string]string{}}))(t)
+	v = must2(f.UpdateConfig(t.Context(), function.UpdateConfig{FunctionKey: key("site"), Handler: &plain, Env: map[string]string{"EBB_INSTANCE_CONCURRENCY": "32"}}))(t)
+	same(t, v.Concurrency(), 32)
 }
 
 func TestWebFunctionRefuses(t *testing.T) {
@@ -31,7 +30,7 @@ func TestWebFunctionRefuses(t *testing.T) {
 		{"AWS_LWA_PORT", "9001", "the platform's own"},
 		{"AWS_LWA_PASS_THROUGH_PATH", "events", "AWS_LWA_PASS_THROUGH_PATH: "},
 		{"EBB_INSTANCE_CONCURRENCY", "many", "EBB_INSTANCE_CONCURRENCY: "}, {"EBB_INSTANCE_CONCURRENCY", "0", "EBB_INSTANCE_CONCURRENCY: "},
-		{"EBB_INSTANCE_CONCURRENCY", "1001", "from 1 to 1000"}, {"EBB_INSTANCE_CONCURRENCY", "2", "only a web function"},
+		{"EBB_INSTANCE_CONCURRENCY", "1001", "from 1 to 1000"},
 	} {
 		create := f.create("f")
 		create.Env = map[string]string{c.name: c.value}

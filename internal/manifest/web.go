@@ -81,7 +81,4 @@ func (r *reader) settings(f *draft, key string, e entry) {
 		return
 	}
 	set("instanceConcurrency", ebb.EnvConcurrency, strconv.Itoa(f.concurrency))
-	if _, port := f.Env[ebb.EnvWebPort]; !port && f.concurrency > 1 && f.Image == nil {
-		r.fail(e.key, key+".instanceConcurrency", "only a web function takes more than one invocation at a time in an instance; see web")
-	}
 }

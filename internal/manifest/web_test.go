@@ -15,6 +15,7 @@ func TestWebBecomesEnvironment(t *testing.T) {
 		"    web: 3000\n    env: {AB: c}": {"AWS_LWA_PORT": "3000", "AB": "c"},
 		"    web: {port: 1, events: /in}": {"AWS_LWA_PORT": "1", "AWS_LWA_PASS_THROUGH_PATH": "/in"},
 		"    web: {}\n    instanceConcurrency: 32":                {"AWS_LWA_PORT": "8080", "EBB_INSTANCE_CONCURRENCY": "32"},
+		"    instanceConcurrency: 2":                              {"EBB_INSTANCE_CONCURRENCY": "2"},
 		"    instanceConcurrency: 1":                              {"EBB_INSTANCE_CONCURRENCY": "1"},
 		"    env: {AWS_LWA_PORT: 80}\n    instanceConcurrency: 2": {"AWS_LWA_PORT": "80", "EBB_INSTANCE_CONCURRENCY": "2"},
 	} {
@@ -25,8 +26,8 @@ func TestWebBecomesEnvironment(t *testing.T) {
 	}
 	for text, want := range map[string]string{
 		"    web: 0": "functions.f.web: must be between", "    web: x": "must be true, false, a port", "    web: {events: in}": "functions.f.web.events: must begin with /",
-		"    web: true\n    env: {AWS_LWA_PORT: 80}": "keep one of them", "    instanceConcurrency: 2": "only a web function",
-		"    instanceConcurrency: 1001": "between 1 and 1000",
+		"    web: true\n    env: {AWS_LWA_PORT: 80}": "keep one of them",
+		"    instanceConcurrency: 1001":              "between 1 and 1000",
 	} {
 		if _, err := Parse("ebb.yaml", []byte(with+text+"\n")); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: %v", text, err)

@@ -273,6 +273,8 @@ func (in *instance) ready(ctx context.Context, env map[string]string) error {
 		ARN:      ebb.FunctionARN(cfg.Region, v.FunctionKey, ""),
 		Env:      env,
 		Tenant:   in.shelf.tenant,
+
+		Concurrency: in.shelf.places,
 	})
 	in.output.drain()
 	switch {

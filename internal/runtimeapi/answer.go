@@ -9,34 +9,11 @@ import (
 
 // answer passes one invocation's frames to its sink.
 type answer struct {
-	s    *Framed
+	in   frameBody
+	opt  *Options
 	sink ebb.Sink
 	out  Outcome
 	deaf bool // the sink failed: the rest is read and dropped
-}
-
-// read takes frames until the answer is complete.
-func (a *answer) read() error {
-	s := a.s
-	for {
-		h, err := s.in.next()
-		if err != nil {
-			return err
-		}
-		if h.typ == frameLog {
-			if err := s.line(h); err != nil {
-				return err
-			}
-			continue
-		}
-		if h.stream != s.current.stream {
-			return unexpected(h)
-		}
-		done, err := a.frame(h)
-		if done || err != nil {
-			return err
-		}
-	}
 }
 
 // frame takes one frame of the invocation's own stream.
@@ -62,7 +39,7 @@ func (a *answer) frame(h header) (done bool, err error) {
 
 // whole passes on a whole answer or error document.
 func (a *answer) whole(h header, functionError string) error {
-	head, err := a.s.in.take(int(h.head))
+	head, err := a.in.take(int(h.head))
 	if err != nil {
 		return err
 	}
@@ -74,8 +51,8 @@ func (a *answer) whole(h header, functionError string) error {
 		contentType = string(head)
 	}
 	a.out.Size = h.payload()
-	if h.payload() > a.s.opt.MaxResponse {
-		if err := a.s.in.discard(h.payload()); err != nil {
+	if h.payload() > a.opt.MaxResponse {
+		if err := a.in.discard(h.payload()); err != nil {
 			return err
 		}
 		a.tooLarge()
@@ -87,7 +64,7 @@ func (a *answer) whole(h header, functionError string) error {
 	}
 	// Wait for all of it before the head: if the process dies here, the caller
 	// can still be told so properly.
-	b, err := a.s.in.take(int(h.payload()))
+	b, err := a.in.take(int(h.payload()))
 	if err != nil {
 		return err
 	}
@@ -98,7 +75,7 @@ func (a *answer) whole(h header, functionError string) error {
 
 // chunk passes on a piece of a streamed answer; the first begins it.
 func (a *answer) chunk(h header) error {
-	head, err := a.s.in.take(int(h.head))
+	head, err := a.in.take(int(h.head))
 	if err != nil {
 		return err
 	}
@@ -107,11 +84,11 @@ func (a *answer) chunk(h header) error {
 	}
 	before := a.out.Size
 	a.out.Size += h.payload()
-	if a.out.Size > a.s.opt.MaxStream {
-		if before <= a.s.opt.MaxStream {
+	if a.out.Size > a.opt.MaxStream {
+		if before <= a.opt.MaxStream {
 			a.out.FunctionError = ebb.FunctionErrorUnhandled
 			a.out.ErrorType = ebb.ErrorResponseSize
-			a.out.LateError = sizeDocument(a.s.opt.MaxStream)
+			a.out.LateError = sizeDocument(a.opt.MaxStream)
 		}
 		a.deaf = true
 	}
@@ -123,7 +100,7 @@ func (a *answer) late(h header) error {
 	if h.payload() > maxFailure {
 		return unexpected(h)
 	}
-	errorType, document, err := a.s.document(h)
+	errorType, document, err := document(a.in, h)
 	if err == nil && a.out.LateError == nil {
 		a.out.ErrorType, a.out.LateError = errorType, document
 	}
@@ -134,12 +111,12 @@ func (a *answer) tooLarge() {
 	a.out.FunctionError = ebb.FunctionErrorUnhandled
 	a.out.ErrorType = ebb.ErrorResponseSize
 	a.head(ebb.Head{FunctionError: ebb.FunctionErrorUnhandled})
-	a.write(sizeDocument(a.s.opt.MaxResponse))
+	a.write(sizeDocument(a.opt.MaxResponse))
 }
 
 func (a *answer) body(n int64) error {
 	for n > 0 {
-		b, err := a.s.in.piece(n)
+		b, err := a.in.piece(n)
 		if err != nil {
 			return err
 		}

@@ -7,6 +7,9 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"strconv"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -140,5 +143,38 @@ func BenchmarkHTTP(b *testing.B) {
 		if _, err := s.Invoke(context.Background(), call, &sink); err != nil {
 			b.Fatal(err)
 		}
+	}
+}
+
+// BenchmarkShared is a session that takes 32, with so many callers.
+func BenchmarkShared(b *testing.B) {
+	for _, callers := range []int{1, 8, 32} {
+		b.Run(strconv.Itoa(callers), func(b *testing.B) {
+			ours, theirs := socketPair(b)
+			defer theirs.echoLoop()()
+			s := NewFramed(ours, Options{})
+			defer s.Close()
+			if _, err := s.Ready(context.Background(), Init{ARN: "arn", Concurrency: 32}); err != nil {
+				b.Fatal(err)
+			}
+			b.ReportAllocs()
+			var left atomic.Int64
+			left.Store(int64(b.N))
+			var all sync.WaitGroup
+			for range callers {
+				all.Go(func() {
+					call := &Call{ID: "8a2fd8c8-0000-4000-8000-000000000000", ARN: "arn", Payload: make([]byte, 100)}
+					var sink discard
+					for left.Add(-1) >= 0 {
+						call.Deadline = time.Now().Add(3 * time.Second)
+						if _, err := s.Invoke(context.Background(), call, &sink); err != nil {
+							b.Error(err)
+							return
+						}
+					}
+				})
+			}
+			all.Wait()
+		})
 	}
 }

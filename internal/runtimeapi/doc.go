@@ -14,15 +14,17 @@
 //
 // Invariants:
 //
-//  1. A session has at most one invocation in flight; a second Invoke is an
-//     error, not a queue.
-//  2. An answer is accepted once, for the invocation in flight, and never after
-//     Invoke has returned.
+//  1. A session has at most as many invocations in flight as it was made for,
+//     one unless Init or WebOptions say more; another Invoke is an error, not a
+//     queue.
+//  2. An answer is accepted once, for an invocation in flight, and never after
+//     Invoke has returned. A caller who takes it slowly holds up nobody else.
 //  3. Nothing the other side sends makes the session allocate more than the
 //     limits in Options, block beyond the deadline, or panic.
 //  4. An error from Invoke ends the session: the bytes on the wire can no longer
-//     be trusted, and the caller must kill the instance. A failed function is an
-//     Outcome, never an error.
+//     be trusted, or an invocation was given up, and the caller must kill the
+//     instance; where others are in flight, when they have returned. A failed
+//     function is an Outcome, never an error.
 //  5. When Invoke returns, the sink is not called again.
 //
 // A crash of ebb closes the socket and the listener; bootstraps end when they

@@ -26,6 +26,7 @@ const (
 	frameStop                          // ebb: end
 	frameHook                          // ebb: run this hook
 	frameDone                          // runtime: the hook has run
+	frameWindow                        // ebb: so much more of a streamed answer may come
 	frameTypes
 )
 
@@ -98,6 +99,14 @@ func parseHeader(b []byte) (header, error) {
 		return h, fmt.Errorf("%w: frame of type %d with %d bytes", ErrProtocol, h.typ, h.body)
 	}
 	return h, nil
+}
+
+// frameBody is where the head and payload of a frame are taken from.
+type frameBody interface {
+	take(n int) ([]byte, error)
+	piece(left int64) ([]byte, error)
+	all(n int64) ([]byte, error)
+	discard(n int64) error
 }
 
 var readBuffers = sync.Pool{New: func() any { return new([readSize]byte) }}

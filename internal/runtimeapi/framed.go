@@ -30,7 +30,8 @@ const closeGrace = 20 * time.Millisecond
 
 // Framed is the conversation over a framed socket (docs/runtime-api.md). The
 // goroutine that calls Invoke writes the request and reads the answer itself:
-// nothing is handed between goroutines, and an idle session has none.
+// nothing is handed between goroutines, and an idle session has none. Where
+// Init allows several in flight see shared.
 type Framed struct {
 	conn  net.Conn
 	opt   Options
@@ -38,6 +39,7 @@ type Framed struct {
 
 	// Used by whoever holds framedBusy.
 	in       frameReader
+	sh       *shared   // nil unless several invocations may be in flight; set by Ready
 	arn      string    // given at init; repeated by "" afterwards
 	current  turn      // the invocation in flight, or the last one
 	prior    turn      // the one before: its late lines may still be on the way
@@ -68,6 +70,8 @@ type initFrame struct {
 	Tenant      string            `json:"tenantId,omitempty"`
 	MaxResponse int64             `json:"maxResponse"`
 	MaxStream   int64             `json:"maxStream"`
+	Concurrency int               `json:"concurrency,omitempty"` // none = 1
+	Window      int               `json:"window,omitempty"`      // of a streamed answer, bytes; none = unlimited
 }
 
 // Ready implements Session.
@@ -78,10 +82,15 @@ func (s *Framed) Ready(ctx context.Context, init Init) (failure *Failure, err er
 	defer func() { s.finish(framedIdle, failure != nil || err != nil) }()
 	defer s.arm(ctx, time.Time{})()
 
-	payload, err := json.Marshal(initFrame{
+	frame := initFrame{
 		Handler: init.Handler, TaskRoot: init.TaskRoot, ARN: init.ARN, Env: init.Env, Tenant: init.Tenant,
 		MaxResponse: s.opt.MaxResponse, MaxStream: s.opt.MaxStream,
-	})
+	}
+	if init.Concurrency > 1 {
+		frame.Concurrency, frame.Window = init.Concurrency, window
+		s.sh = newShared(init.Concurrency)
+	}
+	payload, err := json.Marshal(frame)
 	if err != nil {
 		return nil, err
 	}
@@ -113,6 +122,7 @@ func (s *Framed) Hook(ctx context.Context, h ebb.Hook) (failure *Failure, err er
 		return nil, err
 	}
 	defer func() { s.finish(framedIdle, err != nil || failure != nil && failure.Ending) }()
+	defer s.exclusive()()
 	deadline, limited := ctx.Deadline()
 	defer s.arm(ctx, deadline)()
 	head := append([]byte(h), '\n')
@@ -137,7 +147,7 @@ func (s *Framed) await(ctx context.Context, want frameType) (*Failure, error) {
 		case h.typ == want && h.stream == 0:
 			return nil, s.explain(ctx, s.in.discard(int64(h.body)))
 		case h.typ == frameError && h.stream == 0 && want != framePong && h.payload() <= maxFailure:
-			errorType, document, err := s.document(h)
+			errorType, document, err := document(&s.in, h)
 			if err != nil {
 				return nil, s.explain(ctx, err)
 			}
@@ -154,6 +164,9 @@ func (s *Framed) await(ctx context.Context, want frameType) (*Failure, error) {
 
 // Invoke implements Session.
 func (s *Framed) Invoke(ctx context.Context, c *Call, sink ebb.Sink) (Outcome, error) {
+	if s.sh != nil {
+		return s.invokeShared(ctx, c, sink)
+	}
 	if err := s.begin(framedIdle); err != nil {
 		return Outcome{}, notDelivered(err)
 	}
@@ -181,9 +194,32 @@ func (s *Framed) invoke(ctx context.Context, c *Call, sink ebb.Sink) (Outcome, e
 	if err := s.sendInvoke(c); err != nil {
 		return Outcome{}, notDelivered(s.explain(ctx, err))
 	}
-	a := answer{s: s, sink: sink}
-	err := a.read()
+	a := answer{in: &s.in, opt: &s.opt, sink: sink}
+	err := s.read(&a)
 	return a.out, s.explain(ctx, err)
+}
+
+// read takes frames until the answer in a is complete.
+func (s *Framed) read(a *answer) error {
+	for {
+		h, err := s.in.next()
+		if err != nil {
+			return err
+		}
+		if h.typ == frameLog {
+			if err := s.line(h); err != nil {
+				return err
+			}
+			continue
+		}
+		if h.stream != s.current.stream {
+			return unexpected(h)
+		}
+		done, err := a.frame(h)
+		if done || err != nil {
+			return err
+		}
+	}
 }
 
 func notDelivered(err error) error { return fmt.Errorf("%w: %w", ErrNotDelivered, err) }

@@ -22,15 +22,26 @@ func (s *Framed) send(typ frameType, stream uint32, head, payload []byte) error 
 	return s.write(b, payload)
 }
 
-// sendInvoke writes the invoke frame. Its head is text, so that a bootstrap
-// splits it without a JSON parser: id, deadline, ARN, trace, client context.
+// sendInvoke writes the invoke frame.
 func (s *Framed) sendInvoke(c *Call) error {
-	if int64(len(c.Payload)) > 1<<31 {
-		return errors.New("payload does not fit a frame")
-	}
 	p := writeBuffers.Get().(*[]byte)
 	defer writeBuffers.Put(p)
-	b := append((*p)[:0], make([]byte, headerSize)...)
+	b, err := s.appendInvoke((*p)[:0], c, s.current.stream)
+	if err != nil {
+		return err
+	}
+	*p = b[:0]
+	return s.write(b, c.Payload)
+}
+
+// appendInvoke appends the invoke frame of c, all but its payload. Its head is
+// text, so that a bootstrap splits it without a JSON parser: id, deadline, ARN,
+// trace, client context.
+func (s *Framed) appendInvoke(b []byte, c *Call, stream uint32) ([]byte, error) {
+	if int64(len(c.Payload)) > 1<<31 {
+		return nil, errors.New("payload does not fit a frame")
+	}
+	b = append(b, make([]byte, headerSize)...)
 	b = append(b, c.ID...)
 	b = append(b, '\n')
 	if !c.Deadline.IsZero() {
@@ -48,12 +59,11 @@ func (s *Framed) sendInvoke(c *Call) error {
 	b = append(b, c.ClientContext...)
 	head := len(b) - headerSize
 	if head > maxHead {
-		return errors.New("client context does not fit a frame")
+		return nil, errors.New("client context does not fit a frame")
 	}
-	h := header{body: uint32(head + len(c.Payload)), typ: frameInvoke, head: uint16(head), stream: s.current.stream}
+	h := header{body: uint32(head + len(c.Payload)), typ: frameInvoke, head: uint16(head), stream: stream}
 	h.append(b[:0])
-	*p = b[:0]
-	return s.write(b, c.Payload)
+	return b, nil
 }
 
 // write sends b and payload: small ones as one buffer, large ones with writev.
@@ -77,6 +87,8 @@ func (s *Framed) line(h header) error {
 	var request ebb.InvocationID
 	switch {
 	case h.stream == 0:
+	case s.sh != nil:
+		request = s.sh.request(h.stream)
 	case h.stream == s.current.stream:
 		request = s.current.id
 	case h.stream == s.prior.stream:
@@ -108,8 +120,8 @@ func level(b []byte) string {
 }
 
 // document reads the body of an error frame into memory of its own.
-func (s *Framed) document(h header) (errorType string, document []byte, err error) {
-	b, err := s.in.all(int64(h.body))
+func document(in frameBody, h header) (errorType string, document []byte, err error) {
+	b, err := in.all(int64(h.body))
 	if err != nil {
 		return "", nil, err
 	}

@@ -6,7 +6,7 @@
 // needs one.
 'use strict';
 
-const { Channel, TYPE } = require('./channel.js');
+const { Channel, TYPE, readUInt32 } = require('./channel.js');
 const { Instance } = require('./instance.js');
 
 const channel = new Channel(3);
@@ -16,6 +16,9 @@ channel.onFrame = (type, stream, buf, head, payload, end) => {
   switch (type) {
     case TYPE.INVOKE:
       instance.invoke(stream, buf.latin1Slice(head, payload), buf, head, payload, end);
+      break;
+    case TYPE.WINDOW:
+      instance.granted(stream, readUInt32(buf, payload));
       break;
     case TYPE.INIT:
       instance.init(JSON.parse(buf.utf8Slice(payload, end)));

@@ -7,7 +7,7 @@ const net = require('net');
 
 const TYPE = Object.freeze({
   INIT: 1, READY: 2, INVOKE: 3, RESPONSE: 4, CHUNK: 5, END: 6, ERROR: 7, LOG: 8, PING: 9, PONG: 10, STOP: 11,
-  HOOK: 12, DONE: 13,
+  HOOK: 12, DONE: 13, WINDOW: 14,
 });
 const FLAG_EXIT = 1;
 const HEADER = 12;
@@ -21,6 +21,8 @@ class Channel {
     this.partial = null; // a frame of which not all has arrived
     this.have = 0;
     this.out = Buffer.allocUnsafeSlow(SCRATCH);
+    this.pending = 0; // bytes of out that wait to be written
+    this.flushing = () => this.flush();
     this.socket = new net.Socket({
       fd,
       readable: true,
@@ -88,27 +90,68 @@ class Channel {
   // send writes one frame with a text payload, and returns false if the payload
   // is longer than limit bytes: then nothing is sent.
   send(type, flags, stream, head, payload, limit = Infinity) {
+    if (!this.add(type, flags, stream, head, payload, limit)) {
+      return false;
+    }
+    this.flush();
+    return true;
+  }
+
+  // sendSoon is send for a frame that may wait for others until the code that
+  // runs now is done: they leave in one system call.
+  sendSoon(type, flags, stream, head, payload, limit) {
+    const first = this.pending === 0;
+    if (!this.add(type, flags, stream, head, payload, limit)) {
+      return false;
+    }
+    if (first && this.pending > 0) {
+      process.nextTick(this.flushing);
+    }
+    return true;
+  }
+
+  // add puts a frame behind those that wait, unless it is too large for that.
+  add(type, flags, stream, head, payload, limit) {
     const room = HEADER + 3 * (head.length + payload.length); // UTF-8 takes at most 3 bytes a unit
+    if (room > SCRATCH - this.pending) {
+      this.flush();
+    }
     let out = this.out;
+    let at = this.pending;
     if (room > SCRATCH) {
       out = Buffer.allocUnsafe(HEADER + Buffer.byteLength(head) + Buffer.byteLength(payload));
+      at = 0;
     }
-    const h = head === '' ? 0 : out.utf8Write(head, HEADER);
-    const p = out.utf8Write(payload, HEADER + h);
+    const h = head === '' ? 0 : out.utf8Write(head, at + HEADER);
+    const p = out.utf8Write(payload, at + HEADER + h);
     if (p > limit) {
       return false;
     }
-    writeHeader(out, h + p, type, flags, h, stream);
-    this.write(out, HEADER + h + p);
+    writeHeader(out, at, h + p, type, flags, h, stream);
+    if (out === this.out) {
+      this.pending = at + HEADER + h + p;
+    } else {
+      this.write(out, HEADER + h + p);
+    }
     return true;
+  }
+
+  // flush writes the frames that wait.
+  flush() {
+    const n = this.pending;
+    if (n > 0) {
+      this.pending = 0;
+      this.write(this.out, n);
+    }
   }
 
   // sendBytes writes one frame with a binary payload. callback is called when
   // the socket has taken it.
   sendBytes(type, flags, stream, head, payload, callback) {
+    this.flush();
     const h = Buffer.byteLength(head);
     const out = Buffer.allocUnsafe(HEADER + h + payload.length);
-    writeHeader(out, h + payload.length, type, flags, h, stream);
+    writeHeader(out, 0, h + payload.length, type, flags, h, stream);
     out.utf8Write(head, HEADER);
     payload.copy(out, HEADER + h);
     if (callback) {
@@ -141,6 +184,7 @@ class Channel {
 
   // drained calls back when everything sent is with the kernel.
   drained(callback) {
+    this.flush();
     if (this.socket.writableLength === 0) {
       callback();
     } else {
@@ -161,19 +205,19 @@ function readUInt32(b, at) {
   return b[at] * 0x1000000 + ((b[at + 1] << 16) | (b[at + 2] << 8) | b[at + 3]);
 }
 
-function writeHeader(b, body, type, flags, head, stream) {
-  b[0] = body >>> 24;
-  b[1] = body >>> 16;
-  b[2] = body >>> 8;
-  b[3] = body;
-  b[4] = type;
-  b[5] = flags;
-  b[6] = head >>> 8;
-  b[7] = head;
-  b[8] = stream >>> 24;
-  b[9] = stream >>> 16;
-  b[10] = stream >>> 8;
-  b[11] = stream;
+function writeHeader(b, at, body, type, flags, head, stream) {
+  b[at] = body >>> 24;
+  b[at + 1] = body >>> 16;
+  b[at + 2] = body >>> 8;
+  b[at + 3] = body;
+  b[at + 4] = type;
+  b[at + 5] = flags;
+  b[at + 6] = head >>> 8;
+  b[at + 7] = head;
+  b[at + 8] = stream >>> 24;
+  b[at + 9] = stream >>> 16;
+  b[at + 10] = stream >>> 8;
+  b[at + 11] = stream;
 }
 
-module.exports = { Channel, TYPE, FLAG_EXIT };
+module.exports = { Channel, TYPE, FLAG_EXIT, readUInt32 };

@@ -8,37 +8,69 @@ const MAX_LINE = 256 * 1024;
 const LEVELS = { log: 'INFO', info: 'INFO', debug: 'DEBUG', warn: 'WARN', error: 'ERROR', trace: 'TRACE', fatal: 'FATAL' };
 
 // captureOutput takes over console, process.stdout and process.stderr. sink has
-// log(level, text) and requestID.
+// log(level, text, call) and who(), the call whose code runs.
 function captureOutput(sink) {
   const json = process.env.AWS_LAMBDA_LOG_FORMAT === 'JSON';
-  const line = (level, args) => {
-    const entry = json ? asJSON(sink.requestID, level, args) : asText(sink.requestID, level, args);
+  const line = (level, args, call) => {
+    const entry = json ? asJSON(call.requestID, level, args) : asText(call.requestID, level, args);
     for (let at = 0; at === 0 || at < entry.length; at += MAX_LINE) {
-      sink.log(level, entry.length <= MAX_LINE ? entry : entry.slice(at, at + MAX_LINE));
+      sink.log(level, entry.length <= MAX_LINE ? entry : entry.slice(at, at + MAX_LINE), call);
     }
   };
   for (const [method, level] of Object.entries(LEVELS)) {
-    console[method] = (...args) => line(level, args);
+    console[method] = (...args) => line(level, args, sink.who());
   }
-  const streams = ['stdout', 'stderr'].map((name) => captureStream(name, sink));
+  const open = new Set(); // Partials that may hold something
+  for (const name of ['stdout', 'stderr']) {
+    captureStream(name, () => {
+      const call = sink.who();
+      if (call.partial === null) {
+        call.partial = new Partial(sink, call);
+        open.add(call.partial);
+      }
+      return call.partial[name];
+    });
+  }
   return {
     // error logs what went wrong with an invocation, described by fields.
-    error(what, fields) {
-      line('ERROR', json ? [fields] : [`${what}\t${JSON.stringify(fields)}`]);
+    error(what, fields, call) {
+      line('ERROR', json ? [fields] : [`${what}\t${JSON.stringify(fields)}`], call);
     },
-    flush() {
-      for (const s of streams) {
-        s.flush();
+    // flush ends the lines of call, and of those that are over.
+    flush(call) {
+      for (const partial of open) {
+        if (partial.call === call || !partial.call.open) {
+          partial.flush();
+          partial.call.partial = null;
+          open.delete(partial);
+        }
       }
     },
-    // end is flush for the last time: what comes now does not wait for its end.
+    flushAll() {
+      for (const partial of open) {
+        partial.flush();
+      }
+    },
+    // end is flushAll for the last time: what comes now does not wait for its end.
     end() {
-      for (const s of streams) {
-        s.flush();
-        s.ending = true;
-      }
+      this.flushAll();
+      Lines.ending = true;
     },
   };
+}
+
+// Partial is what one call printed that has no line end yet.
+class Partial {
+  constructor(sink, call) {
+    this.call = call;
+    this.stdout = new Lines((text) => sink.log('', text, call));
+    this.stderr = new Lines((text) => sink.log('', text, call));
+  }
+
+  flush() {
+    this.stdout.flush();
+    this.stderr.flush();
+  }
 }
 
 function asText(requestID, level, args) {
@@ -66,11 +98,10 @@ function asJSON(requestID, level, args) {
 
 // captureStream replaces the write method of process.stdout or process.stderr
 // when somebody asks for the stream: making it costs time that most functions
-// need not spend.
-function captureStream(name, sink) {
+// need not spend. lines() is where the lines are cut.
+function captureStream(name, lines) {
   const original = Object.getOwnPropertyDescriptor(process, name);
   let stream = null;
-  const lines = new Lines((text) => sink.log('', text));
   Object.defineProperty(process, name, {
     configurable: true,
     enumerable: original.enumerable,
@@ -82,7 +113,7 @@ function captureStream(name, sink) {
             callback = encoding;
             encoding = undefined;
           }
-          lines.write(typeof chunk === 'string' ? Buffer.from(chunk, encoding) : chunk);
+          lines().write(typeof chunk === 'string' ? Buffer.from(chunk, encoding) : chunk);
           if (typeof callback === 'function') {
             process.nextTick(callback);
           }
@@ -92,16 +123,16 @@ function captureStream(name, sink) {
       return stream;
     },
   });
-  return lines;
 }
 
 // Lines cuts a byte stream into lines, and keeps the one that has no end yet.
 class Lines {
+  static ending = false; // the process ends: nothing waits any more
+
   constructor(emit) {
     this.emit = emit;
     this.partial = [];
     this.size = 0;
-    this.ending = false;
   }
 
   write(chunk) {
@@ -118,7 +149,7 @@ class Lines {
     if (bytes.length > 0) {
       this.add(Buffer.from(bytes)); // the caller may reuse its buffer
     }
-    if (this.ending) {
+    if (Lines.ending) {
       this.flush();
     }
   }

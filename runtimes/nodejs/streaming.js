@@ -14,6 +14,9 @@ class ResponseStream extends Writable {
     super({ highWaterMark: 64 * 1024 });
     this.call = call;
     this.began = false;
+    this.ahead = 0; // bytes sent that the platform has not asked to be followed
+    this.waiting = null; // what goes on when it does
+    call.granted = (n) => this.granted(n);
     this.contentType = 'application/octet-stream';
     this.prelude = null;
   }
@@ -36,8 +39,45 @@ class ResponseStream extends Writable {
         chunk = Buffer.concat([this.prelude, chunk]);
       }
     }
-    instance.output.flush();
-    instance.channel.sendBytes(TYPE.CHUNK, 0, this.call.stream, head, chunk, callback);
+    instance.output.flush(this.call);
+    this.send(head, chunk, 0, callback);
+  }
+
+  // send sends chunk from at on, as far as the window allows, and the rest when
+  // it is wider.
+  send(head, chunk, at, callback) {
+    const { instance, stream } = this.call;
+    const end = Math.min(chunk.length, at + instance.window - this.ahead);
+    if (end === chunk.length) {
+      this.ahead += end - at;
+      instance.channel.sendBytes(TYPE.CHUNK, 0, stream, head, at === 0 ? chunk : chunk.subarray(at), callback);
+      return;
+    }
+    if (end > at) {
+      this.ahead += end - at;
+      instance.channel.sendBytes(TYPE.CHUNK, 0, stream, head, chunk.subarray(at, end));
+      head = '';
+    }
+    this.waiting = () => this.send(head, chunk, end, callback);
+    instance.awaitWindow(1); // nothing else may be left to do
+  }
+
+  // giveUp: nothing more will be sent.
+  giveUp() {
+    if (this.waiting !== null) {
+      this.waiting = null;
+      this.call.instance.awaitWindow(-1);
+    }
+  }
+
+  granted(n) {
+    this.ahead -= n;
+    const { waiting } = this;
+    if (waiting !== null) {
+      this.waiting = null;
+      this.call.instance.awaitWindow(-1);
+      waiting();
+    }
   }
 
   _final(callback) {
@@ -80,7 +120,7 @@ function run(handler, event, context, call) {
   stream.on('error', (err) => abort(call, stream, err));
   stream.on('finish', () => {
     if (call.open) {
-      call.instance.settle();
+      call.instance.settle(call);
       call.instance.channel.sendBytes(TYPE.END, 0, call.stream, '', Buffer.alloc(0));
     }
   });
@@ -99,6 +139,7 @@ function run(handler, event, context, call) {
 // abort ends the answer with an error: the whole answer if nothing was sent yet,
 // else a late one.
 function abort(call, stream, err) {
+  stream.giveUp();
   if (!call.open) {
     return;
   }
@@ -106,8 +147,8 @@ function abort(call, stream, err) {
     call.respondError(err);
     return;
   }
-  call.instance.logError('Invoke Error ', err);
-  call.instance.settle();
+  call.instance.logError('Invoke Error ', err, call);
+  call.instance.settle(call);
   const doc = errors.document(err);
   call.instance.channel.sendBytes(TYPE.ERROR, 0, call.stream, doc.errorType, Buffer.from(JSON.stringify(doc)));
 }

@@ -144,6 +144,9 @@ func (b *bench) warm(ctx context.Context) error {
 			{"Node, function URL", b.platform.PID(), post(b.urls["node"])},
 			{"Node, web function of 32", b.platform.PID(), post(b.urls["web"])},
 			{"Node, Lambda API", b.platform.PID(), invokeAPI(b.platform, "node")},
+			{"Node, 32 in one instance", b.platform.PID(), post(b.urls["node32"])},
+			{"Python async, 32 in one instance", b.platform.PID(), post(b.urls["python32"])},
+			{"Python threads, 32 in one instance", b.platform.PID(), post(b.urls["threads32"])},
 			{"Python, function URL", b.platform.PID(), post(b.urls["python"])},
 			{"Python, Lambda API", b.platform.PID(), invokeAPI(b.platform, "python")},
 			{"Go, function URL", b.platform.PID(), post(b.urls["go"])},
@@ -255,6 +258,9 @@ func (b *bench) cold(ctx context.Context) error {
 		return err
 	}
 	for _, f := range fs {
+		if bare[f.Name] == nil {
+			continue // the same start as another
+		}
 		row := coldRow{Name: f.Name}
 		var cold, raw []time.Duration
 		for i := range coldRuns {

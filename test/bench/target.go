@@ -110,6 +110,9 @@ const (
 	pythonEcho = `def handler(event, context):
     return {"statusCode": 200, "body": event["body"]}
 `
+	pythonAsync = `async def handler(event, context):
+    return {"statusCode": 200, "body": event["body"]}
+`
 	// webNode is plainNode as a web function.
 	webNode = `const http = require('http');
 http.createServer((req, res) => {
@@ -151,6 +154,11 @@ func functions(dir string, memory int32) ([]platform.Function, error) {
 	}
 	fs = append(fs, platform.Function{Name: "web", Runtime: "nodejs", Handler: "node server.js", Files: map[string]string{"server.js": webNode},
 		Env: map[string]string{"AWS_LWA_PORT": "8080", "EBB_INSTANCE_CONCURRENCY": "32"}})
+	many := map[string]string{"EBB_INSTANCE_CONCURRENCY": "32"} // in one instance
+	fs = append(fs,
+		platform.Function{Name: "node32", Runtime: "nodejs", Handler: "index.handler", Files: map[string]string{"index.js": nodeEcho}, Env: many},
+		platform.Function{Name: "python32", Runtime: "python3", Handler: "app.handler", Files: map[string]string{"app.py": pythonAsync}, Env: many},
+		platform.Function{Name: "threads32", Runtime: "python3", Handler: "app.handler", Files: map[string]string{"app.py": pythonEcho}, Env: many})
 	for i := range fs {
 		fs[i].MemoryMB, fs[i].TimeoutS = memory, 30
 	}

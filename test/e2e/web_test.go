@@ -498,10 +498,10 @@ func TestWebEndsWell(t *testing.T) {
 func TestWebRefusedSettings(t *testing.T) {
 	t.Parallel()
 	f := python("def handler(e, c): pass")
-	f.Name, f.Env = name(t), map[string]string{"EBB_INSTANCE_CONCURRENCY": "8"}
+	f.Name, f.Env = name(t), map[string]string{"EBB_INSTANCE_CONCURRENCY": "1001"}
 	err := shared.Create(t.Context(), f)
 	var wrong *types.InvalidParameterValueException
-	if !errors.As(err, &wrong) || !strings.Contains(err.Error(), "only a web function") {
+	if !errors.As(err, &wrong) || !strings.Contains(err.Error(), "from 1 to 1000") {
 		t.Errorf("%v", err)
 	}
 }

@@ -38,6 +38,8 @@ const arn = "arn:aws:lambda:us-east-1:000000000000:function:contract"
 type family struct {
 	Handler string            // of a behaviour
 	Inits   map[string]string // handlers that cannot be initialised, and their error type
+	Meets   []string          // functions that wait for each other, one of each kind of handler
+	Perhaps []string          // functions that do as they are told, likewise
 	Without []string          // behaviours that the language does not have
 	Build   bool              // the code is a Go program to be compiled
 	Javac   bool              // the code is Java to be compiled
@@ -186,6 +188,7 @@ type start struct {
 	handler string
 	code    string // instead of the family's
 	env     map[string]string
+	places  int // instance concurrency; 0 = 1
 	opt     runtimeapi.Options
 }
 
@@ -234,7 +237,7 @@ func launch(t testing.TB, st start) (*instance, runtimeapi.Init) {
 		in.output.Go(func() { <-box.Done(); _ = in.session.Close() })
 	}
 	in.output.Go(in.read)
-	return in, runtimeapi.Init{Handler: st.handler, TaskRoot: env["LAMBDA_TASK_ROOT"], ARN: arn, Env: env}
+	return in, runtimeapi.Init{Handler: st.handler, TaskRoot: env["LAMBDA_TASK_ROOT"], ARN: arn, Env: env, Concurrency: st.places}
 }
 
 // up starts an instance and brings it to Ready.

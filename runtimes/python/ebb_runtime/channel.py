@@ -5,12 +5,16 @@ import os
 import struct
 import threading
 
-INIT, READY, INVOKE, RESPONSE, CHUNK, END, ERROR, LOG, PING, PONG, STOP, HOOK, DONE = range(1, 14)
+INIT, READY, INVOKE, RESPONSE, CHUNK, END, ERROR, LOG, PING, PONG, STOP, HOOK, DONE, WINDOW = range(1, 15)
 FLAG_EXIT = 1
 
 _HEADER = struct.Struct(">IBBHI")
 _SIZE = _HEADER.size
 _BUFFER = 64 * 1024
+
+
+def frame(kind, stream, head=b"", payload=b"", flags=0):
+    return _HEADER.pack(len(head) + len(payload), kind, flags, len(head), stream) + head + payload
 
 
 class Channel(object):
@@ -44,6 +48,11 @@ class Channel(object):
             if frame is None:
                 return None
         return kind, stream, str(frame[:head], "utf-8"), frame[head:]
+
+    def whole(self):
+        """True if the next frame is buffered completely."""
+        have = self._w - self._r - _SIZE
+        return have >= 0 and have >= _HEADER.unpack_from(self._buf, self._r)[0]
 
     def _fill(self, n):
         """Buffers at least n bytes, n <= _BUFFER, usually with one system call."""
@@ -83,7 +92,10 @@ class Channel(object):
 
     def send(self, kind, stream, head=b"", payload=b"", flags=0):
         """Writes one frame, usually with one system call."""
-        frame = _HEADER.pack(len(head) + len(payload), kind, flags, len(head), stream) + head + payload
+        self.write(frame(kind, stream, head, payload, flags))
+
+    def write(self, frame):
+        """Writes a frame, or several."""
         with self._lock:
             self._waiting.append(frame)
             if self._writing:  # a signal handler, in the middle of the write below

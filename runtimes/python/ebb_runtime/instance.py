@@ -1,4 +1,5 @@
-"""One function's life in this process: init once, then invocations one by one."""
+"""One function's life in this process: init once, then invocations, one by one or,
+if the platform wants more than one at a time, as concurrent.py has it."""
 import importlib
 import json
 import os
@@ -25,13 +26,16 @@ def main(fd):
             if frame is None:
                 os._exit(1)  # the platform is gone
             instance.handle(*frame)
-    except SystemExit:
+            if instance.places > 1:
+                from .concurrent import serve  # only those who need it pay for it
+                serve(instance)
+    except SystemExit as e:
         # The platform learns it now, however long the function's threads take.
         instance.output.flush()
         if not instance.output.detached:
             channel.close()
             instance.output.detached = True  # later lines go to the pipe
-        raise
+        raise instance.exiting or e
 
 
 def on_term(pid):
@@ -54,6 +58,8 @@ class Instance(object):
         self.fixed = None
         self.arn = ""
         self.max_response = sys.maxsize
+        self.places = 1  # how many invocations may be in flight
+        self.exiting = None  # the SystemExit of another thread
         self.loop = None
         self.trace_id = ""
 
@@ -94,6 +100,7 @@ class Instance(object):
             self.fail(0, "", e, frames.FLAG_EXIT)
             sys.exit(1)
         self.output.flush()
+        self.places = init.get("concurrency") or 1
         self.channel.send(frames.READY, 0, b"", json.dumps({"runtime": "python/" + sys.version.split()[0]}).encode())
 
     def invoke(self, stream, head, payload):
@@ -101,8 +108,7 @@ class Instance(object):
         context, a line each, the last with whatever it has."""
         request_id, deadline, arn, trace_id, client_context = head.split("\n", 4)
         output = self.output
-        output.stream = stream
-        output.request_id = request_id
+        output.latest = (stream, request_id)
         if trace_id != self.trace_id:
             self.set_trace(trace_id)
         try:
@@ -120,31 +126,42 @@ class Instance(object):
             return
         self.settle()
         if len(answer) > self.max_response:
-            self.fail(stream, request_id, Fault(
-                "Function.ResponseSizeTooLarge",
-                "Response payload size exceeded maximum allowed payload size ({} bytes).".format(self.max_response)))
+            self.fail(stream, request_id, self.too_large())
             return
         output.flush()
         self.channel.send(frames.RESPONSE, stream, b"", answer)
 
+    def too_large(self):
+        return Fault(
+            "Function.ResponseSizeTooLarge",
+            "Response payload size exceeded maximum allowed payload size ({} bytes).".format(self.max_response))
+
     def hook(self, name, deadline):
         """Runs what the function names for a point of its life, if anything."""
-        output = self.output
-        output.stream, output.request_id = 0, None
+        self.output.latest = (0, None)
         try:
-            if name in self.hooks:
-                result = call(self.hooks[name], Context(self.fixed, "", int(deadline or 0), self.arn, ""))
-                if hasattr(result, "__await__"):
-                    self.run(result)
+            result = self.call_hook(name, deadline)
+            if hasattr(result, "__await__"):
+                self.run(result)
         except SystemExit:
             raise
         except BaseException as e:  # pylint: disable=broad-except
-            self.settle()
-            self.fail(0, "", e)
+            self.hooked(e)
             return
+        self.hooked(None)
+
+    def call_hook(self, name, deadline):
+        if name not in self.hooks:
+            return None
+        return call(self.hooks[name], Context(self.fixed, "", int(deadline or 0), self.arn, ""))
+
+    def hooked(self, exc):
         self.settle()
-        output.flush()
-        self.channel.send(frames.DONE, 0)
+        self.output.flush()
+        if exc is not None:
+            self.fail(0, "", exc)
+        else:
+            self.channel.send(frames.DONE, 0)
 
     def settle(self):
         """A forked child that comes back from the handler has nobody to answer."""
@@ -174,8 +191,12 @@ class Instance(object):
         if len(document) > self.max_response:
             error_type, message, trace, document = describe(
                 Fault("Function.ResponseSizeTooLarge", "The error document is too large."), request_id)
-        self.output.line(b"ERROR", entry(request_id, error_type, message, trace).encode("utf-8", "backslashreplace"))
-        self.output.flush()
+        self.output.line_of(
+            stream, b"ERROR", entry(request_id, error_type, message, trace).encode("utf-8", "backslashreplace"))
+        if self.places == 1:
+            self.output.flush()
+        else:
+            self.output.flush_of(stream)
         self.channel.send(frames.ERROR, stream, error_type.encode("utf-8")[:1024], document, flags)
 
 

@@ -23,10 +23,15 @@ class Output(object):
 
     def __init__(self, channel):
         self.channel = channel
-        self.stream = 0  # of the invocation in flight, or the last one
-        self.request_id = None
+        self.latest = (0, None)  # stream and request id of the invocation in flight, or the last one
+        self.running = None  # where several may be in flight: that of the code that runs, by get()
         self.detached = False
         self.writers = []
+
+    def current(self):
+        """Stream and request id of the invocation whose code runs, as far as that
+        can be told."""
+        return self.latest if self.running is None else self.running.get()
 
     def install(self):
         for fd, name in ((1, "stdout"), (2, "stderr")):
@@ -41,17 +46,26 @@ class Output(object):
 
     def line(self, level, text):
         """Sends one entry. text is bytes and may hold line ends."""
+        self.line_of(self.current()[0], level, text)
+
+    def line_of(self, stream, level, text):
         if self.detached:
             os.write(1, text + b"\n")
         elif len(text) <= MAX_LINE:
-            self.channel.send(frames.LOG, self.stream, level, text)
+            self.channel.send(frames.LOG, stream, level, text)
         else:
             for at in range(0, len(text), MAX_LINE):
-                self.channel.send(frames.LOG, self.stream, level, text[at:at + MAX_LINE])
+                self.channel.send(frames.LOG, stream, level, text[at:at + MAX_LINE])
 
     def flush(self):
         for writer in self.writers:
             writer.finish()
+
+    def flush_of(self, stream):
+        """As flush, of one invocation among several."""
+        for writer in self.writers:
+            if writer.partials:
+                writer.finish_of(stream)
 
     def _fork(self):
         self.detached = True
@@ -81,7 +95,8 @@ class Writer(io.TextIOBase):
     def __init__(self, output, fd):
         self._output = output
         self._fd = fd
-        self._partials = {}  # by thread: a line is one thread's, whatever the others print
+        # By stream and thread: a line is one's own, whatever the others print.
+        self.partials = {}
         self.buffer = BytesWriter(self)
 
     encoding = "utf-8"
@@ -100,10 +115,11 @@ class Writer(io.TextIOBase):
         return len(text)
 
     def write_bytes(self, data):
-        partials = self._partials
-        thread = threading.get_ident()
+        partials = self.partials
+        stream = self._output.current()[0]
+        whose = (stream if self._output.running is not None else 0, threading.get_ident())
         # A signal handler may print between any two of these lines.
-        data = partials.pop(thread, b"") + data
+        data = partials.pop(whose, b"") + data
         if b"\n" in data:
             lines = data.split(b"\n")
             data = lines.pop()
@@ -113,23 +129,29 @@ class Writer(io.TextIOBase):
             self._output.line(b"", data[:MAX_LINE])
             data = data[MAX_LINE:]
         if data:
-            partials[thread] = partials.pop(thread, b"") + data
+            partials[whose] = partials.pop(whose, b"") + data
 
     def finish(self):
         """Sends what has no line end yet."""
-        for thread in list(self._partials):
-            line = self._partials.pop(thread, b"")
+        for whose in list(self.partials):
+            line = self.partials.pop(whose, b"")
             if line:
-                self._output.line(b"", line)
+                self._output.line_of(whose[0] or self._output.current()[0], b"", line)
+
+    def finish_of(self, stream):
+        """As finish, of one invocation among several."""
+        for whose in [w for w in list(self.partials) if w[0] == stream]:
+            line = self.partials.pop(whose, b"")
+            if line:
+                self._output.line_of(stream, b"", line)
 
     def flush(self):
         if self._output.detached:  # nobody finishes the line of a child
-            text = self._partials.pop(threading.get_ident(), b"")
-            if text:
-                os.write(self._fd, text)
+            for whose in [w for w in list(self.partials) if w[1] == threading.get_ident()]:
+                os.write(self._fd, self.partials.pop(whose, b""))
 
     def forked(self):
-        self._partials.clear()
+        self.partials.clear()
 
     def writable(self):
         return True
@@ -210,7 +232,7 @@ class Handler(logging.Handler):
 
     def emit(self, record):
         try:
-            record.aws_request_id = self._output.request_id or ""
+            record.aws_request_id = self._output.current()[1] or ""
             level = _LEVELS.get(record.levelname)
             if level is None:
                 level = record.levelname.encode("utf-8")[:64]

@@ -1,4 +1,5 @@
 import com.amazonaws.services.lambda.runtime.Context;
+import com.amazonaws.services.lambda.runtime.logging.LogLevel;
 import java.io.File;
 import java.io.FileOutputStream;
 import java.io.IOException;
@@ -7,6 +8,7 @@ import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.concurrent.atomic.AtomicInteger;
 
 /** The functions of the runtime contract suite, one per behaviour. */
 public class Behaviour {
@@ -123,5 +125,41 @@ public class Behaviour {
 
   public void hang() throws InterruptedException {
     Thread.sleep(60000);
+  }
+
+  private final AtomicInteger present = new AtomicInteger();
+
+  /** Waits until as many are here as the event says. */
+  public Map<String, Object> meet(int all, Context context) throws InterruptedException {
+    System.out.print(context.getAwsRequestId() + " has ");
+    present.incrementAndGet();
+    while (present.get() < all) {
+      Thread.sleep(1);
+    }
+    System.out.println("come");
+    Thread child = new Thread(() -> context.getLogger().log("of " + context.getAwsRequestId(), LogLevel.WARN));
+    child.start();
+    child.join();
+    System.out.print(context.getAwsRequestId() + " leaves");
+    Map<String, Object> told = new LinkedHashMap<>();
+    told.put("id", context.getAwsRequestId());
+    told.put("remaining", context.getRemainingTimeInMillis());
+    return told;
+  }
+
+  /** Sleeps, fails or answers, as it is told. */
+  public String perhaps(String what) throws Exception {
+    switch (what) {
+      case "fail":
+        throw new CustomError("it broke: ü");
+      case "exit":
+        System.exit(1);
+        return null;
+      case "sleep":
+        Thread.sleep(60000);
+        return null;
+      default:
+        return what;
+    }
   }
 }

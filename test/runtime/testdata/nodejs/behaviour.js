@@ -112,3 +112,68 @@ exports.pre_stop = async () => {
 };
 
 exports.hang = () => new Promise(() => {});
+
+const pause = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
+
+let present = 0;
+
+// Waits until as many are here as the event says.
+exports.meet = async (event, context) => {
+  process.stdout.write(`${context.awsRequestId} has `);
+  present++;
+  while (present < event) {
+    await pause(1);
+  }
+  process.stdout.write('come\n');
+  console.warn('of %s', context.awsRequestId);
+  process.stdout.write(`${context.awsRequestId} leaves`);
+  return { id: context.awsRequestId, remaining: context.getRemainingTimeInMillis() };
+};
+
+// The same with callbacks.
+exports.meet_callbacks = (event, context, callback) => {
+  context.callbackWaitsForEmptyEventLoop = true; // says nothing among several
+  const forever = setInterval(() => {}, 1000);
+  process.stdout.write(`${context.awsRequestId} has `);
+  present++;
+  const look = () => {
+    if (present < event) {
+      setTimeout(look, 1);
+      return;
+    }
+    process.stdout.write('come\n');
+    console.warn('of %s', context.awsRequestId);
+    process.stdout.write(`${context.awsRequestId} leaves`);
+    callback(null, { id: context.awsRequestId, remaining: context.getRemainingTimeInMillis() });
+    setTimeout(() => clearInterval(forever), 100);
+  };
+  look();
+};
+
+// Sleeps, fails or answers, as it is told.
+exports.perhaps = async (event) => {
+  switch (event) {
+    case 'fail':
+      throw new CustomError('it broke: ü');
+    case 'exit':
+      return process.exit(1);
+    case 'uncaught':
+      setTimeout(() => {
+        throw new CustomError('nobody caught it');
+      }, 1);
+      return new Promise(() => {});
+    case 'sleep':
+      return pause(60000);
+    default:
+      return event;
+  }
+};
+
+exports.stream_much = awslambda.streamifyResponse(async (event, stream) => {
+  for (let i = 0; i < event; i++) {
+    if (!stream.write(Buffer.alloc(100000, i % 10 + 48))) {
+      await new Promise((resolve) => stream.once('drain', resolve));
+    }
+  }
+  stream.end();
+});

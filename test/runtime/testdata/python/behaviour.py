@@ -1,7 +1,10 @@
 """The functions of the runtime contract suite, one per behaviour."""
+import asyncio
+import logging
 import os
 import subprocess
 import sys
+import threading
 import time
 
 
@@ -10,6 +13,7 @@ class CustomError(Exception):
 
 
 count = 0
+lock = threading.Lock()
 
 
 def echo(event, context):
@@ -117,3 +121,53 @@ def pre_stop(context):
 
 def hang(context):
     time.sleep(60)
+
+
+present = 0
+
+
+async def meet(event, context):
+    """Waits until as many are here as the event says."""
+    global present
+    sys.stdout.write(context.aws_request_id + " has ")
+    present += 1
+    while present < event:
+        await asyncio.sleep(0.001)
+    print("come")
+    logging.warning("of %s", context.aws_request_id)
+    sys.stdout.write(context.aws_request_id + " leaves")
+    return {"id": context.aws_request_id, "remaining": context.get_remaining_time_in_millis()}
+
+
+def meet_threads(event, context):
+    global present
+    sys.stdout.write(context.aws_request_id + " has ")
+    with lock:
+        present += 1
+    while present < event:
+        time.sleep(0.001)
+    print("come")
+    logging.warning("of %s", context.aws_request_id)
+    sys.stdout.write(context.aws_request_id + " leaves")
+    return {"id": context.aws_request_id, "remaining": context.get_remaining_time_in_millis()}
+
+
+async def perhaps(event, context):
+    """Sleeps, fails or answers, as it is told."""
+    if event == "fail":
+        raise CustomError("it broke: ü")
+    if event == "exit":
+        sys.exit(1)
+    if event == "sleep":
+        await asyncio.sleep(60)
+    return event
+
+
+def perhaps_threads(event, context):
+    if event == "fail":
+        raise CustomError("it broke: ü")
+    if event == "exit":
+        sys.exit(1)
+    if event == "sleep":
+        time.sleep(60)
+    return event

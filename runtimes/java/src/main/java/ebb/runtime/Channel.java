@@ -24,6 +24,7 @@ final class Channel {
   static final int STOP = 11;
   static final int HOOK = 12;
   static final int DONE = 13;
+  static final int WINDOW = 14;
 
   /** Flag of an error frame: the process ends after it. */
   static final int EXIT = 1;

@@ -15,6 +15,7 @@ final class Init {
   String tenant;
   final Map<String, String> env = new HashMap<>();
   int maxResponse = Integer.MAX_VALUE;
+  int concurrency = 1;
 
   static Init read(byte[] json, int from, int to) throws IOException {
     Init init = new Init();
@@ -45,6 +46,9 @@ final class Init {
       case "maxResponse":
         long max = p.getLongValue();
         maxResponse = max <= 0 ? maxResponse : (int) Math.min(max, Integer.MAX_VALUE - 64);
+        break;
+      case "concurrency":
+        concurrency = Math.max(1, p.getIntValue());
         break;
       case "env":
         while (p.nextToken() == JsonToken.FIELD_NAME) {

@@ -4,7 +4,10 @@ import com.amazonaws.services.lambda.runtime.LambdaRuntimeInternal;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 
-/** One function's life in this process: init once, then invocations one by one. */
+/**
+ * One function's life in this process: init once, then invocations, one by one
+ * or, if the platform wants more than one at a time, as Workers has it.
+ */
 final class Instance {
   private final Channel channel;
   private final Output output;
@@ -18,7 +21,8 @@ final class Instance {
   private Fixed fixed;
   private String arn = "";
   private int maxResponse;
-  private byte[] buffer; // of the last answer, for the next
+  private int places = 1; // how many invocations may be in flight
+  private volatile boolean ending; // the JVM is in no state for more
 
   Instance(Channel channel, Output output, Jvm jvm, Warmup warmup) {
     this.channel = channel;
@@ -30,30 +34,45 @@ final class Instance {
 
   /** Serves until the other side ends the conversation. */
   void run() throws IOException {
+    byte[] buffer = null; // of the last answer, for the next
     while (channel.next()) {
-      switch (channel.type) {
-        case Channel.INVOKE:
-          invoke();
-          break;
-        case Channel.INIT:
-          init();
-          break;
-        case Channel.HOOK:
-          hook();
-          break;
-        case Channel.PING: // whoever asks is in no hurry, and wants a process that is
-          if (warmup != null) {
-            warmup.run();
-          }
-          channel.send(Channel.PONG, 0);
-          break;
-        case Channel.STOP:
-          jvm.exit(0);
-          return;
-        default:
-          throw new IOException("frame of type " + channel.type);
+      if (channel.type == Channel.INVOKE) {
+        buffer = invoke(channel.stream, channel.body, channel.head, channel.payload, channel.end, buffer);
+      } else if (!handle()) {
+        return;
+      }
+      if (places > 1) {
+        output.share();
+        new Workers(this, channel, places).run();
+        return;
       }
     }
+  }
+
+  /** Does what the frame in the channel asks for, unless it is an invocation. False = the end. */
+  boolean handle() throws IOException {
+    switch (channel.type) {
+      case Channel.INIT:
+        init();
+        break;
+      case Channel.HOOK:
+        hook();
+        break;
+      case Channel.WINDOW:
+        break; // answers are not sent in pieces
+      case Channel.PING: // whoever asks is in no hurry, and wants a process that is
+        if (warmup != null) {
+          warmup.run();
+        }
+        channel.send(Channel.PONG, 0);
+        break;
+      case Channel.STOP:
+        jvm.exit(0);
+        return false;
+      default:
+        throw new IOException("frame of type " + channel.type);
+    }
+    return true;
   }
 
   private void init() throws IOException {
@@ -67,6 +86,7 @@ final class Instance {
       Handlers.Objects objects = new Handlers.Objects();
       handler = Handlers.load(init.handler, loader, objects);
       hooks = new Hooks(init.env, loader, objects);
+      places = init.concurrency;
     } catch (Throwable t) {
       fail(0, Failure.of(t), Channel.EXIT);
       jvm.exit(1);
@@ -81,51 +101,69 @@ final class Instance {
   }
 
   /**
-   * Runs one invocation. The frame's head is text: id, deadline, ARN, trace,
-   * client context, a line each, the last with whatever it has.
+   * Runs one invocation: body[head, payload) and body[payload, end) are its
+   * frame's. The head is text: id, deadline, ARN, trace, client context, a line
+   * each, the last with whatever it has. buffer, or null, is for the answer;
+   * what is returned is for the next.
    */
-  private void invoke() throws IOException {
-    int stream = channel.stream;
-    output.stream = stream;
-    Answer answer = new Answer(buffer, maxResponse);
+  byte[] invoke(int stream, byte[] body, int headAt, int payload, int end, byte[] buffer) throws IOException {
+    Head head = new Head(body, headAt, payload);
+    String id = head.line();
+    output.begin(stream, id);
+    try {
+      return answer(stream, id, head, new Event(body, payload, end), new Answer(buffer, maxResponse));
+    } finally {
+      output.end();
+    }
+  }
+
+  private byte[] answer(int stream, String id, Head head, Event event, Answer answer) throws IOException {
     Failure failure = null;
     try {
-      Head head = new Head(channel.body, channel.head, channel.payload);
-      String id = head.line();
-      logger.request = id;
       String deadline = head.line();
       String called = head.line();
       String trace = head.line();
-      jvm.trace(trace);
+      if (places == 1) { // it is the process's
+        jvm.trace(trace);
+      }
       InvocationContext context = new InvocationContext(fixed, logger, id,
           deadline.isEmpty() ? Long.MAX_VALUE : Long.parseLong(deadline), called.isEmpty() ? arn : called, trace, head.rest());
       if (LambdaRuntimeInternal.getUseLog4jAppender()) {
         Log4j.tell(loader, id);
       }
-      handler.handle(new Event(channel.body, channel.payload, channel.end), context, answer);
+      handler.handle(event, context, answer);
     } catch (Throwable t) {
       failure = Failure.of(t);
     }
     Thread.interrupted(); // what the handler left must not disturb the next one
     if (failure == null && !answer.tooLarge()) {
       output.flush();
-      buffer = answer.send(channel, stream);
-      return;
+      return answer.send(channel, stream);
     }
-    buffer = answer.finish();
+    byte[] buffer = answer.finish();
     if (failure == null || failure.document.length > maxResponse) {
       failure = Failure.tooLarge(maxResponse);
     }
     fail(stream, failure, failure.fatal ? Channel.EXIT : 0);
-    if (failure.fatal) {
-      jvm.exit(1);
+    ending = ending || failure.fatal;
+    if (failure.fatal && places == 1) {
+      exit();
     }
+    return buffer;
+  }
+
+  /** True if the process has to end when nothing is in flight any more. */
+  boolean ending() {
+    return ending;
+  }
+
+  void exit() {
+    jvm.exit(1);
   }
 
   /** Runs a hook. The frame's head is its name and its deadline, a line each. */
   private void hook() throws IOException {
-    output.stream = 0;
-    logger.request = null;
+    output.begin(0, null);
     try {
       Head head = new Head(channel.body, channel.head, channel.payload);
       String name = head.line();
@@ -136,10 +174,11 @@ final class Instance {
       Failure failure = Failure.of(t);
       fail(0, failure, failure.fatal ? Channel.EXIT : 0);
       if (failure.fatal) {
-        jvm.exit(1);
+        exit();
       }
       return;
     } finally {
+      output.end();
       Thread.interrupted(); // what it left must not disturb an invocation
     }
     output.flush();

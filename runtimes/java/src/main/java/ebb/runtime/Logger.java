@@ -18,9 +18,6 @@ final class Logger implements LambdaLogger {
   private final Output output;
   private boolean json;
 
-  /** Of the invocation in flight, or the last one; null before the first. */
-  volatile String request;
-
   Logger(Output output) {
     this.output = output;
   }
@@ -80,6 +77,7 @@ final class Logger implements LambdaLogger {
         g.writeStringField("level", level.toString());
       }
       g.writeStringField("message", message);
+      String request = output.current().request;
       if (request != null) {
         g.writeStringField("AWSRequestId", request);
       }
