@@ -82,6 +82,7 @@ type Phases struct {
 	Box        time.Duration // making the box: namespaces, limits, mounts
 	Specialise time.Duration // giving it code and identity
 	Init       time.Duration // runtime start and the function's own initialisation
+	Thaw       time.Duration // letting a frozen instance go on
 	Invoke     time.Duration // hand-over to the end of the answer
 }
 

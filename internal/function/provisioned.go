@@ -17,8 +17,10 @@ func (f *Functions) Provision(ctx context.Context, key ebb.FunctionKey, qualifie
 	if n < 1 {
 		return nil, invalid("ProvisionedConcurrentExecutions: %d is less than 1", n)
 	}
-	if _, err := f.Resolve(ctx, key, qualifier); err != nil {
+	if v, err := f.Resolve(ctx, key, qualifier); err != nil {
 		return nil, err
+	} else if v.PerTenant {
+		return nil, invalid("Qualifier: instances of a function with tenancy configuration cannot be made before their tenant is known")
 	}
 	p := &ebb.Provisioned{FunctionKey: key, Qualifier: qualifier, Executions: n, LastModified: f.now()}
 	err := f.commit(ctx, key, func(tx *store.Tx) error {

@@ -49,7 +49,7 @@ func New(cfg Config, fs *function.Functions, p *pool.Pool, l *logs.Store, m *met
 		cfg.Patience = DefaultPatience
 	}
 	return &Invoker{
-		cfg: cfg, versions: versions{resolve: fs.Route, counts: m.Version}, pool: p, logs: l,
+		cfg: cfg, versions: versions{resolve: fs.Route, counts: m.Version, reserved: fs.Reserved}, pool: p, logs: l,
 		quotas: quotas{read: fs.Quota, now: time.Now},
 	}
 }
@@ -70,6 +70,9 @@ func (i *Invoker) Forget(key ebb.FunctionKey) { i.versions.forget(key) }
 // ForgetService has a service's quota read anew; call it after each change.
 func (i *Invoker) ForgetService(id ebb.ServiceID) { i.quotas.forget(id) }
 
+// Gone is Forget for a function that is no more.
+func (i *Invoker) Gone(key ebb.FunctionKey) { i.versions.gone(key) }
+
 // Invoke runs inv and writes the answer to sink. It returns when the function
 // has answered, however long the caller stays: ctx ends the wait for an
 // instance, not the run. Errors are *ebb.Error (ResourceNotFoundException,
@@ -87,14 +90,19 @@ func (i *Invoker) Invoke(ctx context.Context, inv *ebb.Invocation, sink ebb.Sink
 		return ebb.Result{}, &ebb.Error{Kind: ebb.Unavailable, Type: ebb.TypeServiceUnavailable,
 			Message: v.Name + " has changed meanwhile", RetryAfter: time.Second}
 	}
-	gate, err := i.quotas.enter(ctx, v.Version)
+	if !v.room.enter() {
+		v.counts.Throttled()
+		return ebb.Result{}, v.room.full(v.Version)
+	}
+	defer v.room.leave()
+	quota, err := i.quotas.enter(ctx, v.Version)
 	if err != nil {
 		if ebb.KindOf(err) == ebb.Throttled {
 			v.counts.Throttled()
 		}
 		return ebb.Result{}, err
 	}
-	defer gate.leave(v.Version)
+	defer quota.leave(v.Version)
 	waiting, patience := ctx, inv.Patience
 	if patience.IsZero() {
 		patience = time.Now().Add(i.cfg.Patience)

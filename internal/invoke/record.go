@@ -46,6 +46,10 @@ func appendReport(b []byte, id ebb.InvocationID, v *ebb.Version, ph ebb.Phases, 
 		b = appendMillis(b, "\tSpecialise: ", ph.Specialise)
 		b = append(b, '\t')
 	}
+	if ph.Thaw > 0 {
+		b = appendMillis(b, "Thaw: ", ph.Thaw)
+		b = append(b, '\t')
+	}
 	if out.FunctionError != "" {
 		status := "error"
 		if out.ErrorType == ebb.ErrorTimeout {

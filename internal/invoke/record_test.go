@@ -26,6 +26,7 @@ func TestReportLine(t *testing.T) {
 		{"warm", ebb.Phases{}, &warm, head},
 		{"waited", ebb.Phases{Queue: 3 * time.Millisecond}, &warm, head + "Queue: 3.00 ms\t"},
 		{"cold", cold, &warm, head + "Queue: 0.50 ms\tInit Duration: 80.00 ms\tBox: 4.00 ms\tSpecialise: 1.00 ms\t"},
+		{"thawed", ebb.Phases{Thaw: 31 * time.Microsecond}, &warm, head + "Thaw: 0.03 ms\t"},
 		{"failed", ebb.Phases{}, &failed, head + "Status: error\tError Type: ValueError\t"},
 		{"timed out", ebb.Phases{}, &late, head + "Status: timeout\tError Type: Sandbox.Timedout\t"},
 	} {

@@ -10,10 +10,11 @@ import (
 	"github.com/ebb-faas/ebb/internal/metrics"
 )
 
-// known is a version and where its invocations are counted.
+// known is a version, where its invocations are counted, and where they enter.
 type known struct {
 	*ebb.Version
 	counts *metrics.Version
+	room   *reservation // of the function
 }
 
 // route is what a qualifier resolves to: one version, or two of an alias that
@@ -43,9 +44,13 @@ func (r *route) pick(asked *ebb.Version) *known {
 type versions struct {
 	resolve func(ctx context.Context, key ebb.FunctionKey, qualifier string) (function.Route, error)
 	counts  func(*ebb.Version) *metrics.Version
+	// reserved says how many invocations a function may have in flight, if that is
+	// limited.
+	reserved func(ctx context.Context, key ebb.FunctionKey) (n int, some bool, err error)
 
 	mu    sync.RWMutex
 	known map[ebb.FunctionKey]map[string]*route
+	rooms map[ebb.FunctionKey]*reservation // outlive what is known: they count
 	// changes counts forgets. An answer fetched before a forget is not kept
 	// after it, or a change could be missed for ever.
 	changes uint64
@@ -64,13 +69,21 @@ func (c *versions) get(ctx context.Context, key ebb.FunctionKey, qualifier strin
 	if err != nil {
 		return nil, err
 	}
-	r = &route{known: known{to.Version, c.counts(to.Version)}, weight: to.Weight}
-	if to.Canary != nil {
-		r.canary = &known{to.Canary, c.counts(to.Canary)}
+	limit := int64(unlimited)
+	if n, some, err := c.reserved(ctx, key); err != nil {
+		return nil, err
+	} else if some {
+		limit = int64(n)
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	g := c.room(key)
+	r = &route{known: known{to.Version, c.counts(to.Version), g}, weight: to.Weight}
+	if to.Canary != nil {
+		r.canary = &known{to.Canary, c.counts(to.Canary), g}
+	}
 	if c.changes == changes {
+		g.limit.Store(limit)
 		if c.known == nil {
 			c.known = make(map[ebb.FunctionKey]map[string]*route)
 		}
@@ -80,6 +93,27 @@ func (c *versions) get(ctx context.Context, key ebb.FunctionKey, qualifier strin
 		c.known[key][qualifier] = r
 	}
 	return r.pick(asked), nil
+}
+
+// room finds or makes a function's reservation. c.mu is held.
+func (c *versions) room(key ebb.FunctionKey) *reservation {
+	g := c.rooms[key]
+	if g == nil {
+		if c.rooms == nil {
+			c.rooms = make(map[ebb.FunctionKey]*reservation)
+		}
+		g = newReservation()
+		c.rooms[key] = g
+	}
+	return g
+}
+
+// gone drops what is kept of a function that is no more.
+func (c *versions) gone(key ebb.FunctionKey) {
+	c.forget(key)
+	c.mu.Lock()
+	delete(c.rooms, key)
+	c.mu.Unlock()
 }
 
 func (c *versions) forget(key ebb.FunctionKey) {

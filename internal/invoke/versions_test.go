@@ -14,11 +14,13 @@ import (
 
 func uncounted(*ebb.Version) *metrics.Version { return nil }
 
+func unreserved(context.Context, ebb.FunctionKey) (int, bool, error) { return 0, false, nil }
+
 var key = ebb.FunctionKey{Service: ebb.DefaultService, Name: "f"}
 
 func TestVersionsAreRememberedUntilForgotten(t *testing.T) {
 	asked := 0
-	c := versions{counts: uncounted, resolve: func(context.Context, ebb.FunctionKey, string) (function.Route, error) {
+	c := versions{counts: uncounted, reserved: unreserved, resolve: func(context.Context, ebb.FunctionKey, string) (function.Route, error) {
 		asked++
 		return function.Route{Version: &ebb.Version{FunctionKey: key, Number: int64(asked)}}, nil
 	}}
@@ -42,7 +44,7 @@ func TestVersionsAreRememberedUntilForgotten(t *testing.T) {
 }
 
 func TestVersionFetchedBeforeAForgetIsNotKept(t *testing.T) {
-	c := versions{counts: uncounted}
+	c := versions{counts: uncounted, reserved: unreserved}
 	n := int64(0)
 	c.resolve = func(context.Context, ebb.FunctionKey, string) (function.Route, error) {
 		n++
@@ -62,7 +64,7 @@ func TestVersionFetchedBeforeAForgetIsNotKept(t *testing.T) {
 
 func TestFailureToResolveIsNotRemembered(t *testing.T) {
 	fail := errors.New("database gone")
-	c := versions{counts: uncounted, resolve: func(context.Context, ebb.FunctionKey, string) (function.Route, error) {
+	c := versions{counts: uncounted, reserved: unreserved, resolve: func(context.Context, ebb.FunctionKey, string) (function.Route, error) {
 		if fail != nil {
 			return function.Route{}, fail
 		}
@@ -80,7 +82,7 @@ func TestFailureToResolveIsNotRemembered(t *testing.T) {
 // routed is a cache that knows one alias of two versions.
 func routed(weight float64) (c *versions, first, second *ebb.Version) {
 	first, second = &ebb.Version{FunctionKey: key, Number: 1}, &ebb.Version{FunctionKey: key, Number: 2}
-	return &versions{counts: uncounted, resolve: func(context.Context, ebb.FunctionKey, string) (function.Route, error) {
+	return &versions{counts: uncounted, reserved: unreserved, resolve: func(context.Context, ebb.FunctionKey, string) (function.Route, error) {
 		return function.Route{Version: first, Canary: second, Weight: weight}, nil
 	}}, first, second
 }

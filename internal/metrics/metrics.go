@@ -68,6 +68,12 @@ func (m *Metrics) Count(name, help string, read func() float64) {
 	m.registry.MustRegister(prometheus.NewCounterFunc(prometheus.CounterOpts{Name: name, Help: help}, read))
 }
 
+// CountOf is Count for one of several totals under one name.
+func (m *Metrics) CountOf(name, help string, labels map[string]string, read func() float64) {
+	m.registry.MustRegister(prometheus.NewCounterFunc(
+		prometheus.CounterOpts{Name: name, Help: help, ConstLabels: labels}, read))
+}
+
 // Handler answers scrapers.
 func (m *Metrics) Handler() http.Handler {
 	return promhttp.HandlerFor(m.registry, promhttp.HandlerOpts{Registry: m.registry})
@@ -79,6 +85,7 @@ type Version struct {
 	throttles        prometheus.Counter
 	duration         prometheus.Observer
 	phases           [4]prometheus.Observer // queue, box, specialise, init
+	thaw             prometheus.Observer
 }
 
 // Version returns the handles of a version, to be kept.
@@ -94,6 +101,7 @@ func (m *Metrics) Version(v *ebb.Version) *Version {
 	for i, phase := range [...]string{"queue", "box", "specialise", "init"} {
 		h.phases[i] = m.starts.WithLabelValues(v.Runtime, phase)
 	}
+	h.thaw = m.starts.WithLabelValues(v.Runtime, "thaw")
 	return h
 }
 
@@ -112,6 +120,9 @@ func (h *Version) Done(res *ebb.Result) {
 		for i, d := range [...]time.Duration{p.Queue, p.Box, p.Specialise, p.Init} {
 			h.phases[i].Observe(d.Seconds())
 		}
+	}
+	if res.Phases.Thaw > 0 {
+		h.thaw.Observe(res.Phases.Thaw.Seconds())
 	}
 }
 

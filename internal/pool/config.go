@@ -2,6 +2,7 @@ package pool
 
 import (
 	"fmt"
+	"runtime"
 	"time"
 )
 
@@ -16,6 +17,24 @@ type Config struct {
 	MaxQueue int `yaml:"maxQueue"`
 	// IdleTimeout is how long an instance may be idle before it leaves.
 	IdleTimeout time.Duration `yaml:"idleTimeout"`
+	// IdleMin and IdleMax bound what a version's own use says about that, once it
+	// is known. Defaults: 30 s, and three times IdleTimeout; or IdleTimeout, if
+	// that is outside of them.
+	IdleMin time.Duration `yaml:"idleMin"`
+	IdleMax time.Duration `yaml:"idleMax"`
+	// FreezeAfter is how long an instance is idle before its processes are stopped
+	// until its next invocation; FreezeOff never stops them.
+	FreezeAfter time.Duration `yaml:"freezeAfter"`
+	FreezeOff   bool          `yaml:"freezeOff"`
+	// StartsAtOnce is how many instances may be starting at once that compute.
+	// Default: two for each CPU.
+	StartsAtOnce int `yaml:"startsAtOnce"`
+	// Memory is how much all instances together may use before idle ones leave, in
+	// bytes; 0 = as much as there is.
+	Memory int64 `yaml:"memory"`
+	// MemoryReserve is how much of the node's memory is to be left, in bytes.
+	// Default: a twentieth, from 64 MiB to 1 GiB.
+	MemoryReserve int64 `yaml:"memoryReserve"`
 	// InitTimeout is how long runtime start and function initialisation may take.
 	InitTimeout time.Duration `yaml:"initTimeout"`
 	// MaxResponse is the largest answer of a function, in bytes.
@@ -43,6 +62,8 @@ const (
 	DefaultMaxPerFunction = 200
 	DefaultMaxQueue       = 1000
 	DefaultIdleTimeout    = 5 * time.Minute
+	DefaultIdleMin        = 30 * time.Second
+	DefaultFreezeAfter    = 10 * time.Second
 	DefaultInitTimeout    = 10 * time.Second
 	DefaultMaxResponse    = 6<<20 + 100
 	DefaultPIDs           = 1024
@@ -73,6 +94,10 @@ func (c Config) withDefaults() Config {
 	setInt(&c.PrewarmMax, max(DefaultPrewarmMax, c.PrewarmMin))
 	setDuration(&c.PrewarmKeep, DefaultPrewarmKeep)
 	setDuration(&c.IdleTimeout, DefaultIdleTimeout)
+	setDuration(&c.IdleMin, min(DefaultIdleMin, c.IdleTimeout))
+	setDuration(&c.IdleMax, max(3*c.IdleTimeout, c.IdleMin))
+	setDuration(&c.FreezeAfter, DefaultFreezeAfter)
+	setInt(&c.StartsAtOnce, 2*runtime.NumCPU())
 	setDuration(&c.InitTimeout, DefaultInitTimeout)
 	if c.MaxResponse == 0 {
 		c.MaxResponse = DefaultMaxResponse
@@ -90,6 +115,12 @@ func (c Config) Validate() error {
 		"pool.maxPerFunction": int64(c.MaxPerFunction),
 		"pool.maxQueue":       int64(c.MaxQueue),
 		"pool.idleTimeout":    int64(c.IdleTimeout),
+		"pool.idleMin":        int64(c.IdleMin),
+		"pool.idleMax":        int64(c.IdleMax),
+		"pool.freezeAfter":    int64(c.FreezeAfter),
+		"pool.startsAtOnce":   int64(c.StartsAtOnce),
+		"pool.memory":         c.Memory,
+		"pool.memoryReserve":  c.MemoryReserve,
 		"pool.initTimeout":    int64(c.InitTimeout),
 		"pool.maxResponse":    c.MaxResponse,
 		"pool.pids":           int64(c.PIDs),
@@ -98,6 +129,9 @@ func (c Config) Validate() error {
 		if v < 0 {
 			return fmt.Errorf("%s: must not be negative", key)
 		}
+	}
+	if c.IdleMin > 0 && c.IdleMax > 0 && c.IdleMax < c.IdleMin {
+		return fmt.Errorf("pool.idleMax: must not be less than pool.idleMin")
 	}
 	return nil
 }

@@ -31,6 +31,47 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
+// hostRuntimes is what this host has, looked for once.
+var hostRuntimes = sync.OnceValues(func() (*runtimes.Catalog, error) {
+	dir, err := os.MkdirTemp("", "ebb-pool-test")
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = os.RemoveAll(dir) }()
+	return runtimes.Load(context.Background(), dir)
+})
+
+// pipes is a listener in memory.
+type pipes struct {
+	conns  chan net.Conn
+	closed chan struct{}
+	once   sync.Once
+}
+
+func newPipes() *pipes { return &pipes{conns: make(chan net.Conn), closed: make(chan struct{})} }
+
+func (p *pipes) Addr() net.Addr { return &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1), Port: 1} }
+func (p *pipes) Close() error   { p.once.Do(func() { close(p.closed) }); return nil }
+func (p *pipes) Accept() (net.Conn, error) {
+	select {
+	case c := <-p.conns:
+		return c, nil
+	case <-p.closed:
+		return nil, net.ErrClosed
+	}
+}
+
+func (p *pipes) dial(ctx context.Context, _, _ string) (net.Conn, error) {
+	ours, theirs := net.Pipe()
+	select {
+	case p.conns <- theirs:
+		return ours, nil
+	case <-p.closed:
+	case <-ctx.Done():
+	}
+	return nil, errors.Join(net.ErrClosed, ours.Close(), theirs.Close())
+}
+
 // handler is a function of the tests: it runs in this process and speaks the
 // real Runtime API. Returning an error ends the "process" as a crash.
 type handler func(box *testBox, payload []byte) ([]byte, error)
@@ -44,9 +85,13 @@ type testDriver struct {
 	created atomic.Int64
 	alive   atomic.Int64
 	peak    atomic.Int64
+	bubble  bool                 // the test runs in synctest
+	ice     func(*testBox) error // before a box is frozen; nil = nothing
+	memory  atomic.Int64         // bytes that every box uses
+	burn    time.Duration        // CPU that every box uses between two looks
 }
 
-func (d *testDriver) Level() sandbox.Level        { return sandbox.Level{Name: "test"} }
+func (d *testDriver) Level() sandbox.Level        { return sandbox.Level{Name: "test", Freezes: true} }
 func (d *testDriver) Sweep(context.Context) error { return nil }
 func (d *testDriver) Close() error                { return nil }
 
@@ -60,13 +105,7 @@ func (d *testDriver) Create(_ context.Context, spec sandbox.Spec) (sandbox.Box, 
 	}
 	b := &testBox{driver: d, id: spec.ID, spec: spec, done: make(chan struct{})}
 	b.ctx, b.cancel = context.WithCancel(context.Background())
-	var err error
-	if b.api, err = net.Listen("tcp", "127.0.0.1:0"); err != nil {
-		return nil, err
-	}
-	if b.endpoint, err = net.Listen("tcp", "127.0.0.1:0"); err != nil {
-		return nil, err
-	}
+	b.api, b.endpoint = newPipes(), newPipes()
 	return b, nil
 }
 
@@ -74,7 +113,7 @@ type testBox struct {
 	driver        *testDriver
 	id            string
 	spec          sandbox.Spec
-	api, endpoint net.Listener
+	api, endpoint *pipes
 	port          atomic.Pointer[string] // where a web function's server listens
 	out, stdout   *os.File
 	ctx           context.Context
@@ -84,6 +123,9 @@ type testBox struct {
 	gone          sync.Once
 	started       bool
 	attached      bool
+	frozen        atomic.Bool
+	freezes       atomic.Int64
+	cpu           atomic.Int64
 }
 
 func (b *testBox) RuntimeAPI() net.Listener  { return b.api }
@@ -102,20 +144,40 @@ func (b *testBox) Dial(ctx context.Context, _ int) (net.Conn, error) {
 	var d net.Dialer
 	return d.DialContext(ctx, "tcp", *address)
 }
-func (b *testBox) Usage() sandbox.Usage { return sandbox.Usage{MemoryPeak: 5 << 20} }
+func (b *testBox) Usage() sandbox.Usage {
+	return sandbox.Usage{MemoryPeak: 5 << 20, Memory: b.driver.memory.Load(), CPU: time.Duration(b.cpu.Add(int64(b.driver.burn)))}
+}
 func (b *testBox) Attach(_ context.Context, mounts []sandbox.Mount, _ sandbox.Limits) error {
 	b.spec.Mounts = append(b.spec.Mounts, mounts...)
 	b.attached = true
 	return nil
 }
+func (b *testBox) Freeze() error {
+	if b.driver.ice != nil {
+		if err := b.driver.ice(b); err != nil {
+			return err
+		}
+	}
+	b.frozen.Store(true)
+	b.freezes.Add(1)
+	return nil
+}
+func (b *testBox) Thaw() error {
+	b.frozen.Store(false)
+	return nil
+}
 func (b *testBox) SetEgress(context.Context, egress.Policy, func(string)) error { return nil }
-func (b *testBox) Freeze() error                                                { return nil }
-func (b *testBox) Thaw() error                                                  { return nil }
 func (b *testBox) Stop(time.Duration)                                           { b.cancel() }
 
 func (b *testBox) Start(context.Context, sandbox.Process) (err error) {
 	b.started = true
-	b.out, b.stdout, err = os.Pipe()
+	if b.driver.bubble {
+		// A pipe's reader waits for the kernel, which a synctest bubble does not do.
+		b.out, err = os.Open(os.DevNull)
+		b.stdout = b.out
+	} else {
+		b.out, b.stdout, err = os.Pipe()
+	}
 	if err == nil {
 		go b.live()
 	}
@@ -138,10 +200,12 @@ func (b *testBox) Destroy() {
 // live is the process: a custom runtime.
 func (b *testBox) live() {
 	defer close(b.done)
-	defer func() { _ = b.stdout.Close() }()
-	client := &http.Client{Transport: &http.Transport{}}
+	if !b.driver.bubble {
+		defer func() { _ = b.stdout.Close() }()
+	}
+	client := &http.Client{Transport: &http.Transport{DialContext: b.api.dial}}
 	defer client.CloseIdleConnections()
-	base := "http://" + b.api.Addr().String() + "/2018-06-01/runtime/invocation/"
+	base := "http://runtime/2018-06-01/runtime/invocation/"
 	if b.driver.begin != nil {
 		if err := b.driver.begin(b.ctx); err != nil {
 			b.exit.Code = 1
@@ -196,14 +260,14 @@ var errCrash = errors.New("crash")
 // rig is a pool on a testDriver with everything else real.
 type rig struct {
 	*Pool
-	t      *testing.T
+	t      testing.TB
 	driver *testDriver
 	logs   *logs.Store
 	code   ebb.Code
 	stop   func()
 }
 
-func newRig(t *testing.T, cfg Config, d *testDriver) *rig {
+func newRig(t testing.TB, cfg Config, d *testDriver) *rig {
 	t.Helper()
 	if cfg.PrewarmMin == 0 { // most tests count boxes
 		cfg.PrewarmOff = true
@@ -218,7 +282,7 @@ func newRig(t *testing.T, cfg Config, d *testDriver) *rig {
 	if err != nil {
 		t.Fatal(err)
 	}
-	catalog, err := runtimes.Load(t.Context(), filepath.Join(dir, "runtimes"))
+	catalog, err := hostRuntimes()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -256,7 +320,7 @@ func newRig(t *testing.T, cfg Config, d *testDriver) *rig {
 	return r
 }
 
-func zipped(t *testing.T) []byte {
+func zipped(t testing.TB) []byte {
 	t.Helper()
 	var buf bytes.Buffer
 	w := zip.NewWriter(&buf)

@@ -25,11 +25,14 @@ type instance struct {
 	shelf *shelf
 	began time.Time // when it became the version's
 
-	box      sandbox.Box
-	session  runtimeapi.Session
-	output   *output
-	endpoint *http.Server
-	memory   memoryPeak
+	box     sandbox.Box
+	session runtimeapi.Session
+	slot    *slot // of its start; nil while it is made ahead
+	// provisioned says that it was started before anybody needed it.
+	provisioned bool
+	output      *output
+	endpoint    *http.Server
+	memory      memoryPeak
 
 	// Guarded by Pool.mu.
 	state  string
@@ -40,6 +43,12 @@ type instance struct {
 	uses   int
 	ended  bool // its process has
 	spoilt bool // an invocation broke it: it gets no other
+	served bool // it became ready
+	kept   bool // one of those its version is to have at any time
+
+	icy    atomic.Bool // it is being frozen, or frozen; set under Pool.mu while it is idle
+	ice    sync.Mutex  // held while that changes
+	frozen bool        // guarded by ice
 
 	shared  bool                             // several invocations may be in flight; set by adopt
 	current atomic.Pointer[ebb.InvocationID] // whose lines the output is; nil during init and if shared
@@ -133,6 +142,7 @@ func (in *instance) spoil() (alone bool) {
 // destroy ends the instance for good. When it returns no process of its box is
 // left. It works on an instance at any stage of its start.
 func (in *instance) destroy() {
+	in.farewell()
 	if in.session != nil {
 		_ = in.session.Close() // first: it takes the last lines
 	}

@@ -15,7 +15,8 @@ import (
 // called from one goroutine: Begin, Invoke, any Records, End, Release.
 type Lease struct {
 	in     *instance
-	phases ebb.Phases // of the wait and the start, if there was one
+	phases ebb.Phases    // of the wait and the start, if there was one
+	spent  time.Duration // of the version's timeout, before Begin
 	answer answer
 	tail   *tail // nil unless the caller asked
 }
@@ -76,7 +77,7 @@ func (l *Lease) Invoke(ctx context.Context, inv *ebb.Invocation, arn string, sin
 		ARN:           arn,
 		TraceID:       inv.TraceID,
 		ClientContext: inv.ClientContext,
-		Deadline:      begin.Add(in.shelf.version.Timeout()),
+		Deadline:      begin.Add(in.shelf.version.Timeout() - l.spent),
 		Payload:       inv.Payload,
 		HTTP:          inv.HTTP,
 	}, &l.answer)

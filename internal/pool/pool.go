@@ -30,7 +30,9 @@ type Deps struct {
 	// Environment is what an instance of v finds in its environment of what users
 	// set, secrets among it. nil = v.Env as it is.
 	Environment func(ctx context.Context, v *ebb.Version) (map[string]string, error)
-	Log         *slog.Logger
+	// Memory tells of the node's memory; nil or false = it is not known.
+	Memory func() (Memory, bool)
+	Log    *slog.Logger
 }
 
 // Pool holds the node's instances. See the package comment.
@@ -45,17 +47,27 @@ type Pool struct {
 	starved   *list.List // of *shelf that want a start and had no capacity, oldest first
 	leaving   int        // evicted or broken, being destroyed
 	closed    bool
+	launching int                     // starts that hold a slot, see pace.go
+	reserved  map[ebb.FunctionKey]int // instances that functions have for themselves
+	common    int                     // instances of functions that have not
+	habits    map[habitKey]*habit     // of versions, also of those without instances
+	steady    map[*shelf]struct{}     // with instances that are kept, or shall be
+	stats     Stats                   // what happened so far
 
 	spares *spares
+	chores sync.WaitGroup // freezing
 
-	lifetime context.Context // of starts: ends when Run drains
-	endStart context.CancelFunc
-	ending   sync.WaitGroup // instances not yet destroyed
+	lifetime   context.Context // of starts: ends when Run drains
+	endStart   context.CancelFunc
+	goodbye    context.Context // of hooks after the start: ends when draining has lasted long enough
+	endGoodbye context.CancelFunc
+	ending     sync.WaitGroup // instances not yet destroyed
 }
 
 // fleet is all instances of one function. Fields guarded by Pool.mu.
 type fleet struct {
 	key       ebb.FunctionKey
+	pool      *Pool
 	instances int
 	waiting   int
 	shelves   map[shelfKey]*shelf
@@ -72,15 +84,21 @@ type shelf struct {
 	fleet    *fleet
 	version  *ebb.Version
 	tenant   string
-	places   int         // how many invocations an instance may have in flight
+	places   int // how many invocations an instance may have in flight
+	habit    *habit
 	idle     []*instance // a stack
+	ready    []*instance // those idle that are kept; a stack
 	open     []*instance // busy ones with places left; a stack
 	busy     map[*instance]struct{}
-	starting int
+	starting int           // for requests that wait
+	bound    int           // starts made for one request, which no longer waits in line
+	away     int           // instances in their pre-freeze hook
 	waiters  list.List     // of *waiter, oldest first
 	hunger   *list.Element // in Pool.starved, or nil
 	renewed  time.Time     // instances that began before then leave when free
 	retired  bool          // the version is gone or changed: instances leave when free
+	cooling  bool          // nothing names the version any more: idle instances leave soon
+	keep     keep
 }
 
 // waiter is one request waiting for an instance. It is answered exactly once,
@@ -93,7 +111,8 @@ type waiter struct {
 // grant is what a waiter gets: an instance, or why there is none.
 type grant struct {
 	instance *instance
-	phases   ebb.Phases // of the start, if this request waited for one
+	phases   ebb.Phases    // of the start, if this request waited for one
+	spent    time.Duration // of the version's timeout, by a start made again
 	err      error
 }
 
@@ -105,9 +124,13 @@ func New(cfg Config, deps Deps) *Pool {
 		functions: make(map[ebb.FunctionKey]*fleet),
 		lru:       list.New(),
 		starved:   list.New(),
+		reserved:  make(map[ebb.FunctionKey]int),
+		habits:    make(map[habitKey]*habit),
+		steady:    make(map[*shelf]struct{}),
 	}
 	p.spares = newSpares(p)
 	p.lifetime, p.endStart = context.WithCancel(context.Background())
+	p.goodbye, p.endGoodbye = context.WithCancel(context.Background())
 	return p
 }
 
@@ -127,6 +150,21 @@ func (p *Pool) Prewarm(runtime string, memoryMB int) {
 // tenant gets an instance that has never served another. The error is a Failure if the function
 // could not be initialised; a throttle if patience or the queue's room ended.
 func (p *Pool) Acquire(ctx context.Context, v *ebb.Version, tenant string, patience time.Time) (*Lease, error) {
+	for {
+		l, err := p.acquire(ctx, v, tenant, patience)
+		if err != nil || !l.in.icy.Load() {
+			return l, err
+		}
+		if err = l.thaw(); err == nil {
+			return l, nil
+		}
+		p.deps.Log.Warn("an instance did not thaw", "function", v.FunctionKey.String(), "instance", string(l.in.id), "error", err)
+		l.in.spoil()
+		l.Release()
+	}
+}
+
+func (p *Pool) acquire(ctx context.Context, v *ebb.Version, tenant string, patience time.Time) (*Lease, error) {
 	begin := time.Now()
 	p.mu.Lock()
 	if p.closed {
@@ -134,8 +172,9 @@ func (p *Pool) Acquire(ctx context.Context, v *ebb.Version, tenant string, patie
 		return nil, errClosing()
 	}
 	s := p.shelf(v, tenant)
+	s.arrive(begin)
 	if in := s.free(); in != nil {
-		p.lend(in)
+		p.lend(in, begin)
 		p.mu.Unlock()
 		return &Lease{in: in}, nil
 	}
@@ -183,7 +222,7 @@ func (g grant) lease(begin time.Time) (*Lease, error) {
 	}
 	ph := g.phases
 	ph.Queue = max(0, time.Since(begin)-ph.Box-ph.Specialise-ph.Init)
-	return &Lease{in: g.instance, phases: ph}, nil
+	return &Lease{in: g.instance, phases: ph, spent: g.spent}, nil
 }
 
 // Release gives the place back. It is called exactly once.
@@ -210,6 +249,7 @@ func (l *Lease) Release() {
 // instance cost the one who waited for it. p.mu is held.
 func (p *Pool) settle(in *instance, start ebb.Phases) {
 	s := in.shelf
+	now := time.Now()
 	for in.load < s.places {
 		front := s.waiters.Front()
 		if front == nil {
@@ -217,7 +257,7 @@ func (p *Pool) settle(in *instance, start ebb.Phases) {
 		}
 		w := front.Value.(*waiter)
 		p.unlist(s, w)
-		p.lend(in)
+		p.lend(in, now)
 		w.answer <- grant{instance: in, phases: start}
 		start = ebb.Phases{}
 	}
@@ -231,21 +271,25 @@ func (p *Pool) settle(in *instance, start ebb.Phases) {
 		return
 	}
 	in.state = ebb.InstanceIdle
-	in.since = time.Now()
-	s.idle = append(s.idle, in)
-	in.place = p.lru.PushBack(in)
+	in.since = now
+	if in.kept {
+		s.ready = append(s.ready, in)
+	} else {
+		s.idle = append(s.idle, in)
+		in.place = p.lru.PushBack(in)
+	}
 	p.feedStarved()
 }
 
 // lend takes one of the instance's places. p.mu is held.
-func (p *Pool) lend(in *instance) {
+func (p *Pool) lend(in *instance, now time.Time) {
 	if in.place != nil {
 		p.lru.Remove(in.place)
 		in.place = nil
 	}
 	if in.load == 0 {
 		in.state = ebb.InstanceBusy
-		in.since = time.Now()
+		in.since = now
 		in.shelf.busy[in] = struct{}{}
 	}
 	in.load++
@@ -254,19 +298,23 @@ func (p *Pool) lend(in *instance) {
 }
 
 // free finds an instance with a place: one that works already before an idle
-// one, and the last used first, so that the others can expire. An idle one is
-// taken off its stack. Pool.mu is held.
+// one, one that is kept anyway before another, and the last used first, so that
+// the others can expire. An idle one is taken off its stack. Pool.mu is held.
 func (s *shelf) free() *instance {
 	if n := len(s.open); n > 0 {
 		return s.open[n-1]
 	}
-	n := len(s.idle)
+	stack := &s.ready
+	if len(*stack) == 0 {
+		stack = &s.idle
+	}
+	n := len(*stack)
 	if n == 0 {
 		return nil
 	}
-	in := s.idle[n-1]
-	s.idle[n-1] = nil
-	s.idle = s.idle[:n-1]
+	in := (*stack)[n-1]
+	(*stack)[n-1] = nil
+	*stack = (*stack)[:n-1]
 	return in
 }
 
@@ -304,13 +352,14 @@ func (p *Pool) unlist(s *shelf, w *waiter) {
 func (p *Pool) shelf(v *ebb.Version, tenant string) *shelf {
 	f := p.functions[v.FunctionKey]
 	if f == nil {
-		f = &fleet{key: v.FunctionKey, shelves: make(map[shelfKey]*shelf)}
+		f = &fleet{key: v.FunctionKey, pool: p, shelves: make(map[shelfKey]*shelf)}
 		p.functions[v.FunctionKey] = f
 	}
 	key := shelfKey{v.RevisionID, tenant}
 	s := f.shelves[key]
 	if s == nil {
-		s = &shelf{fleet: f, version: v, tenant: tenant, places: v.Concurrency(), busy: make(map[*instance]struct{})}
+		s = &shelf{fleet: f, version: v, tenant: tenant, places: v.Concurrency(), busy: make(map[*instance]struct{}),
+			habit: p.habit(v, tenant)}
 		f.shelves[key] = s
 	}
 	return s
@@ -318,10 +367,12 @@ func (p *Pool) shelf(v *ebb.Version, tenant string) *shelf {
 
 // drop forgets s, and its fleet, when nothing is left in them. p.mu is held.
 func (p *Pool) drop(s *shelf) {
-	if s.starting > 0 || len(s.idle) > 0 || len(s.busy) > 0 || s.waiters.Len() > 0 {
+	if s.starting+s.bound+s.away+s.keep.starting > 0 || len(s.idle)+len(s.ready)+len(s.busy) > 0 || s.waiters.Len() > 0 || s.keep.target > 0 {
 		return
 	}
 	p.sate(s)
+	s.habit.used = false
+	delete(p.steady, s)
 	if key := (shelfKey{s.version.RevisionID, s.tenant}); s.fleet.shelves[key] == s {
 		delete(s.fleet.shelves, key)
 	}

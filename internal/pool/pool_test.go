@@ -313,9 +313,12 @@ func TestOneBoxThatFailsIsNobodysAnswer(t *testing.T) {
 func TestInitTimeout(t *testing.T) {
 	d := &testDriver{handle: echo, begin: func(ctx context.Context) error { <-ctx.Done(); return errCrash }}
 	r := newRig(t, Config{InitTimeout: 50 * time.Millisecond}, d)
-	_, _, err := r.call(t.Context(), r.version("f", 3), "x", long)
-	if f, ok := errors.AsType[*Failure](err); !ok || f.ErrorType != ebb.ErrorInitTimeout {
+	_, _, err := r.call(t.Context(), r.version("f", 1), "x", long)
+	if f, ok := errors.AsType[*Failure](err); !ok || f.ErrorType != ebb.ErrorTimeout || !strings.Contains(string(f.Document), "timed out after 1.00 seconds") {
 		t.Errorf("got %v", err)
+	}
+	if n := d.created.Load(); n != 2 {
+		t.Errorf("%d starts, want one more, within the timeout", n)
 	}
 }
 

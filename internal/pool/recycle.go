@@ -23,8 +23,10 @@ func (p *Pool) Recycle(match func(*ebb.Version) bool) {
 			for len(s.open) > 0 {
 				s.close(s.open[0])
 			}
-			for len(s.idle) > 0 {
-				p.evict(s.idle[0])
+			for _, list := range []*[]*instance{&s.idle, &s.ready} {
+				for len(*list) > 0 {
+					p.evict((*list)[0], evictVersion)
+				}
 			}
 		}
 	}

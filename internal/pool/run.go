@@ -17,43 +17,63 @@ func (p *Pool) Run(ctx context.Context, drain time.Duration) error {
 	defer ahead.Wait()
 	defer stopAhead()
 	ahead.Go(func() { p.spares.run(aheadCtx) })
-	tick := time.NewTicker(max(p.cfg.IdleTimeout/20, 10*time.Millisecond))
+	ahead.Go(func() { p.watchMemory(aheadCtx) })
+	tick := time.NewTicker(p.cfg.tick())
 	defer tick.Stop()
 	for {
 		select {
 		case now := <-tick.C:
 			p.expire(now)
+			p.freezeIdle(now)
+			p.renew()
 		case <-ctx.Done():
 			ahead.Wait() // nothing is made ahead any more
 			p.drain(drain)
+			p.chores.Wait()
 			return nil
 		}
 	}
+}
+
+// tick is how often the pool looks after those that are idle.
+func (c *Config) tick() time.Duration {
+	return min(max(min(c.IdleTimeout, c.IdleMin)/20, 10*time.Millisecond), max(c.FreezeAfter/4, 10*time.Millisecond), time.Second)
 }
 
 // expire sends away the instances that have been idle for too long.
 func (p *Pool) expire(now time.Time) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	for e := p.lru.Front(); e != nil; e = p.lru.Front() {
+	for e := p.lru.Front(); e != nil; {
 		in := e.Value.(*instance)
-		if now.Sub(in.since) < p.cfg.IdleTimeout {
-			return
+		e = e.Next()
+		idle := now.Sub(in.since)
+		switch {
+		case in.shelf.cooling && idle >= p.cfg.IdleMin:
+			p.evict(in, evictVersion)
+		case idle >= in.shelf.habit.keep(&p.cfg):
+			p.evict(in, evictIdle)
 		}
-		p.evict(in)
 	}
+	p.forgetHabits(now)
 }
 
 // drain ends everything: idle instances now, busy ones when they are free or
 // when their time is up.
 func (p *Pool) drain(limit time.Duration) {
+	defer p.endGoodbye()
 	p.mu.Lock()
 	p.closed = true
 	for e := p.lru.Front(); e != nil; e = p.lru.Front() {
-		p.evict(e.Value.(*instance))
+		p.evict(e.Value.(*instance), evictIdle)
 	}
 	for _, f := range p.functions {
 		for _, s := range f.shelves {
+			s.keep.target = 0
+			for len(s.ready) > 0 {
+				p.evict(s.ready[0], evictIdle)
+			}
+			p.drop(s)
 			for e := s.waiters.Front(); e != nil; e = s.waiters.Front() {
 				w := e.Value.(*waiter)
 				p.unlist(s, w)
@@ -73,6 +93,7 @@ func (p *Pool) drain(limit time.Duration) {
 		return
 	case <-timer.C:
 	}
+	p.endGoodbye()
 	p.mu.Lock() // those still busy lose their box; their callers get an answer
 	var late []*instance
 	for _, f := range p.functions {
@@ -89,8 +110,10 @@ func (p *Pool) drain(limit time.Duration) {
 	<-gone
 }
 
-// Retain lets go of the function's instances whose version is not among revisions: it
-// was changed or deleted. Busy ones finish their invocation first.
+// Retain lets go of a function's instances whose version is not among revisions:
+// it was changed or deleted. Busy ones finish their invocations first. Revisions
+// with false are there but nothing names them, neither $LATEST nor an alias: their
+// idle instances leave soon, unless somebody asks for the version all the same.
 func (p *Pool) Retain(function ebb.FunctionKey, revisions map[string]bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -99,15 +122,19 @@ func (p *Pool) Retain(function ebb.FunctionKey, revisions map[string]bool) {
 		return
 	}
 	for key, s := range f.shelves {
-		if revisions[key.revision] {
+		named, there := revisions[key.revision]
+		s.cooling = !named
+		if there {
 			continue
 		}
 		s.retired = true
+		s.keep.target = 0
 		for len(s.open) > 0 {
 			s.close(s.open[0])
 		}
+		p.unkeep(s)
 		for len(s.idle) > 0 {
-			p.evict(s.idle[0])
+			p.evict(s.idle[0], evictVersion)
 		}
 		p.drop(s)
 	}

@@ -19,7 +19,12 @@ type InstanceState struct {
 	Began    time.Time // when the instance began
 	Uses     int       // invocations so far
 	InFlight int       // invocations now
-	Usage    sandbox.Usage
+	// Provisioned says that it is one of those its version has at any time.
+	Provisioned bool
+	// Keep is how long it may be idle, as its version is used now; without meaning
+	// if it is provisioned.
+	Keep  time.Duration
+	Usage sandbox.Usage
 }
 
 // Snapshot lists the instances that are idle or busy; those coming and going
@@ -27,23 +32,17 @@ type InstanceState struct {
 func (p *Pool) Snapshot() []InstanceState {
 	var list []InstanceState
 	var boxes []sandbox.Box
-	note := func(in *instance) {
-		v := in.shelf.version
-		list = append(list, InstanceState{ID: in.id, Function: v.FunctionKey, Version: v.Qualifier(),
-			Runtime: cmp.Or(v.Runtime, "image"), State: in.state, Since: in.since, Began: in.began, Uses: in.uses, InFlight: in.load})
-		boxes = append(boxes, in.box)
-	}
 	p.mu.Lock()
-	for _, f := range p.functions {
-		for _, s := range f.shelves {
-			for _, in := range s.idle {
-				note(in)
-			}
-			for in := range s.busy {
-				note(in)
-			}
+	p.each(func(in *instance) {
+		v, state := in.shelf.version, in.state
+		if state == ebb.InstanceIdle && in.icy.Load() {
+			state = ebb.InstanceFrozen
 		}
-	}
+		list = append(list, InstanceState{ID: in.id, Function: v.FunctionKey, Version: v.Qualifier(),
+			Runtime: cmp.Or(v.Runtime, "image"), State: state, Since: in.since, Began: in.began,
+			Uses: in.uses, InFlight: in.load, Provisioned: in.kept, Keep: in.shelf.habit.keep(&p.cfg)})
+		boxes = append(boxes, in.box)
+	})
 	p.mu.Unlock()
 	for i, b := range boxes { // reads files: not under the lock
 		list[i].Usage = b.Usage()
@@ -51,19 +50,50 @@ func (p *Pool) Snapshot() []InstanceState {
 	return list
 }
 
+// each calls do with every instance that is idle or busy. p.mu is held.
+func (p *Pool) each(do func(*instance)) {
+	for _, f := range p.functions {
+		for _, s := range f.shelves {
+			for _, in := range s.idle {
+				do(in)
+			}
+			for _, in := range s.ready {
+				do(in)
+			}
+			for in := range s.busy {
+				do(in)
+			}
+		}
+	}
+}
+
+// boxes lists the boxes of all instances that are idle or busy.
+func (p *Pool) boxes() (list []sandbox.Box) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.each(func(in *instance) { list = append(list, in.box) })
+	return list
+}
+
 // Counts is how many instances and requests the node holds.
 type Counts struct {
-	Instances int // all, in whatever state
-	Idle      int
-	Waiting   int // requests without an instance
-	Spare     int // made ahead, of no function; not among Instances
+	Instances   int // all, in whatever state
+	Idle        int // those frozen and those provisioned included
+	Frozen      int
+	Provisioned int // kept for their version, whatever they are doing
+	Waiting     int // requests without an instance
+	Spare       int // made ahead, of no function; not among Instances
 }
 
 // Counts reads the pool's counters.
 func (p *Pool) Counts() Counts {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	c := Counts{Instances: p.instances, Idle: p.lru.Len(), Spare: p.spares.count()}
+	c := Counts{Instances: p.instances, Idle: p.lru.Len(), Frozen: int(p.stats.frozen.Load()), Spare: p.spares.count()}
+	for s := range p.steady {
+		c.Idle += len(s.ready)
+		c.Provisioned += s.keep.held
+	}
 	for _, f := range p.functions {
 		c.Waiting += f.waiting
 	}

@@ -29,6 +29,7 @@ type spares struct {
 	mu     sync.Mutex
 	stocks map[string]*stock // by what their process is
 	closed bool
+	pause  time.Time // nothing is made ahead until then: the node was short of memory
 }
 
 // stock is the spares of one kind of process. Fields guarded by spares.mu.
@@ -145,6 +146,9 @@ func (s *spares) run(ctx context.Context) {
 func (s *spares) short() *stock {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if time.Now().Before(s.pause) {
+		return nil
+	}
 	for _, st := range s.stocks {
 		if len(st.ready) < s.target(st) {
 			return st
@@ -238,6 +242,33 @@ func (s *spares) forget(now time.Time) {
 			st.ready = st.ready[1:]
 		}
 	}
+}
+
+// yieldPause is how long nothing is made ahead after the node was short of memory.
+const yieldPause = 10 * time.Second
+
+// yield lets spares go until short bytes are free, the largest stock first. It
+// reports whether there were any.
+func (s *spares) yield(short *int64) (any bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.pause = time.Now().Add(yieldPause)
+	for *short > 0 {
+		var most *stock
+		for _, st := range s.stocks {
+			if len(st.ready) > 0 && (most == nil || len(st.ready) > len(most.ready)) {
+				most = st
+			}
+		}
+		if most == nil {
+			return any
+		}
+		in := most.ready[0]
+		most.ready, any = most.ready[1:], true
+		*short -= in.box.Usage().Memory
+		go s.discard(in)
+	}
+	return any
 }
 
 // close lets all go.

@@ -22,81 +22,18 @@ type Failure struct {
 	ErrorType string
 	Document  []byte // the error document, JSON
 	Phases    ebb.Phases
+
+	slow bool   // there was not enough time: with more it might have been well
+	hint string // what was waited for, if that is known
 }
 
 func (f *Failure) Error() string { return "function initialisation failed: " + f.ErrorType }
 
-// start brings up one instance for s and gives it, or what went wrong, to the
-// oldest waiter.
-func (p *Pool) start(s *shelf) {
-	in := p.spares.take(s.version)
-	if in == nil {
-		in = newInstance(p)
-	}
-	in.adopt(s)
-	phases, err := in.start(p.lifetime)
-	if ebb.KindOf(err) == ebb.Unavailable && p.lifetime.Err() == nil {
-		// The box failed, and nothing of the function has run: once more.
-		p.deps.Log.Warn("a box failed, another is made", "function", s.fleet.key.String(),
-			"instance", string(in.id), "error", err)
-		in.destroy()
-		in = newInstance(p)
-		in.adopt(s)
-		phases, err = in.start(p.lifetime)
-	}
-
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	s.starting--
-	if err == nil && !p.closed && (!s.retired || s.waiters.Len() > 0) {
-		go p.attend(in)
-		p.settle(in, phases)
-		return
-	}
-	if err != nil {
-		p.refuse(s, in, err)
-	}
-	p.depart(in)
-}
-
-// attend waits for the end of an instance's process. One that ends while it is
-// idle must not be lent any more: its next caller would be told of a death that
-// was nothing of theirs.
-func (p *Pool) attend(in *instance) {
-	<-in.box.Done()
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	in.ended = true
-	if in.place != nil {
-		p.evict(in)
-	} else {
-		in.shelf.close(in)
-	}
-}
-
-// refuse tells the oldest waiters of s, as many as the instance would have
-// served, why the start made for them failed. p.mu is held.
-func (p *Pool) refuse(s *shelf, in *instance, err error) {
-	var failure *Failure
-	if !errors.As(err, &failure) && !p.closed {
-		p.deps.Log.Error("instance did not start", "function", s.fleet.key.String(),
-			"instance", string(in.id), "error", err)
-	}
-	for range s.places {
-		front := s.waiters.Front()
-		if front == nil {
-			return
-		}
-		w := front.Value.(*waiter)
-		p.unlist(s, w)
-		w.answer <- grant{err: err}
-	}
-}
-
-// start runs the hooks of an instance's beginning in order: box (unless it is a
+// start runs the steps of an instance's beginning in order: box (unless it is a
 // spare's), specialise (code, identity, listeners, process), init (until the
-// runtime asks for work). The error is a *Failure where the function is at fault.
-func (in *instance) start(ctx context.Context) (ebb.Phases, error) {
+// runtime asks for work, for at most limit, and the initializer has run). The
+// error is a *Failure where the function is at fault.
+func (in *instance) start(ctx context.Context, limit time.Duration) (ebb.Phases, error) {
 	v, deps := in.shelf.version, &in.pool.deps
 	var ph ebb.Phases
 	rt, mounts, err := in.program(ctx)
@@ -129,7 +66,9 @@ func (in *instance) start(ctx context.Context) (ebb.Phases, error) {
 		}
 	}
 	ph.Specialise = lap()
-	err = in.ready(ctx, env)
+	if err = in.ready(ctx, env, limit); err == nil {
+		err = in.initialize(ctx)
+	}
 	ph.Init = lap()
 	var failure *Failure
 	if errors.As(err, &failure) {
@@ -147,6 +86,14 @@ func (in *instance) attach(ctx context.Context, mounts []sandbox.Mount) error {
 	ctx, cancel := context.WithTimeout(ctx, attachLimit)
 	defer cancel()
 	return in.box.Attach(ctx, mounts, in.limits(in.shelf.version))
+}
+
+// initType is what AWS_LAMBDA_INITIALIZATION_TYPE says.
+func (in *instance) initType() string {
+	if in.provisioned {
+		return "provisioned-concurrency"
+	}
+	return "" // on-demand
 }
 
 // spec describes a box for a runtime, without code.
@@ -187,6 +134,7 @@ func (in *instance) environment(ctx context.Context, rt *runtimes.Runtime) (map[
 		LogStream:       in.began.UTC().Format("2006/01/02/[") + v.Qualifier() + "]" + string(in.id),
 		TaskRoot:        in.box.Path(runtimeapi.TaskRoot),
 		RuntimeDir:      in.box.Path(runtimeapi.RuntimeDir),
+		InitType:        in.initType(),
 		Runtime:         rt.Env,
 		Image:           v.IsImage(),
 	}
@@ -263,10 +211,13 @@ func startEnv(rt *runtimes.Runtime, env map[string]string) []string {
 
 // ready waits until the runtime asks for work. What ends it earlier is a
 // *Failure, except the end of ctx.
-func (in *instance) ready(ctx context.Context, env map[string]string) error {
+func (in *instance) ready(ctx context.Context, env map[string]string, limit time.Duration) error {
 	v, cfg := in.shelf.version, &in.pool.cfg
-	initCtx, cancel := context.WithTimeout(ctx, cfg.InitTimeout)
+	initCtx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
+	if in.slot != nil {
+		defer in.pool.pace(in.slot, in.box)()
+	}
 	failure, err := in.session.Ready(initCtx, runtimeapi.Init{
 		Handler:  v.Handler,
 		TaskRoot: env["LAMBDA_TASK_ROOT"],
@@ -285,11 +236,13 @@ func (in *instance) ready(ctx context.Context, env map[string]string) error {
 	case ctx.Err() != nil:
 		return errClosing()
 	case errors.Is(initCtx.Err(), context.DeadlineExceeded):
-		message := fmt.Sprintf("Initialisation timed out after %.2f seconds", cfg.InitTimeout.Seconds())
+		hint := ""
 		if port := v.WebPort(); port > 0 {
-			message += fmt.Sprintf(": nothing listens on port %d", port)
+			hint = fmt.Sprintf(": nothing listens on port %d", port)
 		}
-		return in.initFailure(ebb.ErrorInitTimeout, message)
+		failure := in.initFailure(ebb.ErrorInitTimeout, fmt.Sprintf("Initialisation timed out after %.2f seconds", limit.Seconds())+hint)
+		failure.slow, failure.hint = true, hint
+		return failure
 	}
 	return in.initFailure(in.cause(err))
 }
@@ -308,7 +261,7 @@ func (in *instance) watch() {
 
 // initFailure is a Failure that ebb, not the function, found words for. They go
 // to the log too.
-func (in *instance) initFailure(typ, message string) error {
+func (in *instance) initFailure(typ, message string) *Failure {
 	in.append(logs.Platform, "", "", []byte("INIT_REPORT Status: error\tError Type: "+typ+"\t"+message))
 	return &Failure{ErrorType: typ, Document: errorDocument("", typ, message)}
 }

@@ -1,6 +1,7 @@
 package server
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -135,17 +136,19 @@ func (n *node) assemble() {
 	if l := n.driver.Level(); l.Name != sandboxLinux {
 		cfg.Function.NoLayers = "layers need the linux sandbox; this ebb has: " + l.Summary
 	}
+	cfg.Function.Concurrency = cmp.Or(cfg.Pool.MaxInstances, pool.DefaultMaxInstances)
 	n.functions = function.New(cfg.Function, n.store, n.packages, n.runtimes)
 	n.pool = pool.New(cfg.Pool, pool.Deps{
 		Driver: n.driver, Packages: n.packages, Runtimes: n.runtimes, Logs: n.logs,
-		Endpoint: n.endpoint, Environment: n.environment, Log: n.log,
+		Endpoint: n.endpoint, Environment: n.environment, Log: n.log, Memory: pool.SystemMemory,
 	})
 	n.cluster = n.newCluster()
 	n.invoker = invoke.New(cfg.Invoke, n.functions, n.pool, n.logs, n.metrics)
 	n.lambda = lambdaapi.New(lambdaapi.Config{
-		Region:     cfg.Region,
-		GatewayURL: func(id string) string { return n.gatewayURL + "/url/" + id + "/" },
-		Package:    n.packages.Zip,
+		Region:      cfg.Region,
+		GatewayURL:  func(id string) string { return n.gatewayURL + "/url/" + id + "/" },
+		Package:     n.packages.Zip,
+		Provisioned: n.provisioned,
 		Limits: lambdaapi.Limits{
 			Unzipped:    n.packages.Limits().MaxUnpacked,
 			Zipped:      n.packages.Limits().MaxZipped,
@@ -212,33 +215,48 @@ func (n *node) endpoint(v *ebb.Version) (http.Handler, auth.Credentials) {
 	}), box.Credentials()
 }
 
-// changed drops what is remembered of a function, and lets the instances of
-// versions go that are no more.
+// changed drops what is remembered of a function, lets the instances of versions
+// go that are no more, and sees to it that those are there that shall be.
 func (n *node) changed(key ebb.FunctionKey) {
 	n.invoker.Forget(key)
 	n.gateway.Forget(key)
-	revisions := make(map[string]bool)
-	marker := ""
-	for {
-		vs, next, err := n.functions.Versions(context.Background(), key, marker, function.MaxPage)
-		if err != nil && ebb.KindOf(err) != ebb.NotFound {
-			n.log.Error("old instances stay until they expire", "function", key.String(), "error", err)
-			return
-		}
-		for _, v := range vs {
-			revisions[v.RevisionID] = true
-			if v.WebPort() == 0 {
-				n.pool.Prewarm(v.Runtime, v.MemoryMB)
-			}
-		}
-		if marker = next; marker == "" {
-			break
+	ctx := context.Background()
+	versions, err := n.versions(ctx, key)
+	if err != nil {
+		n.log.Error("old instances stay until they expire", "function", key.String(), "error", err)
+		return
+	}
+	for _, v := range versions {
+		if v.WebPort() == 0 {
+			n.pool.Prewarm(v.Runtime, v.MemoryMB)
 		}
 	}
-	if len(revisions) == 0 {
+	if len(versions) == 0 {
+		n.invoker.Gone(key)
 		n.metrics.Forget(key)
 	}
-	n.pool.Retain(key, revisions)
+	revisions, err := n.named(ctx, key, versions)
+	if err == nil {
+		n.pool.Retain(key, revisions)
+		err = n.concurrency(ctx, key)
+	}
+	if err != nil {
+		n.log.Error("instances are not as they were asked for", "function", key.String(), "error", err)
+	}
+}
+
+// versions lists all versions of a function; none if there is no such function.
+func (n *node) versions(ctx context.Context, key ebb.FunctionKey) (all []*ebb.Version, err error) {
+	for marker := ""; ; {
+		vs, next, err := n.functions.Versions(ctx, key, marker, function.MaxPage)
+		if err != nil && ebb.KindOf(err) != ebb.NotFound {
+			return nil, err
+		}
+		all = append(all, vs...)
+		if marker = next; marker == "" {
+			return all, nil
+		}
+	}
 }
 
 // management is the handler of the API listener: /v1 and /metrics are ebb's own,

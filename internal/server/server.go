@@ -157,6 +157,9 @@ func (n *node) prewarm(ctx context.Context) {
 	for _, u := range uses {
 		n.pool.Prewarm(u.Runtime, u.MemoryMB)
 	}
+	if err := n.keepReady(ctx); err != nil {
+		n.log.Error("instances are not kept ready as they were asked for", "error", err)
+	}
 }
 
 // collectEvery is how often packages no version uses any more are removed, and

@@ -121,7 +121,8 @@ func (tx *Tx) DeleteVersion(key ebb.FunctionKey, number int64) error {
 }
 
 // Runtimes calls each with every runtime that some version names and the memory
-// it has, once each.
+// it has, once each. Web functions do not count: their command runs, not the
+// runtime's.
 func (tx *Tx) Runtimes(each func(runtime string, memoryMB int)) error {
 	type pair struct {
 		runtime  string
@@ -136,12 +137,14 @@ func (tx *Tx) Runtimes(each func(runtime string, memoryMB int)) error {
 		}
 		// The engines do not agree on how to look into JSON.
 		var s struct {
-			MemoryMB int `json:"memory_mb"`
+			MemoryMB int               `json:"memory_mb"`
+			Env      map[string]string `json:"env"`
 		}
 		if err := decode("version.settings", text, &s); err != nil {
 			return err
 		}
-		if p.memoryMB = s.MemoryMB; !seen[p] {
+		web := (&ebb.Version{Env: s.Env}).WebPort() > 0
+		if p.memoryMB = s.MemoryMB; !web && !seen[p] {
 			seen[p] = true
 			each(p.runtime, p.memoryMB)
 		}
