@@ -33,7 +33,11 @@ func parseRate(text string, opt Options) (func(time.Time) (time.Time, bool), err
 		return nil, fmt.Errorf("rate() is at most 366 days")
 	}
 	anchor := opt.Anchor.Truncate(time.Second)
-	if opt.Anchor.IsZero() {
+	switch {
+	case !opt.Anchor.IsZero():
+	case !opt.Start.IsZero():
+		anchor = opt.Start.Truncate(time.Second).Add(-period)
+	default:
 		anchor = time.Unix(0, 0)
 	}
 	step := func(after time.Time) time.Time {

@@ -9,7 +9,7 @@ import (
 // Options of Parse. The zero value means UTC, no bounds, every day.
 type Options struct {
 	Location   *time.Location // of cron and at expressions; nil = UTC
-	Anchor     time.Time      // what a rate counts from, itself not due; zero = the beginning of 1970
+	Anchor     time.Time      // what a rate counts from, itself not due; zero = Start, which is due, else the beginning of 1970
 	Start, End time.Time      // due is what is neither before Start nor after End; zero = no bound
 	Days       Days           // which days of a calendar; the zero value = every day
 }

@@ -1,0 +1,58 @@
+package trigger
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"time"
+
+	"github.com/ebb-faas/ebb/internal/ebb"
+	"github.com/ebb-faas/ebb/internal/store"
+)
+
+// Config of triggers. The zero value of a field means its default.
+type Config struct {
+	// Rescan is how often to look for triggers that another process changed.
+	Rescan time.Duration `yaml:"rescan"`
+	// KeepFires is how long the fires of timers are listed.
+	KeepFires time.Duration    `yaml:"keepFires"`
+	Now       func() time.Time `yaml:"-"` // default time.Now
+}
+
+// Defaults of Config.
+const (
+	DefaultRescan    = time.Second
+	DefaultKeepFires = 90 * 24 * time.Hour
+)
+
+// Deps is what triggers stand on.
+type Deps struct {
+	Store *store.Store
+	Log   *slog.Logger
+	// CheckTarget refuses a target that events of a service cannot go to.
+	CheckTarget func(ctx context.Context, service ebb.ServiceID, target string) error
+}
+
+// Validate refuses values that cannot work, naming the key.
+func (c Config) Validate() error {
+	if c.Rescan < 0 {
+		return errors.New("triggers.rescan: must not be negative")
+	}
+	if c.KeepFires < 0 {
+		return errors.New("triggers.keepFires: must not be negative")
+	}
+	return nil
+}
+
+func (c Config) withDefaults() Config {
+	if c.Rescan == 0 {
+		c.Rescan = DefaultRescan
+	}
+	if c.KeepFires == 0 {
+		c.KeepFires = DefaultKeepFires
+	}
+	if c.Now == nil {
+		c.Now = time.Now
+	}
+	return c
+}

@@ -1,0 +1,253 @@
+package timer
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"time"
+
+	"github.com/ebb-faas/ebb/internal/ebb"
+	"github.com/ebb-faas/ebb/internal/queue"
+	"github.com/ebb-faas/ebb/internal/store"
+)
+
+// recheck is how often a fire that waits for the one before looks again, and
+// retry after how long one that could not be handled is tried again.
+const (
+	recheck = time.Second
+	retry   = 5 * time.Second
+)
+
+// maxMissed bounds how many missed fires are counted.
+const maxMissed = 100_000
+
+// fire is the handling of one message.
+type fire struct {
+	k     *Kind
+	t     *ebb.Trigger
+	state *ebb.TriggerState
+	plan  *plan
+	now   time.Time
+	held  bool
+
+	due     time.Time // what is fired, or not
+	next    time.Time // zero = never again
+	missed  int64     // how many more were passed over
+	outcome string
+	task    ebb.MessageID
+	cancel  ebb.MessageID // a task to be ended
+}
+
+// Fire is the handler of the queue Line.
+func (k *Kind) Fire(ctx context.Context, m *queue.Message) queue.Outcome {
+	var d due
+	if err := json.Unmarshal(m.Body, &d); err != nil {
+		return queue.Dead("the message of a timer cannot be read: "+err.Error(), nil)
+	}
+	f := &fire{k: k, now: k.deps.Now(), due: time.Unix(d.Due, 0), held: d.Held, outcome: ebb.FireDone}
+	err := k.deps.Store.Read(ctx, func(tx *store.Tx) error { return f.read(tx, &d) })
+	switch {
+	case err != nil:
+		return k.later(ctx, m, err)
+	case f.t == nil: // deleted, paused or changed
+		return queue.Done(nil)
+	}
+	f.decide()
+	if f.outcome == ebb.FireDone {
+		wait, err := f.overlap(ctx)
+		if err != nil {
+			return k.later(ctx, m, err)
+		}
+		if wait {
+			d.Held = true
+			body, _ := json.Marshal(d) // has no part that cannot be
+			return queue.Later(f.now.Add(recheck), body).Free()
+		}
+	}
+	send := func(*store.Tx) error { return nil }
+	if f.outcome == ebb.FireDone {
+		f.task = taskID(f.t, f.due)
+		send, err = k.deps.Send(ctx, f.t, f.task, f.event())
+		switch kind := ebb.KindOf(err); {
+		case err == nil:
+		case kind == ebb.NotFound || kind == ebb.Invalid || kind == ebb.TooLarge || kind == ebb.Forbidden:
+			k.deps.Log.Warn("a timer's target does not take its event", "service", f.t.Service, "trigger", f.t.Name, "error", err)
+			f.outcome, f.task, f.state.Error = ebb.FireRefused, "", err.Error()
+			send = func(*store.Tx) error { return nil }
+		default:
+			return k.later(ctx, m, err)
+		}
+	}
+	return queue.Done(func(tx *store.Tx) error { return f.write(tx, send) })
+}
+
+// later has a message handled again that could not be.
+func (k *Kind) later(ctx context.Context, m *queue.Message, err error) queue.Outcome {
+	if ctx.Err() == nil {
+		k.deps.Log.Error("a timer waits", "service", m.Service, "trigger", m.Group, "error", err)
+	}
+	return queue.Later(k.deps.Now().Add(retry), nil).Free()
+}
+
+// read finds the trigger of a message. t stays nil if the message is not its.
+func (f *fire) read(tx *store.Tx, d *due) error {
+	f.t = nil
+	t, err := tx.TriggerByID(d.Trigger)
+	if errors.Is(err, store.ErrNotFound) {
+		return nil
+	}
+	if err != nil || t.Revision != d.Revision || t.Paused {
+		return err
+	}
+	if f.state, err = tx.TriggerState(t.ID); err != nil {
+		return err
+	}
+	if f.plan, err = f.k.plan(tx, t); err != nil {
+		return err
+	}
+	f.t = t
+	return nil
+}
+
+// decide applies the misfire policy: what is fired now, and what is next.
+func (f *fire) decide() {
+	s := &f.plan.settings
+	late := f.now.Sub(f.due.Add(s.jitter(f.t, f.due)))
+	grace := time.Duration(s.Grace) * time.Second
+	switch {
+	case f.held:
+		f.next = f.after(latest(f.now, f.due))
+	case late <= grace:
+		f.next = f.after(f.due)
+	case s.Misfire == All:
+		if oldest := f.now.Add(-time.Duration(s.CatchUp) * time.Second); f.due.Before(oldest) {
+			f.outcome = ebb.FireMissed
+			f.missed, _ = f.between(f.due, oldest)
+			f.next = f.after(oldest.Add(-time.Nanosecond))
+			break
+		}
+		f.next = f.after(f.due)
+	case s.Misfire == Skip:
+		f.outcome = ebb.FireMissed
+		f.missed, _ = f.between(f.due, f.now.Add(-grace))
+		f.next = f.after(latest(f.due, f.now.Add(-grace)))
+	default: // Once: the last of those that are late stands for all
+		missed, last := f.between(f.due, f.now)
+		if missed > 0 {
+			f.missed, f.due = missed, last
+		}
+		f.next = f.after(f.due)
+	}
+}
+
+func latest(a, b time.Time) time.Time {
+	if a.After(b) {
+		return a
+	}
+	return b
+}
+
+// after is when the timer is due after t; zero if never.
+func (f *fire) after(t time.Time) time.Time {
+	next, _ := f.plan.schedule.Next(t)
+	return next
+}
+
+// between counts what is due after from up to to, as far as anybody counts, and
+// tells the last of it.
+func (f *fire) between(from, to time.Time) (n int64, last time.Time) {
+	for t := f.after(from); !t.IsZero() && !t.After(to); t = f.after(t) {
+		if n++; n == maxMissed {
+			return n, f.lastBefore(to)
+		}
+		last = t
+	}
+	return n, last
+}
+
+// lastBefore is the last time due up to to, if there are very many before it.
+func (f *fire) lastBefore(to time.Time) (last time.Time) {
+	for back := time.Minute; last.IsZero(); back *= 2 {
+		for t := f.after(to.Add(-back)); !t.IsZero() && !t.After(to); t = f.after(t) {
+			last = t
+		}
+	}
+	return last
+}
+
+// overlap applies the overlap policy; wait says that the fire is to come again.
+func (f *fire) overlap(ctx context.Context) (wait bool, err error) {
+	policy, before := f.plan.settings.Overlap, f.state.LastTask
+	if policy == Allow || before == "" {
+		return false, nil
+	}
+	running, err := f.k.deps.Running(ctx, f.t, before)
+	if err != nil || !running {
+		return false, err
+	}
+	switch policy {
+	case Skip:
+		f.outcome = ebb.FireOverlap
+	case Cancel:
+		f.cancel = before
+	case Queue:
+		return true, nil
+	}
+	return false, nil
+}
+
+// write makes the fire so: its row, its delivery, the next one.
+func (f *fire) write(tx *store.Tx, send func(*store.Tx) error) error {
+	t, err := tx.TriggerByID(f.t.ID)
+	if errors.Is(err, store.ErrNotFound) {
+		return nil
+	}
+	if err != nil || t.Revision != f.t.Revision {
+		return err // a change has put another message in this one's place
+	}
+	err = tx.InsertFire(&ebb.Fire{Trigger: t.ID, Due: f.due, At: f.now, Outcome: f.outcome, Task: f.task})
+	switch {
+	case errors.Is(err, store.ErrExists):
+	case err != nil:
+		return err
+	default:
+		if err := f.handOver(tx, send); err != nil {
+			return err
+		}
+	}
+	if f.next.IsZero() {
+		if f.plan.settings.DeleteAfter {
+			return tx.DeleteTrigger(t.ID)
+		}
+		return tx.SetTriggerNext(t.ID, f.next)
+	}
+	if err := f.k.enqueue(tx, t, &f.plan.settings, f.next); err != nil {
+		return err
+	}
+	return tx.SetTriggerNext(t.ID, f.next)
+}
+
+// handOver writes what a new fire brings about.
+func (f *fire) handOver(tx *store.Tx, send func(*store.Tx) error) error {
+	if f.cancel != "" {
+		if err := f.k.deps.Stop(tx, f.t, f.cancel, "the timer "+f.t.Name+" fired again"); err != nil {
+			return err
+		}
+	}
+	if err := send(tx); err != nil {
+		return err
+	}
+	s := &ebb.TriggerState{NextAt: f.next, LastAt: f.now, LastDue: f.due, LastTask: f.task, Outcome: f.outcome, Skipped: f.missed}
+	switch f.outcome {
+	case ebb.FireDone:
+		s.Fired = 1
+	case ebb.FireRefused:
+		s.Failed, s.Error = 1, f.state.Error
+	default:
+		s.Skipped++
+	}
+	if f.task == "" { // the one before is still the last that was
+		s.LastTask = f.state.LastTask
+	}
+	return tx.AddTriggerState(f.t.ID, s)
+}

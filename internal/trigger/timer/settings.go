@@ -1,0 +1,167 @@
+package timer
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"time"
+
+	"github.com/ebb-faas/ebb/internal/ebb"
+	"github.com/ebb-faas/ebb/internal/schedule"
+	"github.com/ebb-faas/ebb/internal/store"
+)
+
+// Settings are what a timer has besides what all triggers have.
+type Settings struct {
+	// Schedule is an expression of package schedule.
+	Schedule string `json:"schedule"`
+	// Timezone is of the IANA database, UTC if empty.
+	Timezone string `json:"timezone,omitempty"`
+	// Start and End bound what is due; nil = no bound.
+	Start *time.Time `json:"start,omitempty"`
+	End   *time.Time `json:"end,omitempty"`
+	// Jitter is the window, in seconds, over which fires are spread.
+	Jitter int `json:"jitter,omitempty"`
+	// Calendar names the calendar of Days, Roll and the business date.
+	Calendar string `json:"calendar,omitempty"`
+	Days     string `json:"days,omitempty"`
+	Roll     string `json:"roll,omitempty"`
+	// BusinessDay shifts the business date by so many working days.
+	BusinessDay int `json:"businessDay,omitempty"`
+	// Misfire says what becomes of fires that are late by more than Grace: skip
+	// them, fire once for all of them, or fire all of them from the last
+	// CatchUp on.
+	Misfire string `json:"misfire,omitempty"`
+	Grace   int    `json:"grace,omitempty"`   // seconds
+	CatchUp int    `json:"catchUp,omitempty"` // seconds
+	// Overlap says what becomes of a fire while the one before still runs: allow
+	// it, skip it, queue one, or cancel the one before.
+	Overlap string `json:"overlap,omitempty"`
+	// DeleteAfter removes the trigger when it is never due again.
+	DeleteAfter bool `json:"deleteAfter,omitempty"`
+	// Input is what the target gets, with words in angle brackets filled in; nil =
+	// the event.
+	Input json.RawMessage `json:"input,omitempty"`
+}
+
+// Policies of Misfire and Overlap.
+const (
+	Skip   = "skip"
+	Once   = "once"
+	All    = "all"
+	Allow  = "allow"
+	Queue  = "queue"
+	Cancel = "cancel"
+)
+
+// Bounds and defaults of Settings.
+const (
+	maxJitter      = 86400
+	defaultGrace   = 60
+	defaultCatchUp = 86400
+	maxCatchUp     = 31 * 86400
+	maxInput       = 256 << 10
+	maxShift       = 366
+)
+
+// Check implements trigger.Kind.
+func (k *Kind) Check(ctx context.Context, t *ebb.Trigger) (json.RawMessage, error) {
+	var s Settings
+	d := json.NewDecoder(bytes.NewReader(t.Settings))
+	d.DisallowUnknownFields()
+	if err := d.Decode(&s); err != nil {
+		return nil, invalid("timer: %v", err)
+	}
+	if len(t.Filters) > 0 {
+		return nil, invalid("filters: a timer's events are all alike")
+	}
+	if err := s.complete(); err != nil {
+		return nil, err
+	}
+	var calendar *schedule.Calendar
+	if s.Calendar != "" {
+		err := k.deps.Store.Read(ctx, func(tx *store.Tx) (err error) {
+			calendar, err = readCalendar(tx, s.Calendar)
+			return err
+		})
+		if errors.Is(err, store.ErrNotFound) {
+			return nil, invalid("timer.calendar: there is no calendar %q", s.Calendar)
+		}
+		if err != nil {
+			return nil, err
+		}
+	}
+	sched, err := s.parse(t, calendar)
+	if err != nil {
+		return nil, err
+	}
+	if _, ok := sched.Next(k.deps.Now()); !ok {
+		return nil, invalid("timer.schedule: %s is never due again", sched)
+	}
+	return json.Marshal(s)
+}
+
+// complete fills in defaults and checks what needs nothing else to be known.
+func (s *Settings) complete() error {
+	for _, f := range []struct {
+		name      string
+		value     *int
+		lowest    int
+		highest   int
+		byDefault int
+	}{
+		{"jitter", &s.Jitter, 0, maxJitter, 0},
+		{"grace", &s.Grace, 0, maxCatchUp, defaultGrace},
+		{"catchUp", &s.CatchUp, 0, maxCatchUp, defaultCatchUp},
+		{"businessDay", &s.BusinessDay, -maxShift, maxShift, 0},
+	} {
+		if *f.value < f.lowest || *f.value > f.highest {
+			return invalid("timer.%s: %d is not between %d and %d", f.name, *f.value, f.lowest, f.highest)
+		}
+		if *f.value == 0 {
+			*f.value = f.byDefault
+		}
+	}
+	if s.Misfire == "" {
+		s.Misfire = Once
+	}
+	if s.Overlap == "" {
+		s.Overlap = Allow
+	}
+	switch {
+	case s.Misfire != Skip && s.Misfire != Once && s.Misfire != All:
+		return invalid("timer.misfire: %q is none of skip, once and all", s.Misfire)
+	case s.Overlap != Allow && s.Overlap != Skip && s.Overlap != Queue && s.Overlap != Cancel:
+		return invalid("timer.overlap: %q is none of allow, skip, queue and cancel", s.Overlap)
+	case s.Calendar == "" && s.BusinessDay != 0:
+		return invalid("timer.businessDay: needs a calendar")
+	case len(s.Input) > maxInput:
+		return invalid("timer.input: %d bytes are more than %d", len(s.Input), maxInput)
+	}
+	return nil
+}
+
+// parse is the timer's schedule; calendar is the one that s names, or nil.
+func (s *Settings) parse(t *ebb.Trigger, calendar *schedule.Calendar) (*schedule.Schedule, error) {
+	opt := schedule.Options{Anchor: t.CreatedAt, Days: schedule.Days{Calendar: calendar, Rule: s.Days, Roll: s.Roll}}
+	var err error
+	if opt.Location, err = time.LoadLocation(s.Timezone); err != nil || s.Timezone == "Local" {
+		return nil, invalid("timer.timezone: %q is not known; give a name like Asia/Shanghai", s.Timezone)
+	}
+	if s.Start != nil {
+		opt.Start, opt.Anchor = *s.Start, time.Time{}
+	}
+	if s.End != nil {
+		opt.End = *s.End
+	}
+	sched, err := schedule.Parse(s.Schedule, opt)
+	if err != nil {
+		return nil, invalid("timer.schedule: %v", err)
+	}
+	return sched, nil
+}
+
+func invalid(format string, args ...any) error {
+	return ebb.Errorf(ebb.Invalid, ebb.TypeInvalidParameterValue, format, args...)
+}

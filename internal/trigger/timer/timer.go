@@ -1,0 +1,125 @@
+package timer
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"log/slog"
+	"strconv"
+	"time"
+
+	"github.com/ebb-faas/ebb/internal/ebb"
+	"github.com/ebb-faas/ebb/internal/queue"
+	"github.com/ebb-faas/ebb/internal/schedule"
+	"github.com/ebb-faas/ebb/internal/store"
+	"github.com/ebb-faas/ebb/internal/trigger"
+)
+
+// Line is the queue of timers' next fires.
+const Line = "timer"
+
+// Deps is what timers stand on.
+type Deps struct {
+	Store  *store.Store
+	Log    *slog.Logger
+	Region string
+	Now    func() time.Time // nil = time.Now
+	// Enqueue is queue.Queue.Enqueue.
+	Enqueue func(tx *store.Tx, e queue.Enqueue) (ebb.MessageID, error)
+	// Send prepares the delivery of an event to a trigger's target as the task id;
+	// what it returns makes it so in a Tx.
+	Send func(ctx context.Context, t *ebb.Trigger, id ebb.MessageID, event []byte) (func(*store.Tx) error, error)
+	// Running reports whether a task that Send made is not over.
+	Running func(ctx context.Context, t *ebb.Trigger, id ebb.MessageID) (bool, error)
+	// Stop ends such a task, if it is not over.
+	Stop func(tx *store.Tx, t *ebb.Trigger, id ebb.MessageID, reason string) error
+}
+
+// Kind is the timers of a platform.
+type Kind struct{ deps Deps }
+
+// New makes it.
+func New(deps Deps) *Kind {
+	if deps.Now == nil {
+		deps.Now = time.Now
+	}
+	return &Kind{deps}
+}
+
+// Source implements trigger.Kind: timers live in the queue.
+func (k *Kind) Source(*ebb.Trigger) trigger.Source { return nil }
+
+// due is the body of a timer's message.
+type due struct {
+	Trigger  ebb.TriggerID `json:"trigger"`
+	Revision int64         `json:"revision"`
+	Due      int64         `json:"due"` // seconds since 1970
+	// Held says that the fire was due in time and waits for the one before.
+	Held bool `json:"held,omitempty"`
+}
+
+// Set implements trigger.Kind: it puts the next fire into the queue.
+func (k *Kind) Set(tx *store.Tx, _, now *ebb.Trigger) error {
+	if now == nil || now.Paused {
+		if now != nil {
+			return tx.SetTriggerNext(now.ID, time.Time{})
+		}
+		return nil
+	}
+	p, err := k.plan(tx, now)
+	if err != nil {
+		return err
+	}
+	next, ok := p.schedule.Next(k.deps.Now())
+	if !ok {
+		return tx.SetTriggerNext(now.ID, time.Time{})
+	}
+	if err := k.enqueue(tx, now, &p.settings, next); err != nil {
+		return err
+	}
+	return tx.SetTriggerNext(now.ID, next)
+}
+
+// enqueue puts one fire into the queue. It may be there.
+func (k *Kind) enqueue(tx *store.Tx, t *ebb.Trigger, s *Settings, at time.Time) error {
+	body, err := json.Marshal(due{Trigger: t.ID, Revision: t.Revision, Due: at.Unix()})
+	if err != nil {
+		return err
+	}
+	_, err = k.deps.Enqueue(tx, queue.Enqueue{
+		ID:    ebb.MessageID(string(t.ID) + "@" + strconv.FormatInt(t.Revision, 10) + "@" + strconv.FormatInt(at.Unix(), 10)),
+		Queue: Line, Service: t.Service, Group: t.Name, Body: body, NotBefore: at.Add(s.jitter(t, at)),
+	})
+	if errors.Is(err, store.ErrExists) {
+		return nil
+	}
+	return err
+}
+
+// jitter is how much later than due a fire comes.
+func (s *Settings) jitter(t *ebb.Trigger, at time.Time) time.Duration {
+	return schedule.Jitter(string(t.ID), at, time.Duration(s.Jitter)*time.Second)
+}
+
+// plan is a timer ready to be asked when it is due.
+type plan struct {
+	settings Settings
+	schedule *schedule.Schedule
+	calendar *schedule.Calendar // nil = none
+}
+
+// plan reads a timer's settings, which were checked when they were set.
+func (k *Kind) plan(tx *store.Tx, t *ebb.Trigger) (*plan, error) {
+	p := new(plan)
+	if err := json.Unmarshal(t.Settings, &p.settings); err != nil {
+		return nil, err
+	}
+	var err error
+	if name := p.settings.Calendar; name != "" {
+		if p.calendar, err = readCalendar(tx, name); err != nil {
+			return nil, err
+		}
+	}
+	p.schedule, err = p.settings.parse(t, p.calendar)
+	return p, err
+}

@@ -1,0 +1,261 @@
+package trigger
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/ebb-faas/ebb/internal/ebb"
+	"github.com/ebb-faas/ebb/internal/pattern"
+	"github.com/ebb-faas/ebb/internal/store"
+)
+
+// Kind knows the triggers of one kind.
+type Kind interface {
+	// Check refuses settings that cannot work, naming the field, and returns them
+	// as they are kept: complete, with defaults filled in.
+	Check(ctx context.Context, t *ebb.Trigger) (json.RawMessage, error)
+	// Set is called in the Tx in which a trigger is made (old is nil), changed, or
+	// deleted (now is nil). It is pure SQL and may be called again.
+	Set(tx *store.Tx, old, now *ebb.Trigger) error
+	// Source is what must run for a trigger that is not paused; nil if nothing.
+	Source(t *ebb.Trigger) Source
+}
+
+// Source yields events until ctx ends. An error is why it stopped earlier: it is
+// begun again after a while. up says that it works.
+type Source interface {
+	Run(ctx context.Context, up func()) error
+}
+
+// Triggers creates, changes and runs triggers. It is safe for concurrent use.
+type Triggers struct {
+	cfg   Config
+	deps  Deps
+	kinds map[ebb.TriggerKind]Kind
+	runs  runs
+}
+
+// New makes it over an open store.
+func New(cfg Config, deps Deps, kinds map[ebb.TriggerKind]Kind) *Triggers {
+	return &Triggers{cfg: cfg.withDefaults(), deps: deps, kinds: kinds, runs: newRuns()}
+}
+
+// MaxFilters is how many filters a trigger may have.
+const MaxFilters = 10
+
+// Bounds of a trigger's own retry policy.
+const (
+	MaxRetries = 185
+	MinAgeS    = 60
+	MaxAgeS    = 86400
+)
+
+// Create makes a trigger of what t says; ID, Revision and times are given here.
+// Errors: Invalid, naming the field; Conflict when the name is taken; NotFound
+// for a target that is not there.
+func (g *Triggers) Create(ctx context.Context, t ebb.Trigger) (*ebb.Trigger, error) {
+	id, err := uuid.NewV7()
+	if err != nil {
+		return nil, err
+	}
+	t.ID, t.Revision, t.CreatedAt = ebb.TriggerID(id.String()), 1, g.cfg.Now().UTC().Truncate(time.Millisecond)
+	t.ModifiedAt = t.CreatedAt
+	if err := g.check(ctx, &t); err != nil {
+		return nil, err
+	}
+	err = g.deps.Store.Tx(ctx, func(tx *store.Tx) error {
+		if err := tx.InsertTrigger(&t); err != nil {
+			return err
+		}
+		return g.kinds[t.Kind].Set(tx, nil, &t)
+	})
+	if errors.Is(err, store.ErrExists) {
+		return nil, ebb.Errorf(ebb.Conflict, ebb.TypeResourceConflict, "name: there is a trigger %s already", t.Name)
+	}
+	if err != nil {
+		return nil, err
+	}
+	g.runs.changed()
+	return &t, nil
+}
+
+// check completes t and refuses what cannot work.
+func (g *Triggers) check(ctx context.Context, t *ebb.Trigger) error {
+	if err := t.Validate(); err != nil {
+		return err
+	}
+	kind := g.kinds[t.Kind]
+	switch {
+	case kind == nil:
+		return invalid("kind: %.140q is not offered by this platform", t.Kind)
+	case t.Target == "":
+		return invalid("target: missing")
+	case len(t.Filters) > MaxFilters:
+		return invalid("filters: %d are more than %d", len(t.Filters), MaxFilters)
+	case t.MaxRetries != nil && (*t.MaxRetries < 0 || *t.MaxRetries > MaxRetries):
+		return invalid("maxRetries: %d is not between 0 and %d", *t.MaxRetries, MaxRetries)
+	case t.MaxAgeS != 0 && (t.MaxAgeS < MinAgeS || t.MaxAgeS > MaxAgeS):
+		return invalid("maxAge: %d is not between %d and %d seconds", t.MaxAgeS, MinAgeS, MaxAgeS)
+	}
+	for i, f := range t.Filters {
+		if _, err := pattern.Compile(f); err != nil {
+			return invalid("filters[%d]: %v", i, err)
+		}
+	}
+	if err := g.deps.CheckTarget(ctx, t.Service, t.Target); err != nil {
+		return within("target", err)
+	}
+	if t.OnFailure != "" {
+		if err := g.deps.CheckTarget(ctx, t.Service, t.OnFailure); err != nil {
+			return within("onFailure", err)
+		}
+	}
+	var err error
+	t.Settings, err = kind.Check(ctx, t)
+	return err
+}
+
+// within puts the field before an error's message.
+func within(field string, err error) error {
+	if e, ok := errors.AsType[*ebb.Error](err); ok {
+		also := *e
+		also.Message = field + ": " + e.Message
+		return &also
+	}
+	return err
+}
+
+// Change is what an update changes of a trigger: what edit does to it. The kind
+// and the names stay.
+func (g *Triggers) change(ctx context.Context, key ebb.TriggerKey, edit func(*ebb.Trigger)) (*ebb.Trigger, error) {
+	old, err := g.Get(ctx, key)
+	if err != nil {
+		return nil, err
+	}
+	now := *old
+	edit(&now)
+	now.TriggerKey, now.ID, now.Kind, now.CreatedAt = old.TriggerKey, old.ID, old.Kind, old.CreatedAt
+	now.ModifiedAt = g.cfg.Now().UTC().Truncate(time.Millisecond)
+	if err := g.check(ctx, &now); err != nil {
+		return nil, err
+	}
+	now.Revision = old.Revision
+	err = g.deps.Store.Tx(ctx, func(tx *store.Tx) error {
+		if err := tx.UpdateTrigger(&now); err != nil {
+			return err
+		}
+		next := now
+		next.Revision++
+		return g.kinds[now.Kind].Set(tx, old, &next)
+	})
+	if errors.Is(err, store.ErrChanged) {
+		return nil, ebb.Errorf(ebb.PreconditionFailed, ebb.TypePreconditionFailed, "trigger %s was changed meanwhile; read it again", key.Name)
+	}
+	if err != nil {
+		return nil, err
+	}
+	now.Revision++
+	g.runs.changed()
+	return &now, nil
+}
+
+// Update replaces all that may change of a trigger: everything but its names, its
+// kind and its state. revision, unless it is 0, is what it must still have.
+func (g *Triggers) Update(ctx context.Context, t ebb.Trigger, revision int64) (*ebb.Trigger, error) {
+	old, err := g.Get(ctx, t.TriggerKey)
+	switch {
+	case err != nil:
+		return nil, err
+	case revision != 0 && revision != old.Revision:
+		return nil, ebb.Errorf(ebb.PreconditionFailed, ebb.TypePreconditionFailed,
+			"revision: trigger %s has %d, not %d", t.Name, old.Revision, revision)
+	case t.Kind != "" && t.Kind != old.Kind:
+		return nil, invalid("kind: trigger %s is a %s trigger; delete it to make it another", t.Name, old.Kind)
+	}
+	return g.change(ctx, t.TriggerKey, func(now *ebb.Trigger) { *now = t })
+}
+
+// Pause stops a trigger taking events; Resume lets it again. Either may be called
+// in any state.
+func (g *Triggers) Pause(ctx context.Context, key ebb.TriggerKey) (*ebb.Trigger, error) {
+	return g.change(ctx, key, func(t *ebb.Trigger) { t.Paused = true })
+}
+
+// Resume is the opposite of Pause.
+func (g *Triggers) Resume(ctx context.Context, key ebb.TriggerKey) (*ebb.Trigger, error) {
+	return g.change(ctx, key, func(t *ebb.Trigger) { t.Paused = false })
+}
+
+// Get returns a trigger, or NotFound.
+func (g *Triggers) Get(ctx context.Context, key ebb.TriggerKey) (t *ebb.Trigger, err error) {
+	err = g.deps.Store.Read(ctx, func(tx *store.Tx) (err error) {
+		t, err = tx.Trigger(key)
+		return err
+	})
+	return t, found(err, key)
+}
+
+// State returns what a trigger has done.
+func (g *Triggers) State(ctx context.Context, t *ebb.Trigger) (s *ebb.TriggerState, err error) {
+	err = g.deps.Store.Read(ctx, func(tx *store.Tx) (err error) {
+		s, err = tx.TriggerState(t.ID)
+		return err
+	})
+	return s, found(err, t.TriggerKey)
+}
+
+// List returns up to limit triggers, by service and name, behind f.After.
+func (g *Triggers) List(ctx context.Context, f store.TriggerFilter, limit int) (ts []*ebb.Trigger, err error) {
+	err = g.deps.Store.Read(ctx, func(tx *store.Tx) (err error) {
+		ts, err = tx.Triggers(f, limit)
+		return err
+	})
+	return ts, err
+}
+
+// Fires returns up to limit fires of a timer that were due before a moment, the
+// latest first.
+func (g *Triggers) Fires(ctx context.Context, t *ebb.Trigger, before time.Time, limit int) (fs []*ebb.Fire, err error) {
+	err = g.deps.Store.Read(ctx, func(tx *store.Tx) (err error) {
+		fs, err = tx.Fires(t.ID, before, limit)
+		return err
+	})
+	return fs, err
+}
+
+// Delete removes a trigger for good. What it has handed over runs on.
+func (g *Triggers) Delete(ctx context.Context, key ebb.TriggerKey) error {
+	err := g.deps.Store.Tx(ctx, func(tx *store.Tx) error {
+		t, err := tx.Trigger(key)
+		if err != nil {
+			return err
+		}
+		if kind := g.kinds[t.Kind]; kind != nil {
+			if err := kind.Set(tx, t, nil); err != nil {
+				return err
+			}
+		}
+		return tx.DeleteTrigger(t.ID)
+	})
+	if err == nil {
+		g.runs.changed()
+	}
+	return found(err, key)
+}
+
+// found words the absence of a trigger.
+func found(err error, key ebb.TriggerKey) error {
+	if errors.Is(err, store.ErrNotFound) {
+		return ebb.Errorf(ebb.NotFound, ebb.TypeResourceNotFound, "Trigger not found: %s", key.Name)
+	}
+	return err
+}
+
+func invalid(format string, args ...any) error {
+	return ebb.Errorf(ebb.Invalid, ebb.TypeInvalidParameterValue, "%s", fmt.Sprintf(format, args...))
+}
