@@ -11,13 +11,13 @@ import (
 // attachAll puts detached mounts on places that the box was made with. If its
 // process runs already it is taken to what covers its directory now, and the
 // privileges that were kept for all this go afterwards.
-func attachAll(targets []string, mounts []int, child process) *initproto.Failed {
-	root, err := unix.Open("/", unix.O_PATH|unix.O_CLOEXEC|unix.O_DIRECTORY, 0)
+func attachAll(a *initproto.Attach, mounts []int, child process) *initproto.Failed {
+	root, err := openDir("/")
 	if err != nil {
 		return failed("open", "/", err)
 	}
 	defer func() { _ = unix.Close(root) }()
-	for i, path := range targets {
+	for i, path := range a.Targets {
 		if f := place(tree{root}, path, mounts[i]); f != nil {
 			return f
 		}
@@ -27,7 +27,7 @@ func attachAll(targets []string, mounts []int, child process) *initproto.Failed 
 			return failed("enter", child.dir, err)
 		}
 	}
-	if child == noChild {
+	if child == noChild || a.Early {
 		return nil
 	}
 	return shedCapabilities()

@@ -43,14 +43,17 @@ func (c *control) receive() (message []byte, fds []int) {
 	}
 }
 
-func unpackRights(b []byte) []int {
-	messages, err := unix.ParseSocketControlMessage(b)
-	if err != nil || len(messages) == 0 {
+// unpackRights reads the one control message that ebb sends.
+func unpackRights(b []byte) (fds []int) {
+	if len(b) < unix.SizeofCmsghdr {
 		return nil
 	}
-	fds, err := unix.ParseUnixRights(&messages[0])
-	if err != nil {
+	header := (*unix.Cmsghdr)(unsafe.Pointer(&b[0]))
+	if header.Level != unix.SOL_SOCKET || header.Type != unix.SCM_RIGHTS {
 		return nil
+	}
+	for at := unix.SizeofCmsghdr; at+4 <= min(len(b), int(header.Len)); at += 4 {
+		fds = append(fds, int(*(*int32)(unsafe.Pointer(&b[at]))))
 	}
 	return fds
 }
@@ -65,7 +68,10 @@ func (c *control) send(message []byte, fds ...int) {
 	}
 }
 
-// failed describes a system call that did not work.
+// failed describes a system call that did not work. It is called from everywhere,
+// and the program has to stay small.
+//
+//go:noinline
 func failed(stage, path string, err error) *initproto.Failed {
 	f := &initproto.Failed{Stage: stage, Path: path}
 	if errno, ok := err.(syscall.Errno); ok {

@@ -27,25 +27,16 @@ func stageImage(root tree, dir, image string) (tree, *initproto.Failed) {
 	if err != nil {
 		return tree{}, failed("mount overlay", image, err)
 	}
-	target, err := unix.Open(dir, unix.O_PATH|unix.O_CLOEXEC|unix.O_DIRECTORY, 0)
-	if err != nil {
-		return tree{}, failed("open", dir, err)
-	}
-	err = attach(mount, target)
-	_ = unix.Close(target)
-	if err != nil {
-		return tree{}, failed("mount", dir, err)
-	}
-	fd, err := unix.Open(dir, unix.O_PATH|unix.O_CLOEXEC|unix.O_DIRECTORY, 0)
-	if err != nil {
-		return tree{}, failed("open", dir, err)
+	root, f := over(dir, mount)
+	if f != nil {
+		return root, f
 	}
 	for _, name := range ownDirs {
-		if err := makeDir(fd, name); err != nil {
+		if err := makeDir(root.fd, name); err != nil {
 			return tree{}, failed("make directory", name, err)
 		}
 	}
-	return tree{fd}, nil
+	return root, nil
 }
 
 // makeDir makes sure that name in dir is a directory.

@@ -19,13 +19,11 @@ func main() {
 	// What a thread gives up is its own: see launch. This one stays whole, and no
 	// other goroutine gets it.
 	runtime.LockOSThread()
-	if syscall.Getpid() != 1 {
-		const line = "ebb-init is started by ebb, as PID 1 of a box\n"
-		_, _ = syscall.Write(2, []byte(line))
-		syscall.Exit(2)
-	}
 	ctl := &control{fd: controlFD}
 	syscall.CloseOnExec(ctl.fd)
+	if syscall.Getpid() != 1 {
+		outside(ctl)
+	}
 	// What ebb was started with and never knew of comes no further.
 	if err := unix.CloseRange(controlFD+1, ^uint(0), 0); err != nil {
 		ctl.send(failed("close", "inherited descriptors", err).Encode())
@@ -65,7 +63,6 @@ func live(ctl *control) *initproto.Failed {
 // serve obeys ebb until the control socket ends.
 func serve(ctl *control, places []string) *initproto.Failed {
 	child := noChild
-	attached := false
 	for {
 		message, fds := ctl.receive()
 		switch initproto.KindOf(message) {
@@ -80,14 +77,13 @@ func serve(ctl *control, places []string) *initproto.Failed {
 			}
 		case initproto.KindAttach:
 			var a initproto.Attach
-			if attached || !a.Decode(message) || len(a.Targets) != len(fds) {
+			if !a.Decode(message) || len(a.Targets) != len(fds) {
 				return &initproto.Failed{Stage: "read attach message"}
 			}
-			attached = true
-			if failed := attachAll(a.Targets, fds, child); failed != nil {
+			if failed := attachAll(&a, fds, child); failed != nil {
 				return failed
 			}
-			ctl.send([]byte{byte(initproto.KindAttached)})
+			ctl.send((&initproto.Dialed{ID: a.ID}).Encode())
 		case initproto.KindDial:
 			var d initproto.Dial
 			if d.Decode(message) {

@@ -25,6 +25,10 @@ var (
 	frozenProc = []string{"/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger"}
 )
 
+// mountRoot, as a place, is a directory in which places can still be made when
+// the rest is read-only: for folders whose names are not known yet.
+const mountRoot = "/mnt"
+
 // emptyDir is what hides a directory of /proc.
 const emptyDir = "/run/.ebb-empty"
 
@@ -48,6 +52,13 @@ func buildRoot(setup *initproto.Setup, tmp int) *initproto.Failed {
 	}
 	if f := mountKernel(root, setup.ShmBytes); f != nil {
 		return f
+	}
+	for _, path := range setup.Places {
+		if path == mountRoot {
+			if f := mountAt(root, path, "tmpfs", nosuid|nodev|noexec, option{"mode", "0755"}, option{"size", "16k"}); f != nil {
+				return f
+			}
+		}
 	}
 	for i := range setup.Mounts {
 		if f := bind(root, &setup.Mounts[i]); f != nil {
@@ -81,19 +92,29 @@ func stage(dir string) (tree, *initproto.Failed) {
 	if err != nil {
 		return tree{}, failed("mount tmpfs", dir, err)
 	}
-	target, err := unix.Open(dir, unix.O_PATH|unix.O_CLOEXEC|unix.O_DIRECTORY, 0)
+	return over(dir, mount)
+}
+
+// over puts a detached mount on dir, which becomes the root of a tree.
+func over(dir string, mount int) (tree, *initproto.Failed) {
+	target, err := openDir(dir)
 	if err != nil {
 		return tree{}, failed("open", dir, err)
 	}
-	if err := attach(mount, target); err != nil {
+	err = attach(mount, target)
+	_ = unix.Close(target)
+	if err != nil {
 		return tree{}, failed("mount", dir, err)
 	}
-	_ = unix.Close(target)
-	fd, err := unix.Open(dir, unix.O_PATH|unix.O_CLOEXEC|unix.O_DIRECTORY, 0)
+	fd, err := openDir(dir)
 	if err != nil {
 		return tree{}, failed("open", dir, err)
 	}
 	return tree{fd}, nil
+}
+
+func openDir(path string) (int, error) {
+	return unix.Open(path, unix.O_PATH|unix.O_CLOEXEC|unix.O_DIRECTORY, 0)
 }
 
 // fill makes the links and small files.

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"path"
 	"regexp"
+	"strconv"
 	"strings"
 )
 
@@ -98,10 +99,28 @@ func (o *MountOffer) Validate() error {
 		return fmt.Errorf("owner: %.40q is not UID or UID:GID", o.Owner)
 	case strings.HasPrefix(o.Owner, "0:") || o.Owner == "0" || strings.HasSuffix(o.Owner, ":0"):
 		return errors.New("owner: not root")
+	case o.Owner != "" && !numbers(o):
+		return fmt.Errorf("owner: %.40q is beyond 2147483647", o.Owner)
 	case len(o.Functions) == 0:
 		return errors.New("functions: it names nobody who may have it; [\"*\"] is everybody")
 	}
 	return nil
+}
+
+func numbers(o *MountOffer) bool { _, _, ok := o.OwnerIDs(); return ok }
+
+// OwnerIDs are the user and the group of Owner, if it is set.
+func (o *MountOffer) OwnerIDs() (uid, gid int, ok bool) {
+	if o.Owner == "" {
+		return 0, 0, false
+	}
+	user, group, both := strings.Cut(o.Owner, ":")
+	if !both {
+		group = user
+	}
+	u, err1 := strconv.ParseUint(user, 10, 31)
+	g, err2 := strconv.ParseUint(group, 10, 31)
+	return int(u), int(g), err1 == nil && err2 == nil
 }
 
 // OfferedTo reports whether a function may have the folder.

@@ -5,14 +5,29 @@ import (
 	"net"
 	"net/netip"
 	"slices"
+	"sync/atomic"
 )
 
 // Guard knows the addresses that rules do not open by the way.
 type Guard struct {
-	API     []uint16 // ports of the host that nothing opens
-	Gateway []uint16 // ports of the host that only an exact rule opens
+	ports atomic.Pointer[ownPorts]
 	// own lists the host's addresses.
 	own func() ([]net.Addr, error)
+}
+
+type ownPorts struct{ api, gateway []uint16 }
+
+// NewGuard makes a guard that knows of no ports yet.
+func NewGuard() *Guard {
+	g := &Guard{own: net.InterfaceAddrs}
+	g.ports.Store(&ownPorts{})
+	return g
+}
+
+// Own names ports of this host: those of ebb's API, which nothing opens, and
+// those of its gateway, which only an exact rule does.
+func (g *Guard) Own(api, gateway []uint16) {
+	g.ports.Store(&ownPorts{api: slices.Clone(api), gateway: slices.Clone(gateway)})
 }
 
 // metadata are services of clouds, outside the link-local block, that give a
@@ -49,7 +64,8 @@ func (g *Guard) check(to netip.AddrPort, exact bool) error {
 		return errNever
 	}
 	own := a.IsLoopback()
-	api, gateway := slices.Contains(g.API, to.Port()), slices.Contains(g.Gateway, to.Port())
+	ports := g.ports.Load()
+	api, gateway := slices.Contains(ports.api, to.Port()), slices.Contains(ports.gateway, to.Port())
 	if api || gateway {
 		if own = own || g.isOwn(a); own && api {
 			return errAPI

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
 	"net"
 	"net/netip"
 	"sync"
@@ -25,7 +24,7 @@ type Config struct {
 	// DialTimeout is how long resolving and connecting may take together.
 	DialTimeout time.Duration `yaml:"dialTimeout"`
 
-	Guard Guard `yaml:"-"` // set by server
+	Guard *Guard `yaml:"-"` // set by server; nil = one that knows no ports
 	// Lookup finds a name's addresses; nil = as the host does.
 	Lookup func(ctx context.Context, host string) ([]netip.Addr, error) `yaml:"-"`
 }
@@ -61,7 +60,6 @@ func (c Config) Validate() error {
 // Network is what the relays of a node share.
 type Network struct {
 	cfg   Config
-	log   *slog.Logger
 	guard *Guard
 	open  atomic.Int64 // connections and flows of all relays
 	sum   counters
@@ -78,7 +76,7 @@ type found struct {
 }
 
 // New makes the node's network. It does nothing until a box is opened.
-func New(cfg Config, log *slog.Logger) *Network {
+func New(cfg Config) *Network {
 	if cfg.MaxPerInstance == 0 {
 		cfg.MaxPerInstance = DefaultMaxPerInstance
 	}
@@ -93,11 +91,10 @@ func New(cfg Config, log *slog.Logger) *Network {
 			return net.DefaultResolver.LookupNetIP(ctx, "ip", host+".") // the name itself, not one of the host's own domain
 		}
 	}
-	guard := cfg.Guard
-	if guard.own == nil {
-		guard.own = net.InterfaceAddrs
+	if cfg.Guard == nil {
+		cfg.Guard = NewGuard()
 	}
-	return &Network{cfg: cfg, log: log, guard: &guard, names: make(map[string]found)}
+	return &Network{cfg: cfg, guard: cfg.Guard, names: make(map[string]found)}
 }
 
 // Usage is what all boxes together have used since the start.

@@ -96,7 +96,7 @@ func (f *Functions) Create(ctx context.Context, c Create) (*ebb.Version, error) 
 		overrides := v.Image.Config
 		if v.Code, v.Image, err = f.putImage(ctx, c.ImageURI); err == nil {
 			v.Image.Config = overrides
-			err = checkRun(v) // the image may have settings
+			err = f.checkRun(v) // the image may have settings
 		}
 	} else {
 		v.Code, err = f.putSource(ctx, c.Service, c.Zip, c.Object)

@@ -49,7 +49,7 @@ func (f *Functions) newVersion(c *Create) (*ebb.Version, error) {
 			v.Image.Config = *c.ImageConfig
 		}
 	}
-	return v, checkRun(v)
+	return v, f.checkRun(v)
 }
 
 func (f *Functions) checkCreate(c *Create) error {

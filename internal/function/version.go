@@ -44,7 +44,7 @@ func (f *Functions) UpdateCode(ctx context.Context, u UpdateCode) (*ebb.Version,
 			found := *image // this may run again
 			found.Config = v.Image.Config
 			v.Image = &found
-			if err := checkRun(v); err != nil {
+			if err := f.checkRun(v); err != nil {
 				return err
 			}
 		}
@@ -137,7 +137,7 @@ func (f *Functions) UpdateConfig(ctx context.Context, u UpdateConfig) (*ebb.Vers
 			v.Env = someEnv(u.Env)
 		}
 		if u.Env != nil {
-			if err := checkRun(v); err != nil {
+			if err := f.checkRun(v); err != nil {
 				return err
 			}
 		}

@@ -12,9 +12,18 @@ import (
 // takenPorts are those of a box on which ebb itself listens.
 var takenPorts = []int{9001, 9002}
 
-// checkRun checks the settings that say how v is run, and that they fit each
-// other.
-func checkRun(v *ebb.Version) error {
+// checkRun checks the settings that say how v is run, that they fit each other,
+// and that they ask for no more than the platform offers.
+func (f *Functions) checkRun(v *ebb.Version) error {
+	for _, check := range []func(*ebb.Version) error{checkWeb, f.checkEgress, f.checkMounts, checkCPU} {
+		if err := check(v); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func checkWeb(v *ebb.Version) error {
 	if err := checkLifecycle(v); err != nil {
 		return err
 	}

@@ -85,6 +85,9 @@ func (i *Invoker) Invoke(ctx context.Context, inv *ebb.Invocation, sink ebb.Sink
 	if err := checkTenant(v.Version, inv.Tenant); err != nil {
 		return ebb.Result{}, err
 	}
+	if err := i.pool.Openable(v.Version, inv.Egress); err != nil {
+		return ebb.Result{}, err
+	}
 	if inv.HTTP != nil && v.WebPort() == 0 {
 		// It was a web function when the caller looked.
 		return ebb.Result{}, &ebb.Error{Kind: ebb.Unavailable, Type: ebb.TypeServiceUnavailable,

@@ -194,6 +194,10 @@ func (a *API) invocation(w http.ResponseWriter, r *http.Request) (*ebb.Invocatio
 	if err != nil {
 		return nil, "", err
 	}
+	egress, err := egress(r.Header)
+	if err != nil {
+		return nil, "", err
+	}
 	payload, err := payload(r)
 	if err != nil {
 		return nil, "", err
@@ -207,6 +211,7 @@ func (a *API) invocation(w http.ResponseWriter, r *http.Request) (*ebb.Invocatio
 		TraceID:       r.Header.Get("X-Amzn-Trace-Id"),
 		Tail:          tail,
 		Tenant:        tenant,
+		Egress:        egress,
 	}, kind, nil
 }
 

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"runtime"
 	"time"
+
+	"github.com/ebb-faas/ebb/internal/ebb"
 )
 
 // Config of the pool. The zero value of a field means its default.
@@ -53,7 +55,8 @@ type Config struct {
 	// PrewarmKeep is for how long after its last use a runtime counts as in use.
 	PrewarmKeep time.Duration `yaml:"prewarmKeep"`
 
-	Region string `yaml:"-"` // set by server
+	Region string           `yaml:"-"` // set by server
+	Mounts []ebb.MountOffer `yaml:"-"` // the folders that versions may ask for
 }
 
 // Defaults of Config; 6 MiB + 100 bytes and 1024 are the Lambda limits.

@@ -70,6 +70,12 @@ func (l *Lease) End() []byte {
 // function's error; unless the function had seen nothing yet.
 func (l *Lease) Invoke(ctx context.Context, inv *ebb.Invocation, arn string, sink ebb.Sink) Outcome {
 	in := l.in
+	if err := in.openFor(ctx, inv.Egress); err != nil {
+		in.spoil()
+		in.box.Destroy()
+		return Outcome{NotDelivered: true}
+	}
+	defer in.shut(ctx, inv.Egress)
 	begin := time.Now()
 	l.answer = answer{sink: sink}
 	out, err := in.session.Invoke(ctx, &runtimeapi.Call{

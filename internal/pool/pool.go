@@ -32,7 +32,10 @@ type Deps struct {
 	Environment func(ctx context.Context, v *ebb.Version) (map[string]string, error)
 	// Memory tells of the node's memory; nil or false = it is not known.
 	Memory func() (Memory, bool)
-	Log    *slog.Logger
+	// Allowed lists what a service's functions may connect to; each list is a
+	// ceiling. nil = nowhere.
+	Allowed func(ebb.ServiceID) []ebb.Egress
+	Log     *slog.Logger
 }
 
 // Pool holds the node's instances. See the package comment.

@@ -16,6 +16,16 @@ import (
 // program is what the instance's version runs: a runtime of the catalog with the
 // version's package mounted, or a container image, which is both in one.
 func (in *instance) program(ctx context.Context) (*runtimes.Runtime, []sandbox.Mount, error) {
+	folders, err := in.pool.folders(in.shelf.version)
+	if err != nil {
+		return nil, nil, err
+	}
+	rt, mounts, err := in.code(ctx)
+	return rt, append(mounts, folders...), err
+}
+
+// code is program without the folders of others.
+func (in *instance) code(ctx context.Context) (*runtimes.Runtime, []sandbox.Mount, error) {
 	v, deps := in.shelf.version, &in.pool.deps
 	if v.IsImage() {
 		img, root, err := deps.Packages.Image(ctx, v.Code.Digest)

@@ -45,7 +45,7 @@ type stock struct {
 const wantedHalf = 10 * time.Second
 
 // places are where a spare's code will be.
-var places = []string{runtimeapi.TaskRoot, runtimeapi.LayerRoot}
+var places = []string{runtimeapi.TaskRoot, runtimeapi.LayerRoot, sandbox.FolderRoot}
 
 func newSpares(p *Pool) *spares {
 	return &spares{pool: p, wake: make(chan struct{}, 1), prepared: make(map[string]bool), stocks: make(map[string]*stock)}

@@ -46,15 +46,22 @@ func (in *instance) start(ctx context.Context, limit time.Duration) (ebb.Phases,
 		clock = clock.Add(d)
 		return d
 	}
-	if in.box == nil {
+	fresh := in.box == nil
+	if fresh {
 		spec := in.spec(rt, in.limits(v))
 		spec.Mounts = append(spec.Mounts, mounts...)
 		if in.box, err = deps.Driver.Create(ctx, spec); err != nil {
 			return ph, err
 		}
 		ph.Box = lap()
-	} else if err := in.attach(ctx, mounts); err != nil {
+	}
+	if err := in.connect(ctx); err != nil {
 		return ph, err
+	}
+	if !fresh {
+		if err := in.attach(ctx, mounts); err != nil {
+			return ph, err
+		}
 	}
 	env, err := in.environment(ctx, rt)
 	if err != nil {
@@ -68,6 +75,9 @@ func (in *instance) start(ctx context.Context, limit time.Duration) (ebb.Phases,
 	ph.Specialise = lap()
 	if err = in.ready(ctx, env, limit); err == nil {
 		err = in.initialize(ctx)
+	}
+	if err == nil { // not before: what comes before is what everybody waits for
+		err = in.box.LimitCPU(v.CPUQuota())
 	}
 	ph.Init = lap()
 	var failure *Failure

@@ -16,6 +16,10 @@ const (
 	DefaultShmMB    = 64
 )
 
+// FolderRoot is where a box has the folders of others. As one of Spec.Places it
+// lets Attach bring some whose targets are not known yet.
+const FolderRoot = "/mnt"
+
 // memoryPerCPU is how many MB of memory come with one vCPU's weight.
 const memoryPerCPU = 1769
 
@@ -54,6 +58,14 @@ func (s *Spec) Validate() error {
 		}
 		if !cleanAbsolute(m.Target) || m.Target == "/" {
 			return invalid("Mounts: target %q is not a clean absolute path below /", m.Target)
+		}
+		if f := m.Folder; f != nil {
+			if path.Dir(m.Target) != FolderRoot {
+				return invalid("Mounts: target %q of a folder is not directly below %s", m.Target, FolderRoot)
+			}
+			if f.Owned && (f.UID <= 0 || f.GID <= 0) {
+				return invalid("Mounts: the owner %d:%d of a folder is root, or nobody", f.UID, f.GID)
+			}
 		}
 	}
 	for _, p := range s.Places {

@@ -52,6 +52,9 @@ type Box interface {
 	// It is called once, before Start, or after a Start with AttachLater; an error
 	// means that the box is broken. TmpMB and ShmMB stay what they were.
 	Attach(ctx context.Context, mounts []Mount, limits Limits) error
+	// LimitCPU lets the box use no more CPU time than so many thousandths of a core,
+	// whatever else is idle. 0 takes the limit away.
+	LimitCPU(thousandths int) error
 	// SetEgress says where the box's processes may connect to from now on; before
 	// it, nowhere. Connections that a new policy does not allow have ended when it
 	// returns. The first call comes before Start, or before Attach where that is to
@@ -106,6 +109,17 @@ type Mount struct {
 	Source   string // absolute, on the host
 	Target   string // absolute, in the box
 	Writable bool   // read-only unless set
+	// Folder is set for a folder of somebody else's. nil: a tree of ebb's own.
+	Folder *Folder
+}
+
+// Folder is about a mount whose source is not ebb's own: it may be slow, gone, or
+// full of links. Its source is no link and not reached through one, and what is
+// mounted within it is not seen.
+type Folder struct {
+	NoExec   bool // no program in it is executed
+	Owned    bool // the box acts on it as UID and GID, and as nobody else
+	UID, GID int
 }
 
 // Limits of a box. Zero means the default (see WithDefaults), never "no limit".

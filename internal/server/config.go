@@ -15,6 +15,7 @@ import (
 	"github.com/ebb-faas/ebb/internal/artifact/oci"
 	"github.com/ebb-faas/ebb/internal/cluster"
 	"github.com/ebb-faas/ebb/internal/ebb"
+	"github.com/ebb-faas/ebb/internal/egress"
 	"github.com/ebb-faas/ebb/internal/function"
 	"github.com/ebb-faas/ebb/internal/gateway"
 	"github.com/ebb-faas/ebb/internal/invoke"
@@ -50,6 +51,9 @@ type Config struct {
 	Invoke        invoke.Config   `yaml:"invoke"`
 	HTTP          gateway.Config  `yaml:"http"`
 	Workflow      workflow.Config `yaml:"workflow"`
+	Egress        egress.Config   `yaml:"egress"`
+	// Mounts are folders of this host that functions may ask for.
+	Mounts []ebb.MountOffer `yaml:"mounts"`
 }
 
 // UseDatabase sets the database that a command line names. What stands there,
@@ -134,9 +138,10 @@ func (c Config) Validate() error {
 	if _, err := logLevel(c.LogLevel); err != nil {
 		errs = append(errs, err)
 	}
-	for _, section := range []interface{ Validate() error }{c.Database, c.Cluster, c.Secrets, c.Function, c.Images, c.S3, c.Pool, c.Invoke, c.HTTP, c.Workflow} {
+	for _, section := range []interface{ Validate() error }{c.Database, c.Cluster, c.Secrets, c.Function, c.Images, c.S3, c.Pool, c.Invoke, c.HTTP, c.Workflow, c.Egress} {
 		errs = append(errs, section.Validate())
 	}
+	errs = append(errs, validateMounts(c.Mounts))
 	if err := errors.Join(errs...); err != nil {
 		return ebb.Errorf(ebb.Invalid, ebb.TypeConfigInvalid, "configuration: %w", err)
 	}

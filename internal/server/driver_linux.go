@@ -9,5 +9,5 @@ import (
 )
 
 func openLinux(ctx context.Context, cfg Config, log *slog.Logger) (sandbox.Driver, error) {
-	return linux.Open(ctx, linux.Config{Dir: cfg.Data}, log)
+	return linux.Open(ctx, linux.Config{Dir: cfg.Data, Egress: cfg.Egress}, log)
 }

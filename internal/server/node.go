@@ -20,6 +20,7 @@ import (
 	"github.com/ebb-faas/ebb/internal/auth"
 	"github.com/ebb-faas/ebb/internal/cluster"
 	"github.com/ebb-faas/ebb/internal/ebb"
+	"github.com/ebb-faas/ebb/internal/egress"
 	"github.com/ebb-faas/ebb/internal/function"
 	"github.com/ebb-faas/ebb/internal/gateway"
 	"github.com/ebb-faas/ebb/internal/invoke"
@@ -69,6 +70,7 @@ type node struct {
 
 // open builds the node from the ground up. On error, what was opened is closed.
 func open(ctx context.Context, cfg Config, log *slog.Logger) (n *node, err error) {
+	cfg.Egress.Guard = egress.NewGuard()
 	n = &node{cfg: cfg, log: log, began: time.Now(), metrics: metrics.New()}
 	defer func() {
 		if err != nil {
@@ -129,6 +131,7 @@ func (n *node) assemble() {
 	cfg := &n.cfg
 	cfg.Function.Region, cfg.Pool.Region, cfg.Invoke.Region = cfg.Region, cfg.Region, cfg.Region
 	cfg.Function.Images, cfg.Function.Probe = n.findImage, n.probe
+	cfg.Function.Allowed, cfg.Function.Mounts, cfg.Pool.Mounts = n.allowed, cfg.Mounts, cfg.Mounts
 	cfg.Function.CheckSecrets = n.secrets.Check
 	if n.buckets != nil {
 		cfg.Function.Objects = n.buckets.Open
@@ -140,7 +143,7 @@ func (n *node) assemble() {
 	n.functions = function.New(cfg.Function, n.store, n.packages, n.runtimes)
 	n.pool = pool.New(cfg.Pool, pool.Deps{
 		Driver: n.driver, Packages: n.packages, Runtimes: n.runtimes, Logs: n.logs,
-		Endpoint: n.endpoint, Environment: n.environment, Log: n.log, Memory: pool.SystemMemory,
+		Endpoint: n.endpoint, Environment: n.environment, Allowed: n.allowed, Log: n.log, Memory: pool.SystemMemory,
 	})
 	n.cluster = n.newCluster()
 	n.invoker = invoke.New(cfg.Invoke, n.functions, n.pool, n.logs, n.metrics)

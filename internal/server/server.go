@@ -58,6 +58,7 @@ func (n *node) serve(ctx context.Context, stdout io.Writer) error {
 		_ = api.Close()
 		return fmt.Errorf("--gateway: %w", err)
 	}
+	n.guard(api.Addr(), gateway.Addr())
 	n.gatewayURL = n.cfg.PublicGateway
 	if n.gatewayURL == "" {
 		n.gatewayURL = "http://" + gateway.Addr().String()

@@ -44,32 +44,39 @@ func (b *box) attach(ctx context.Context, mounts []sandbox.Mount, limits sandbox
 	if err != nil {
 		return err
 	}
-	var message initproto.Attach
+	return b.mount(ctx, mounts, false)
+}
+
+// mount puts mounts on places of the box. early says that more may come, before
+// any process does.
+func (b *box) mount(ctx context.Context, mounts []sandbox.Mount, early bool) error {
+	message := initproto.Attach{Early: early}
 	var trees []*os.File
-	defer func() {
-		for _, t := range trees {
-			_ = t.Close()
-		}
-	}()
-	for _, m := range mounts {
-		t, err := openTree(m)
+	defer func() { closeFiles(trees) }()
+	for i := range mounts {
+		t, err := b.tree(ctx, &mounts[i])
 		if err != nil {
-			return fmt.Errorf("%s: %w", m.Source, err)
+			return fmt.Errorf("%s: %w", mounts[i].Source, err)
 		}
 		trees = append(trees, t)
-		message.Targets = append(message.Targets, m.Target)
+		message.Targets = append(message.Targets, mounts[i].Target)
 	}
-	if err := b.send(message.Encode(), trees...); err != nil {
-		return err
-	}
-	select {
-	case <-b.attached:
-		return nil
-	case <-b.done:
+	_, err := b.ask(ctx, 0, func(id uint64) []byte {
+		message.ID = id
+		return message.Encode()
+	}, trees...)
+	if errors.Is(err, errGone) {
 		return errors.Join(errors.New("the box ended"), b.Exit().Err)
-	case <-ctx.Done():
-		return context.Cause(ctx)
 	}
+	return err
+}
+
+// tree makes a detached mount of m's source.
+func (b *box) tree(ctx context.Context, m *sandbox.Mount) (*os.File, error) {
+	if m.Folder == nil {
+		return openTree(*m)
+	}
+	return b.openFolder(ctx, m)
 }
 
 // widen lets the process write to the mounts that are for writing. Once it runs

@@ -41,6 +41,7 @@ type box struct {
 	started   bool
 	attaching bool
 	destroyed bool
+	throttled bool // there is a hard limit of CPU time
 	argv0     string
 	conn      net.Conn
 	output    *os.File
@@ -53,11 +54,10 @@ type box struct {
 	way    atomic.Pointer[way] // nil until SetEgress
 	gone   bool                // there will be no way any more
 
-	dials    dials
-	attached chan struct{} // closed when ebb-init has attached
-	done     chan struct{}
-	ended    sync.Once // closes done
-	destroy  sync.Once
+	dials   dials
+	done    chan struct{}
+	ended   sync.Once // closes done
+	destroy sync.Once
 }
 
 func (b *box) RuntimeAPI() net.Listener { return b.runtimeAPI }
@@ -96,6 +96,23 @@ func (b *box) Usage() sandbox.Usage {
 		u.Egress = w.relay.Usage()
 	}
 	return u
+}
+
+// LimitCPU sets a hard limit, or takes it away.
+func (b *box) LimitCPU(thousandths int) error {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	switch {
+	case b.destroyed:
+		return unavailable("box %s: %w", b.id, errGone)
+	case thousandths == 0 && !b.throttled:
+		return nil
+	}
+	b.throttled = thousandths > 0
+	if err := b.group.quota(thousandths); err != nil {
+		return unavailable("box %s: CPU: %w", b.id, err)
+	}
+	return nil
 }
 
 // errGone is a Start after Destroy; errStarted a second Start.
@@ -196,8 +213,6 @@ func (b *box) watch() {
 			if exit.Decode(message) {
 				b.finish(b.oomChecked(exitOf(syscall.WaitStatus(exit.WaitStatus))))
 			}
-		case initproto.KindAttached:
-			close(b.attached)
 		case initproto.KindFailed:
 			b.finish(sandbox.Exit{Code: -1, Err: explain(message)})
 		}

@@ -236,6 +236,38 @@ func (g *group) limit(l sandbox.Limits) error {
 	return nil
 }
 
+// quotaPeriod is the time a quota is shared out over: short enough that nobody
+// waits long for the next.
+const quotaPeriod = 100 * time.Millisecond
+
+// errNoQuota is a quota where the kernel has none.
+var errNoQuota = errors.New("this host cannot limit CPU time (cgroup cpu controller with CFS bandwidth)")
+
+// quota limits the CPU time to so many thousandths of a core; 0 = no limit.
+func (g *group) quota(thousandths int) error {
+	period := quotaPeriod.Microseconds()
+	share := int64(thousandths) * period / 1000
+	file, unlimited := "cpu.cfs_quota_us", "-1"
+	if g.c.v2 {
+		file, unlimited = "cpu.max", "max"
+	}
+	dir := filepath.Join(g.c.cpu, g.name)
+	if g.c.cpu == "" || !exists(filepath.Join(dir, file)) {
+		if thousandths == 0 {
+			return nil
+		}
+		return errNoQuota
+	}
+	value := unlimited
+	if thousandths > 0 {
+		value = strconv.FormatInt(max(share, 1000), 10) // the kernel's least is 1 ms
+	}
+	if g.c.v2 {
+		return g.c.write(dir, file, value+" "+strconv.FormatInt(period, 10))
+	}
+	return g.c.write(dir, file, value) // the period is 100 ms unless told otherwise
+}
+
 // weightV2 converts cpu.shares (2 to 262144, 1024 = one vCPU) to cpu.weight
 // (1 to 10000), as systemd and the container runtimes do.
 func weightV2(shares int) int {

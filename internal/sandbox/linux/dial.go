@@ -17,20 +17,20 @@ import (
 	"github.com/ebb-faas/ebb/internal/sandbox/linux/initproto"
 )
 
-// dials are the sockets that ebb-init was asked for and that somebody waits for.
+// dials are the questions to ebb-init whose answers somebody waits for.
 type dials struct {
 	mu   sync.Mutex
 	last uint64
 	open map[uint64]*dial
 }
 
-// dial is one request for sockets.
+// dial is one of them.
 type dial struct {
-	count  int // how many
+	count  int // of descriptors that it is to answer with
 	answer chan dialed
 }
 
-// dialed is an answer of ebb-init: sockets, or why there are none.
+// dialed is an answer of ebb-init: descriptors, or why there are none.
 type dialed struct {
 	files []*os.File
 	err   error
@@ -66,11 +66,12 @@ func (b *box) dial(ctx context.Context, port int) (net.Conn, error) {
 	return net.FileConn(files[0])
 }
 
-// ask has ebb-init open so many sockets. The caller closes them.
-func (b *box) ask(ctx context.Context, count int, message func(id uint64) []byte) ([]*os.File, error) {
+// ask has ebb-init do something, and returns the descriptors it answers with,
+// which are so many. The caller closes them. given go with the question.
+func (b *box) ask(ctx context.Context, count int, message func(id uint64) []byte, given ...*os.File) ([]*os.File, error) {
 	id, answer := b.dials.begin(count)
 	defer b.dials.end(id)
-	if err := b.send(message(id)); err != nil {
+	if err := b.send(message(id), given...); err != nil {
 		return nil, err
 	}
 	select {

@@ -35,6 +35,7 @@ type Driver struct {
 	reports  *reports // nil: this host cannot restrict connections
 	ways     sync.Map // number of a box's way out → *egress.Relay
 	nextWay  atomic.Uint64
+	stuck    stuck
 
 	mu       sync.Mutex
 	closed   bool
@@ -57,7 +58,7 @@ func Open(ctx context.Context, cfg Config, log *slog.Logger) (*Driver, error) {
 	d := &Driver{
 		cfg: cfg, run: filepath.Join(cfg.Dir, "run"), log: log,
 		uids: newUIDs(cfg.UIDBase, cfg.UIDCount), live: make(map[string]*box),
-		network: egress.New(cfg.Egress, log),
+		network: egress.New(cfg.Egress),
 	}
 	d.stage = filepath.Join(d.run, "root")
 	if err := d.open(ctx); err != nil {
@@ -137,7 +138,7 @@ func (d *Driver) Create(ctx context.Context, spec sandbox.Spec) (sandbox.Box, er
 		return nil, err
 	}
 	b := &box{d: d, id: spec.ID, image: spec.Root != "", limits: spec.Limits.WithDefaults(),
-		attached: make(chan struct{}), done: make(chan struct{})}
+		done: make(chan struct{})}
 	d.mu.Lock()
 	switch {
 	case d.closed:

@@ -20,6 +20,10 @@ func TestMain(m *testing.M) {
 		victim()
 		return
 	}
+	if os.Getenv(stuckVar) != "" {
+		hangOnFolder()
+		return
+	}
 	goleak.VerifyTestMain(m)
 }
 

@@ -178,6 +178,9 @@ func (d *Driver) refused(number uint64, protocol string, to netip.AddrPort) {
 	}
 }
 
+// Egress is what all boxes together have used so far.
+func (d *Driver) Egress() egress.Usage { return d.network.Usage() }
+
 // egressWorks tries all that a way takes and that a kernel may lack, and opens
 // the ring of reports.
 func (d *Driver) egressWorks() error {

@@ -257,7 +257,9 @@ func TestEgressBlocksAndNames(t *testing.T) {
 func TestEgressNobodyReachesTheAPI(t *testing.T) {
 	o := openOutside(t)
 	port := func(s string) (n uint16) { _, _ = fmt.Sscan(s, &n); return n }
-	b := connectedBoxes(t, o, egress.Config{Guard: egress.Guard{API: []uint16{port(o.tcp)}, Gateway: []uint16{port(o.silent)}}})
+	guard := egress.NewGuard()
+	guard.Own([]uint16{port(o.tcp)}, []uint16{port(o.silent)})
+	b := connectedBoxes(t, o, egress.Config{Guard: guard})
 	policy := "127.0.0.1:" + o.tcp
 	if o.own != "" {
 		policy += ",own.test:1-65535,0.0.0.0/0:*," + o.own + ":" + o.tcp

@@ -54,4 +54,15 @@ func writablePlaces(spec *sandbox.Spec) []string {
 	return places
 }
 
-func underMountRoot(path string) bool { return strings.HasPrefix(path, mountRoot+"/") }
+func underMountRoot(path string) bool {
+	return path == mountRoot || strings.HasPrefix(path, mountRoot+"/")
+}
+
+// places are those of spec, with that of folders if it has any.
+func places(spec *sandbox.Spec) []string {
+	folder := func(m sandbox.Mount) bool { return m.Folder != nil }
+	if !slices.ContainsFunc(spec.Mounts, folder) || slices.Contains(spec.Places, mountRoot) {
+		return spec.Places
+	}
+	return append(slices.Clone(spec.Places), mountRoot)
+}

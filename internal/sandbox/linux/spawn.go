@@ -44,7 +44,25 @@ func (b *box) create(ctx context.Context, spec sandbox.Spec) error {
 	if err != nil {
 		return err
 	}
-	return b.handshake(ctx, setup)
+	if err := b.handshake(ctx, setup); err != nil {
+		return err
+	}
+	return b.mountFolders(ctx, &spec)
+}
+
+// mountFolders adds the folders of others. The box's own parts do not wait for
+// them, and ebb-init never does.
+func (b *box) mountFolders(ctx context.Context, spec *sandbox.Spec) error {
+	var folders []sandbox.Mount
+	for _, m := range spec.Mounts {
+		if m.Folder != nil {
+			folders = append(folders, m)
+		}
+	}
+	if folders == nil {
+		return nil
+	}
+	return b.mount(ctx, folders, true)
 }
 
 // fork starts ebb-init with our socket as its descriptor 3.
@@ -55,18 +73,23 @@ func (b *box) fork() error {
 	}
 	defer func() { _ = theirs.Close() }()
 	b.ctl = ours
+	b.init, err = b.d.startInit(theirs, &syscall.SysProcAttr{Cloneflags: namespaces, Setsid: true})
+	return err
+}
+
+// startInit starts ebb-init with one end of its control socket.
+func (d *Driver) startInit(ctl *os.File, attr *syscall.SysProcAttr) (*os.Process, error) {
 	null, err := os.Open(os.DevNull)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	defer func() { _ = null.Close() }()
-	b.init, err = os.StartProcess(fmt.Sprintf("/proc/self/fd/%d", b.d.init.Fd()), []string{"ebb-init"}, &os.ProcAttr{
+	return os.StartProcess(fmt.Sprintf("/proc/self/fd/%d", d.init.Fd()), []string{"ebb-init"}, &os.ProcAttr{
 		Dir:   "/",
 		Env:   []string{}, // nil would hand ours down
-		Files: []*os.File{null, null, os.Stderr, theirs},
-		Sys:   &syscall.SysProcAttr{Cloneflags: namespaces, Setsid: true},
+		Files: []*os.File{null, null, os.Stderr, ctl},
+		Sys:   attr,
 	})
-	return err
 }
 
 // socketPair returns a connection and a file to hand to a process.
@@ -91,7 +114,7 @@ func (b *box) setup(ctx context.Context, spec sandbox.Spec) (*initproto.Setup, e
 		Root:     b.d.stage,
 		Image:    spec.Root,
 		Hostname: hostname,
-		Places:   spec.Places,
+		Places:   places(&spec),
 		ShmBytes: uint64(b.limits.ShmMB) << 20,
 	}
 	b.writable = writablePlaces(&spec)
@@ -106,6 +129,9 @@ func (b *box) setup(ctx context.Context, spec sandbox.Spec) (*initproto.Setup, e
 		s.Files = files
 	}
 	for _, m := range spec.Mounts {
+		if m.Folder != nil {
+			continue // comes when the box is there, see mountFolders
+		}
 		s.Mounts = append(s.Mounts, initproto.Mount{Source: m.Source, Target: m.Target, Writable: m.Writable})
 	}
 	if b.d.tmp != nil {
@@ -207,9 +233,11 @@ func (b *box) send(message []byte, files ...*os.File) error {
 }
 
 // receive returns the next message of ebb-init, and the descriptors beside it.
-func (b *box) receive() ([]byte, []*os.File, error) {
+func (b *box) receive() ([]byte, []*os.File, error) { return receive(b.ctl) }
+
+func receive(ctl *net.UnixConn) ([]byte, []*os.File, error) {
 	message, rights := make([]byte, 4096), make([]byte, 64)
-	n, rn, _, _, err := b.ctl.ReadMsgUnix(message, rights)
+	n, rn, _, _, err := ctl.ReadMsgUnix(message, rights)
 	if err != nil {
 		return nil, nil, err
 	}

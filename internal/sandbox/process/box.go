@@ -83,6 +83,9 @@ func below(path, dir string) (rest string, ok bool) {
 	return rest, ok && (rest == "" || rest[0] == '/')
 }
 
+// LimitCPU limits nothing: see Level.
+func (b *box) LimitCPU(int) error { return nil }
+
 // SetEgress restricts nothing: see Level.
 func (b *box) SetEgress(context.Context, egress.Policy, func(string)) error { return nil }
 
@@ -90,6 +93,9 @@ func (b *box) SetEgress(context.Context, egress.Policy, func(string)) error { re
 func (b *box) Attach(_ context.Context, mounts []sandbox.Mount, limits sandbox.Limits) error {
 	spec := sandbox.Spec{ID: b.id, Mounts: mounts}
 	if err := spec.Validate(); err != nil {
+		return err
+	}
+	if err := noFolders(b.id, mounts); err != nil {
 		return err
 	}
 	b.mu.Lock()
@@ -103,6 +109,16 @@ func (b *box) Attach(_ context.Context, mounts []sandbox.Mount, limits sandbox.L
 	b.attached = true
 	b.mounts = append(b.mounts, mounts...)
 	b.limits = limits.WithDefaults()
+	return nil
+}
+
+// noFolders refuses what a function would look for where it cannot be.
+func noFolders(id string, mounts []sandbox.Mount) error {
+	for _, m := range mounts {
+		if m.Folder != nil {
+			return unavailable("box %s: %s: folders can be mounted in the linux sandbox only", id, m.Target)
+		}
+	}
 	return nil
 }
 

@@ -129,6 +129,9 @@ func (d *Driver) Create(ctx context.Context, spec sandbox.Spec) (sandbox.Box, er
 	if err := spec.Validate(); err != nil {
 		return nil, err
 	}
+	if err := noFolders(spec.ID, spec.Mounts); err != nil {
+		return nil, err
+	}
 	if spec.Root != "" {
 		return nil, unavailable("box %s: container images need the linux sandbox; this ebb runs functions as plain processes", spec.ID)
 	}

@@ -6,11 +6,11 @@ type Dial struct {
 	Port uint16
 }
 
-// Dialed answers a Dial, whose socket need not be connected yet, a Relay or a
-// Flow.
+// Dialed answers whatever has an ID. The socket of a Dial need not be connected
+// yet.
 type Dialed struct {
 	ID    uint64
-	Errno uint32 // 0: the sockets come with it
+	Errno uint32 // 0: it worked, and what was asked for comes with it
 }
 
 // Encode returns the message.

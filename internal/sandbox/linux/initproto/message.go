@@ -6,18 +6,18 @@ type Kind byte
 // The kinds, in the order of a box's life. Behind the name: who sends it and
 // which descriptors come with it.
 const (
-	KindSetup    Kind = 1  // ebb; with Setup.TmpFD one: the mount of /tmp
-	KindReady    Kind = 2  // ebb-init; the listeners of RuntimePort and EndpointPort
-	KindStart    Kind = 3  // ebb; the output pipe, and with Start.Framed the framed socket
-	KindSignal   Kind = 4  // ebb
-	KindExit     Kind = 5  // ebb-init
-	KindFailed   Kind = 6  // ebb-init
-	KindAttach   Kind = 7  // ebb; a detached mount for each of Attach.Targets
-	KindAttached Kind = 8  // ebb-init
-	KindDial     Kind = 9  // ebb
-	KindDialed   Kind = 10 // ebb-init, also to Relay and Flow; unless it failed, the sockets
-	KindRelay    Kind = 11 // ebb; the answer has three sockets: TCP, UDP, questions for names
-	KindFlow     Kind = 12 // ebb; the answer has one socket
+	KindSetup  Kind = 1  // ebb; with Setup.TmpFD one: the mount of /tmp
+	KindReady  Kind = 2  // ebb-init; the listeners of RuntimePort and EndpointPort
+	KindStart  Kind = 3  // ebb; the output pipe, and with Start.Framed the framed socket
+	KindSignal Kind = 4  // ebb
+	KindExit   Kind = 5  // ebb-init
+	KindFailed Kind = 6  // ebb-init
+	KindAttach Kind = 7  // ebb; a detached mount for each of Attach.Targets
+	KindFolder Kind = 8  // ebb, to a second kind of ebb-init; the answer has one mount
+	KindDial   Kind = 9  // ebb
+	KindDialed Kind = 10 // ebb-init, to what has an ID; unless it failed, what was asked for
+	KindRelay  Kind = 11 // ebb; the answer has three sockets: TCP, UDP, questions for names
+	KindFlow   Kind = 12 // ebb; the answer has one socket
 )
 
 // Ports of the two listeners on the box's 127.0.0.1.
@@ -72,8 +72,20 @@ type Start struct {
 	Writable []string
 }
 
-// Attach puts mounts on places of a box that is there already.
-type Attach struct{ Targets []string }
+// Attach puts mounts on places of a box that is there already, or with Early of
+// one that has no process yet and gets more of them.
+type Attach struct {
+	ID      uint64
+	Early   bool
+	Targets []string
+}
+
+// Folder asks an ebb-init outside of every box for a detached mount of a folder
+// that may not answer.
+type Folder struct {
+	ID     uint64
+	Source string
+}
 
 // Rlimit sets one resource limit, soft and hard alike.
 type Rlimit struct {
@@ -227,6 +239,8 @@ func (f *Failed) Decode(message []byte) bool {
 // Encode returns the message.
 func (a *Attach) Encode() []byte {
 	w := writer{byte(KindAttach)}
+	w.number(a.ID)
+	w.flag(a.Early)
 	w.texts(a.Targets)
 	return w
 }
@@ -234,6 +248,21 @@ func (a *Attach) Encode() []byte {
 // Decode fills a and reports whether the message is a whole Attach.
 func (a *Attach) Decode(message []byte) bool {
 	r := read(message, KindAttach)
-	a.Targets = r.texts()
+	a.ID, a.Early, a.Targets = r.number(), r.flag(), r.texts()
+	return r.whole()
+}
+
+// Encode returns the message.
+func (f *Folder) Encode() []byte {
+	w := writer{byte(KindFolder)}
+	w.number(f.ID)
+	w.text(f.Source)
+	return w
+}
+
+// Decode fills f and reports whether the message is a whole Folder.
+func (f *Folder) Decode(message []byte) bool {
+	r := read(message, KindFolder)
+	f.ID, f.Source = r.number(), r.text()
 	return r.whole()
 }

@@ -30,8 +30,10 @@ func fullStart() Start {
 func TestRoundTrip(t *testing.T) {
 	setup, start := fullSetup(), fullStart()
 	exit, signal, failed := Exit{0x8b}, Signal{15}, Failed{"mount", "/x", 2}
-	attach, dial, dialed := Attach{[]string{"/var/task", "/opt"}}, Dial{1 << 40, 65535}, Dialed{7, 111}
+	attach, dial, dialed := Attach{3, true, []string{"/var/task", "/opt"}}, Dial{1 << 40, 65535}, Dialed{7, 111}
 	relay, flow := Relay{9}, Flow{10, Address{"\x0a\x00\x00\x01", 53}, Address{"0123456789abcdef", 40000}}
+	folder := Folder{5, "/srv/nas"}
+	var folder2 Folder
 	var relay2 Relay
 	var flow2 Flow
 	var attach2 Attach
@@ -45,11 +47,11 @@ func TestRoundTrip(t *testing.T) {
 	ok := setup2.Decode(setup.Encode()) && start2.Decode(start.Encode()) &&
 		exit2.Decode(exit.Encode()) && signal2.Decode(signal.Encode()) && failed2.Decode(failed.Encode()) && attach2.Decode(attach.Encode()) &&
 		dial2.Decode(dial.Encode()) && dialed2.Decode(dialed.Encode()) &&
-		relay2.Decode(relay.Encode()) && flow2.Decode(flow.Encode())
+		relay2.Decode(relay.Encode()) && flow2.Decode(flow.Encode()) && folder2.Decode(folder.Encode())
 	if !ok {
 		t.Fatal("a message that was encoded whole is refused")
 	}
-	for _, pair := range [][2]any{{setup, setup2}, {start, start2}, {exit, exit2}, {signal, signal2}, {failed, failed2}, {attach, attach2}, {dial, dial2}, {dialed, dialed2}, {relay, relay2}, {flow, flow2}} {
+	for _, pair := range [][2]any{{setup, setup2}, {start, start2}, {exit, exit2}, {signal, signal2}, {failed, failed2}, {attach, attach2}, {dial, dial2}, {dialed, dialed2}, {relay, relay2}, {flow, flow2}, {folder, folder2}} {
 		if !reflect.DeepEqual(pair[0], pair[1]) {
 			t.Errorf("sent %+v, got %+v", pair[0], pair[1])
 		}
@@ -95,5 +97,6 @@ func FuzzDecode(f *testing.F) {
 		new(Dialed).Decode(b)
 		new(Relay).Decode(b)
 		new(Flow).Decode(b)
+		new(Folder).Decode(b)
 	})
 }
