@@ -10,7 +10,8 @@
 // again. Of images: images/<digest>.json says what an
 // image is, layers/<diff id>/ is one of its layers, unpacked, and both are
 // authoritative; roots/<digest> is all layers of an image as one read-only tree,
-// whose files are other names of the layers' own, and can be made again. Where
+// whose files are other names of the layers' own, and can be made again.
+// payloads/<digest> is the payload of an event, which deliver says to keep. Where
 // images come from is not known here (package oci), nor who uses which digest:
 // function says what to keep.
 //

@@ -29,6 +29,7 @@ const (
 const (
 	packagesDir = "packages"
 	unpackedDir = "unpacked"
+	payloadsDir = "payloads"
 	zipExt      = ".zip"
 	tmpPrefix   = ".tmp-"
 
@@ -42,7 +43,7 @@ const (
 )
 
 // folders are all that Open makes and clears of what is half-written.
-var folders = [...]string{packagesDir, unpackedDir, overlaysDir, imagesDir, layersDir, rootsDir}
+var folders = [...]string{packagesDir, unpackedDir, overlaysDir, imagesDir, layersDir, rootsDir, payloadsDir}
 
 // Config says where packages live and how large they may be. Zero values mean
 // the defaults above.

@@ -73,6 +73,7 @@ const (
 	TypeCodeStorageExceeded   = "CodeStorageExceededException"
 	TypeInvalidZipFile        = "InvalidZipFileException"
 	TypeInvalidRuntime        = "InvalidRuntimeException"
+	TypeRecursiveInvocation   = "RecursiveInvocationException"
 	TypeResourceNotReady      = "ResourceNotReadyException"
 	TypeServiceException      = "ServiceException"
 	TypeAccessDenied          = "AccessDeniedException"

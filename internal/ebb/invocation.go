@@ -1,6 +1,7 @@
 package ebb
 
 import (
+	"context"
 	"io"
 	"time"
 )
@@ -12,7 +13,7 @@ type Invocation struct {
 	Qualifier     string    // "" = $LATEST
 	Payload       []byte    // never decoded on the way; read-only
 	ClientContext []byte    // JSON, or nil
-	TraceID       string    // X-Amzn-Trace-Id, or ""
+	TraceID       string    // X-Amzn-Trace-Id, or ""; the door counts the run in it and begins one where there is none
 	Patience      time.Time // admission deadline: how long the caller waits for an instance; zero = invoke's default
 	HTTP          *Exchange // instead of Payload, and only for web functions; nil = Payload
 	Egress        Egress    // targets to open for this invocation alone; see EnvInvocationEgress
@@ -21,6 +22,7 @@ type Invocation struct {
 	// Version is what Qualifier was resolved to already, if whoever asks had to know.
 	// nil = not yet. A version that is no more, or no longer meant, is not run.
 	Version *Version
+	Stop    context.Context // when it ends, so does the run, and its instance; nil = the run goes to its end
 }
 
 // Head is what is known when the answer begins.
@@ -46,6 +48,7 @@ const FunctionErrorUnhandled = "Unhandled"
 // the error document). Handlers add their own.
 const (
 	ErrorTimeout             = "Sandbox.Timedout"
+	ErrorStopped             = "Sandbox.Stopped" // Invocation.Stop ended
 	ErrorExit                = "Runtime.ExitError"
 	ErrorOutOfMemory         = "Runtime.OutOfMemory"
 	ErrorInvalidEntrypoint   = "Runtime.InvalidEntrypoint"

@@ -37,6 +37,7 @@ type Version struct {
 	Layers       []Layer // laid over each other in /opt, the last one on top
 	LogFormat    string  // Text or JSON
 	PerTenant    bool    // an instance serves one tenant only; invocations must name theirs
+	DeadLetter   string  // ARN of the Target of events that failed, or ""
 	State        string
 	UpdateStatus string
 	StateReason  string // set when State is Failed

@@ -15,6 +15,9 @@ const (
 	EnvEventPath = "AWS_LWA_PASS_THROUGH_PATH"
 	// EnvConcurrency is how many invocations one instance may have in flight.
 	EnvConcurrency = "EBB_INSTANCE_CONCURRENCY"
+	// EnvRetryDelays is how long asynchronous invocations wait after the first,
+	// second … function error: durations with commas between.
+	EnvRetryDelays = "EBB_ASYNC_RETRY_DELAYS"
 )
 
 // Limits of these settings.
@@ -34,7 +37,7 @@ func (v *Version) WebPort() int {
 
 // Settings are the variables that Setting knows.
 func Settings() []string {
-	return []string{EnvWebPort, EnvEventPath, EnvConcurrency, EnvEgress, EnvInvocationEgress, EnvMounts, EnvCPUQuota, EnvAlwaysOnCPU}
+	return []string{EnvWebPort, EnvEventPath, EnvConcurrency, EnvRetryDelays, EnvEgress, EnvInvocationEgress, EnvMounts, EnvCPUQuota, EnvAlwaysOnCPU}
 }
 
 // Setting is a variable that changes how the version is run: of the version's

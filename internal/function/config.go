@@ -46,6 +46,9 @@ type Config struct {
 	// CheckSecrets refuses an environment that refers to secrets which are not
 	// there. nil = there are none.
 	CheckSecrets func(ctx context.Context, service ebb.ServiceID, env map[string]string) error `yaml:"-"`
+	// CheckTarget refuses a target that events of a function cannot be delivered
+	// to. nil = there are no targets.
+	CheckTarget func(ebb.FunctionKey, ebb.Target) error `yaml:"-"`
 	// Now is the wall clock. Default time.Now.
 	Now func() time.Time `yaml:"-"`
 }

@@ -58,6 +58,7 @@ type Create struct {
 	PerTenant    bool             // see ebb.Version; it stays as it is for ever
 	Tags         map[string]string
 	LogFormat    string // Text or JSON
+	DeadLetter   string // ARN of a target of events that failed
 	Publish      bool   // make version 1 as well
 }
 

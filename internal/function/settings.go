@@ -40,7 +40,8 @@ func (f *Functions) newVersion(c *Create) (*ebb.Version, error) {
 		Runtime: c.Runtime, Handler: c.Handler, Role: c.Role,
 		MemoryMB: c.MemoryMB, TimeoutS: c.TimeoutS, TmpMB: c.TmpMB,
 		Architecture: c.Architecture, PackageType: ebb.PackageZip, Env: someEnv(c.Env), LogFormat: c.LogFormat, PerTenant: c.PerTenant,
-		State: ebb.StateActive, UpdateStatus: ebb.UpdateSuccessful,
+		DeadLetter: c.DeadLetter,
+		State:      ebb.StateActive, UpdateStatus: ebb.UpdateSuccessful,
 	}
 	if c.ImageURI != "" {
 		v.PackageType = ebb.PackageImage
@@ -66,6 +67,7 @@ func (f *Functions) checkCreate(c *Create) error {
 		checkRange("Timeout", c.TimeoutS, 1, f.cfg.MaxTimeoutS, "seconds"),
 		checkRange("EphemeralStorage.Size", c.TmpMB, MinTmpMB, MaxTmpMB, "MB"),
 		f.checkArchitecture(c.Architecture), checkEnv(c.Env), checkTags(c.Tags), checkLogFormat(c.LogFormat),
+		f.checkTarget(c.FunctionKey, "DeadLetterConfig.TargetArn", c.DeadLetter),
 	} {
 		if check != nil {
 			return check
@@ -97,6 +99,9 @@ func (f *Functions) checkUpdate(u *UpdateConfig) error {
 	}
 	if u.LogFormat != nil {
 		checks = append(checks, checkLogFormat(*u.LogFormat))
+	}
+	if u.DeadLetter != nil {
+		checks = append(checks, f.checkTarget(u.FunctionKey, "DeadLetterConfig.TargetArn", *u.DeadLetter))
 	}
 	checks = append(checks, checkEnv(u.Env))
 	for _, err := range checks {

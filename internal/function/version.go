@@ -98,6 +98,7 @@ type UpdateConfig struct {
 	TmpMB       *int
 	Env         map[string]string // replaces all; empty but not nil = none
 	LogFormat   *string
+	DeadLetter  *string          // ARN of a target; "" = none
 	ImageConfig *ebb.ImageConfig // replaces all overrides of a function with an image
 	Layers      []string         // replaces all; empty but not nil = none
 }
@@ -133,6 +134,7 @@ func (f *Functions) UpdateConfig(ctx context.Context, u UpdateConfig) (*ebb.Vers
 		set(&v.TimeoutS, u.TimeoutS)
 		set(&v.TmpMB, u.TmpMB)
 		set(&v.LogFormat, u.LogFormat)
+		set(&v.DeadLetter, u.DeadLetter)
 		if u.Env != nil {
 			v.Env = someEnv(u.Env)
 		}
@@ -332,7 +334,7 @@ func sameContent(a, b *ebb.Version) bool {
 	return a.Code == b.Code && sameImageConfig(a, b) && a.Runtime == b.Runtime && a.Handler == b.Handler && a.Role == b.Role &&
 		a.MemoryMB == b.MemoryMB && a.TimeoutS == b.TimeoutS && a.TmpMB == b.TmpMB &&
 		a.Architecture == b.Architecture && a.PackageType == b.PackageType &&
-		a.LogFormat == b.LogFormat && sameLayers(a, b) && a.PerTenant == b.PerTenant && maps.Equal(a.Env, b.Env)
+		a.LogFormat == b.LogFormat && sameLayers(a, b) && a.PerTenant == b.PerTenant && a.DeadLetter == b.DeadLetter && maps.Equal(a.Env, b.Env)
 }
 
 // codeSHA256 spells a digest as the Lambda API does: base64.

@@ -27,6 +27,9 @@ func checkWeb(v *ebb.Version) error {
 	if err := checkLifecycle(v); err != nil {
 		return err
 	}
+	if _, err := ebb.ParseRetryDelays(v.Setting(ebb.EnvRetryDelays)); err != nil {
+		return err
+	}
 	if s := v.Setting(ebb.EnvWebPort); s != "" {
 		port, err := strconv.Atoi(s)
 		switch {

@@ -20,6 +20,9 @@ type Config struct {
 	Patience time.Duration `yaml:"patience"`
 
 	Region string `yaml:"-"` // set by server
+	// Loops says whether a function may run in one chain of invocations as often
+	// as it likes. nil = none may.
+	Loops func(ebb.FunctionKey) bool `yaml:"-"`
 }
 
 // DefaultPatience outlasts a slow cold start.
@@ -93,6 +96,9 @@ func (i *Invoker) Invoke(ctx context.Context, inv *ebb.Invocation, sink ebb.Sink
 		return ebb.Result{}, &ebb.Error{Kind: ebb.Unavailable, Type: ebb.TypeServiceUnavailable,
 			Message: v.Name + " has changed meanwhile", RetryAfter: time.Second}
 	}
+	if err := hop(inv, i.cfg.Loops != nil && i.cfg.Loops(inv.FunctionKey)); err != nil {
+		return ebb.Result{}, err
+	}
 	if !v.room.enter() {
 		v.counts.Throttled()
 		return ebb.Result{}, v.room.full(v.Version)
@@ -110,7 +116,8 @@ func (i *Invoker) Invoke(ctx context.Context, inv *ebb.Invocation, sink ebb.Sink
 	if patience.IsZero() {
 		patience = time.Now().Add(i.cfg.Patience)
 	}
-	ctx = context.WithoutCancel(ctx)
+	ctx, end := running(ctx, inv.Stop)
+	defer end()
 	for tries := 1; ; tries++ {
 		lease, err := i.pool.Acquire(waiting, v.Version, inv.Tenant, patience)
 		if err != nil {
@@ -122,11 +129,23 @@ func (i *Invoker) Invoke(ctx context.Context, inv *ebb.Invocation, sink ebb.Sink
 			v.counts.Done(&res)
 			return res, nil
 		}
-		if tries == maxTries {
+		if tries == maxTries || ctx.Err() != nil {
 			return ebb.Result{}, ebb.Errorf(ebb.Unavailable, ebb.TypeServiceUnavailable,
 				"%d instances of %s ended before the request reached them", tries, v.Name)
 		}
 	}
+}
+
+// running is the context of a run: it ends with stop, if there is one, and not
+// with the caller's.
+func running(ctx, stop context.Context) (context.Context, func()) {
+	ctx = context.WithoutCancel(ctx)
+	if stop == nil {
+		return ctx, func() {}
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	forget := context.AfterFunc(stop, cancel)
+	return ctx, func() { forget(); cancel() }
 }
 
 // checkTenant sees to it that a tenant is named where it counts, and only there.

@@ -11,6 +11,7 @@ import (
 
 	"github.com/ebb-faas/ebb/internal/auth"
 	"github.com/ebb-faas/ebb/internal/awswire"
+	"github.com/ebb-faas/ebb/internal/deliver"
 	"github.com/ebb-faas/ebb/internal/ebb"
 	"github.com/ebb-faas/ebb/internal/function"
 )
@@ -38,6 +39,8 @@ type Config struct {
 	// Provisioned says what has become of a configuration of provisioned
 	// concurrency. nil = nothing.
 	Provisioned func(ctx context.Context, p *ebb.Provisioned) ebb.ProvisionedState
+	// Events takes asynchronous invocations. nil = they are not offered.
+	Events *deliver.Deliver
 	// Limits are what GetAccountSettings tells.
 	Limits Limits
 }
@@ -132,6 +135,7 @@ func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) { a.root.ServeHT
 // with the box's own credentials. It costs little to make.
 func (a *API) Endpoint(by auth.Authenticator) http.Handler {
 	invoke := auth.Middleware(by, auth.Options{MaxBody: a.cfg.MaxPayload, Fail: a.refuse}, http.HandlerFunc(a.run))
+	event := a.eventMiddleware(by)
 	largest := a.cfg.MaxRequest
 	_, boxed := by.(*auth.Box)
 	if boxed { // it may read and invoke only: packages do not come from it
@@ -142,6 +146,8 @@ func (a *API) Endpoint(by auth.Authenticator) http.Handler {
 		id := newRequestID()
 		w.Header()[requestIDHeader] = []string{id}
 		switch {
+		case isInvoke(r) && isEvent(r):
+			event.ServeHTTP(w, r)
 		case isInvoke(r):
 			invoke.ServeHTTP(w, r)
 		case isDownload(r):
@@ -224,6 +230,12 @@ func handlers() map[string]handler {
 		"TagResource":                        typed((*API).tagResource),
 		"UntagResource":                      typed((*API).untagResource),
 		"GetAccountSettings":                 typed((*API).getAccountSettings),
+		"InvokeAsync":                        typed((*API).invokeAsync),
+		"PutFunctionEventInvokeConfig":       typed((*API).putFunctionEventInvokeConfig),
+		"UpdateFunctionEventInvokeConfig":    typed((*API).updateFunctionEventInvokeConfig),
+		"GetFunctionEventInvokeConfig":       typed((*API).getFunctionEventInvokeConfig),
+		"DeleteFunctionEventInvokeConfig":    typed((*API).deleteFunctionEventInvokeConfig),
+		"ListFunctionEventInvokeConfigs":     typed((*API).listFunctionEventInvokeConfigs),
 		"CreateAlias":                        typed((*API).createAlias),
 		"GetAlias":                           typed((*API).getAlias),
 		"UpdateAlias":                        typed((*API).updateAlias),
@@ -295,6 +307,9 @@ func (a *API) refuse(w http.ResponseWriter, r *http.Request, err error) {
 
 // tooLarge words the refusal as AWS does for the operation.
 func (a *API) tooLarge(r *http.Request) error {
+	if isInvoke(r) && isEvent(r) && a.cfg.Events != nil {
+		return a.cfg.Events.TooLarge(r.ContentLength)
+	}
 	if isInvoke(r) {
 		return ebb.Errorf(ebb.TooLarge, ebb.TypeRequestTooLarge,
 			"Request must be smaller than %d bytes for the InvokeFunction operation", a.cfg.MaxPayload)

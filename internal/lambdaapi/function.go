@@ -43,6 +43,7 @@ func (a *API) createFunction(c *call, in *CreateFunctionRequest) (*FunctionConfi
 		PerTenant:    in.TenancyConfig != nil,
 		Tags:         in.Tags,
 		LogFormat:    deref(logFormat(in.LoggingConfig)),
+		DeadLetter:   deref(deadLetter(in.DeadLetterConfig)),
 		Publish:      deref(in.Publish),
 	})
 	if err != nil {
@@ -141,6 +142,7 @@ func (a *API) updateFunctionConfiguration(c *call, in *UpdateFunctionConfigurati
 		TmpMB:       tmpSize(in.EphemeralStorage),
 		Env:         variables(in.Environment),
 		LogFormat:   logFormat(in.LoggingConfig),
+		DeadLetter:  deadLetter(in.DeadLetterConfig),
 		ImageConfig: imageConfig(in.ImageConfig),
 		Layers:      in.Layers,
 	})
@@ -243,6 +245,9 @@ func (a *API) configuration(v *ebb.Version, qualifier string) *FunctionConfigura
 	if v.PerTenant {
 		out.TenancyConfig = &TenancyConfig{TenantIsolationMode: new(perTenant)}
 	}
+	if v.DeadLetter != "" {
+		out.DeadLetterConfig = &DeadLetterConfig{TargetArn: &v.DeadLetter}
+	}
 	if v.StateReason != "" {
 		out.StateReason, out.StateReasonCode = &v.StateReason, new("InternalError")
 	}
@@ -306,6 +311,13 @@ func variables(e *Environment) map[string]string {
 		return map[string]string{}
 	}
 	return e.Variables
+}
+
+func deadLetter(d *DeadLetterConfig) *string {
+	if d == nil {
+		return nil
+	}
+	return new(deref(d.TargetArn))
 }
 
 func logFormat(l *LoggingConfig) *string {

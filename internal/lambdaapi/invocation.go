@@ -130,8 +130,7 @@ func (a *API) serveInvoke(w http.ResponseWriter, r *http.Request) {
 		w.WriteHeader(http.StatusNoContent)
 		return
 	case typeEvent:
-		a.fail(w, r, ebb.Errorf(ebb.Unimplemented, ebb.TypeNotImplemented,
-			"Invoke: InvocationType Event is not offered by this version of ebb; use RequestResponse"))
+		a.serveEvent(w, r, inv)
 		return
 	}
 	sink := answers.Get().(*answer)

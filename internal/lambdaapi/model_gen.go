@@ -213,6 +213,10 @@ func shapes() map[string]awswire.Shape {
 		"DeleteFunctionConcurrencyRequest": {Fields: []awswire.Field{
 			{Name: "FunctionName", Loc: awswire.URI, Required: true, Shape: "FunctionName"},
 		}},
+		"DeleteFunctionEventInvokeConfigRequest": {Fields: []awswire.Field{
+			{Name: "FunctionName", Loc: awswire.URI, Required: true, Shape: "NamespacedFunctionName"},
+			{Name: "Qualifier", Loc: awswire.Query, Shape: "NumericLatestPublishedOrAliasQualifier"},
+		}},
 		"DeleteFunctionRequest": {Fields: []awswire.Field{
 			{Name: "FunctionName", Loc: awswire.URI, Required: true, Shape: "NamespacedFunctionName"},
 			{Name: "Qualifier", Loc: awswire.Query, Shape: "NumericLatestPublishedOrAliasQualifier"},
@@ -232,7 +236,12 @@ func shapes() map[string]awswire.Shape {
 			{Name: "FunctionName", Loc: awswire.URI, Required: true, Shape: "FunctionName"},
 			{Name: "Qualifier", Loc: awswire.Query, Required: true, Shape: "Qualifier"},
 		}},
-		"Description": {Min: new(0.0), Max: new(256.0)},
+		"Description":    {Min: new(0.0), Max: new(256.0)},
+		"DestinationArn": {Min: new(0.0), Max: new(350.0), Pattern: `$|kafka://([^.]([a-zA-Z0-9\-_.]{0,248}))|arn:(aws[a-zA-Z0-9-]*):([a-zA-Z0-9\-])+:([a-z]{2}((-gov)|(-iso([a-z]?)))?-[a-z]+-\d{1})?:(\d{12})?:(.*)`},
+		"DestinationConfig": {Fields: []awswire.Field{
+			{Name: "OnSuccess", Shape: "OnSuccess"},
+			{Name: "OnFailure", Shape: "OnFailure"},
+		}},
 		"DurableConfig": {Fields: []awswire.Field{
 			{Name: "RetentionPeriodInDays", Shape: "RetentionPeriodInDays"},
 			{Name: "ExecutionTimeout", Shape: "ExecutionTimeout"},
@@ -277,6 +286,10 @@ func shapes() map[string]awswire.Shape {
 			{Name: "FunctionName", Loc: awswire.URI, Required: true, Shape: "FunctionName"},
 		}},
 		"GetFunctionConfigurationRequest": {Fields: []awswire.Field{
+			{Name: "FunctionName", Loc: awswire.URI, Required: true, Shape: "NamespacedFunctionName"},
+			{Name: "Qualifier", Loc: awswire.Query, Shape: "NumericLatestPublishedOrAliasQualifier"},
+		}},
+		"GetFunctionEventInvokeConfigRequest": {Fields: []awswire.Field{
 			{Name: "FunctionName", Loc: awswire.URI, Required: true, Shape: "NamespacedFunctionName"},
 			{Name: "Qualifier", Loc: awswire.Query, Shape: "NumericLatestPublishedOrAliasQualifier"},
 		}},
@@ -334,7 +347,14 @@ func shapes() map[string]awswire.Shape {
 			{Name: "DurableExecutionArn", Wire: "X-Amz-Durable-Execution-Arn", Loc: awswire.Header},
 		}},
 		"InvocationType": {Enum: []string{"Event", "RequestResponse", "DryRun"}},
-		"InvokeMode":     {Enum: []string{"BUFFERED", "RESPONSE_STREAM"}},
+		"InvokeAsyncRequest": {Fields: []awswire.Field{
+			{Name: "FunctionName", Loc: awswire.URI, Required: true, Shape: "NamespacedFunctionName"},
+			{Name: "InvokeArgs", Loc: awswire.Payload, Required: true},
+		}},
+		"InvokeAsyncResponse": {Fields: []awswire.Field{
+			{Name: "Status", Loc: awswire.Status},
+		}},
+		"InvokeMode": {Enum: []string{"BUFFERED", "RESPONSE_STREAM"}},
 		"InvokeWithResponseStreamRequest": {Fields: []awswire.Field{
 			{Name: "FunctionName", Loc: awswire.URI, Required: true, Shape: "NamespacedFunctionName"},
 			{Name: "InvocationType", Wire: "X-Amz-Invocation-Type", Loc: awswire.Header, Shape: "ResponseStreamingInvocationType"},
@@ -373,6 +393,11 @@ func shapes() map[string]awswire.Shape {
 			{Name: "FunctionVersion", Loc: awswire.Query, Shape: "VersionWithLatestPublished"},
 			{Name: "Marker", Loc: awswire.Query},
 			{Name: "MaxItems", Loc: awswire.Query, Shape: "MaxListItems"},
+		}},
+		"ListFunctionEventInvokeConfigsRequest": {Fields: []awswire.Field{
+			{Name: "FunctionName", Loc: awswire.URI, Required: true, Shape: "NamespacedFunctionName"},
+			{Name: "Marker", Loc: awswire.Query},
+			{Name: "MaxItems", Loc: awswire.Query, Shape: "MaxFunctionEventInvokeConfigListItems"},
 		}},
 		"ListFunctionUrlConfigsRequest": {Fields: []awswire.Field{
 			{Name: "FunctionName", Loc: awswire.URI, Required: true, Shape: "FunctionName"},
@@ -421,24 +446,33 @@ func shapes() map[string]awswire.Shape {
 			{Name: "SystemLogLevel", Shape: "SystemLogLevel"},
 			{Name: "LogGroup", Shape: "LogGroup"},
 		}},
-		"MasterRegion":      {Pattern: `ALL|[a-z]{2}(-gov)?-[a-z]+-\d{1}`},
-		"MaxAge":            {Min: new(0.0), Max: new(86400.0)},
-		"MaxItems":          {Min: new(1.0), Max: new(50.0)},
-		"MaxLayerListItems": {Min: new(1.0), Max: new(50.0)},
-		"MaxListItems":      {Min: new(1.0), Max: new(10000.0)},
+		"MasterRegion":                          {Pattern: `ALL|[a-z]{2}(-gov)?-[a-z]+-\d{1}`},
+		"MaxAge":                                {Min: new(0.0), Max: new(86400.0)},
+		"MaxFunctionEventInvokeConfigListItems": {Min: new(1.0), Max: new(50.0)},
+		"MaxItems":                              {Min: new(1.0), Max: new(50.0)},
+		"MaxLayerListItems":                     {Min: new(1.0), Max: new(50.0)},
+		"MaxListItems":                          {Min: new(1.0), Max: new(10000.0)},
 		"MaxProvisionedConcurrencyConfigListItems": {Min: new(1.0), Max: new(50.0)},
-		"MemorySize":                             {Min: new(128.0), Max: new(10240.0)},
-		"Method":                                 {Min: new(0.0), Max: new(6.0), Pattern: `.*`},
-		"NamespacedFunctionName":                 {Min: new(1.0), Max: new(256.0), Pattern: `(arn:(aws[a-zA-Z-]*)?:lambda:)?([a-z]{2}((-gov)|(-iso([a-z]?)))?-[a-z]+-\d{1}:)?(\d{12}:)?(function:)?([a-zA-Z0-9-_\.]+)(:(\$LATEST(\.PUBLISHED)?|[a-zA-Z0-9-_]+))?`},
-		"NamespacedStatementId":                  {Min: new(1.0), Max: new(100.0), Pattern: `([a-zA-Z0-9-_.]+)`},
-		"NumericLatestPublishedOrAliasQualifier": {Min: new(1.0), Max: new(128.0), Pattern: `\$(LATEST(\.PUBLISHED)?)|[a-zA-Z0-9-_$]+`},
-		"OrganizationId":                         {Min: new(0.0), Max: new(34.0), Pattern: `o-[a-z0-9]{10,32}`},
-		"Origin":                                 {Min: new(1.0), Max: new(253.0), Pattern: `.*`},
-		"PackageType":                            {Enum: []string{"Zip", "Image"}},
-		"PerExecutionEnvironmentMaxConcurrency":  {Min: new(1.0), Max: new(1600.0)},
-		"PositiveInteger":                        {Min: new(1.0)},
-		"Principal":                              {Pattern: `[^\s]+`},
-		"PrincipalOrgID":                         {Min: new(12.0), Max: new(34.0), Pattern: `o-[a-z0-9]{10,32}`},
+		"MaximumEventAgeInSeconds":                 {Min: new(60.0), Max: new(21600.0)},
+		"MaximumRetryAttempts":                     {Min: new(0.0), Max: new(2.0)},
+		"MemorySize":                               {Min: new(128.0), Max: new(10240.0)},
+		"Method":                                   {Min: new(0.0), Max: new(6.0), Pattern: `.*`},
+		"NamespacedFunctionName":                   {Min: new(1.0), Max: new(256.0), Pattern: `(arn:(aws[a-zA-Z-]*)?:lambda:)?([a-z]{2}((-gov)|(-iso([a-z]?)))?-[a-z]+-\d{1}:)?(\d{12}:)?(function:)?([a-zA-Z0-9-_\.]+)(:(\$LATEST(\.PUBLISHED)?|[a-zA-Z0-9-_]+))?`},
+		"NamespacedStatementId":                    {Min: new(1.0), Max: new(100.0), Pattern: `([a-zA-Z0-9-_.]+)`},
+		"NumericLatestPublishedOrAliasQualifier":   {Min: new(1.0), Max: new(128.0), Pattern: `\$(LATEST(\.PUBLISHED)?)|[a-zA-Z0-9-_$]+`},
+		"OnFailure": {Fields: []awswire.Field{
+			{Name: "Destination", Shape: "DestinationArn"},
+		}},
+		"OnSuccess": {Fields: []awswire.Field{
+			{Name: "Destination", Shape: "DestinationArn"},
+		}},
+		"OrganizationId":                        {Min: new(0.0), Max: new(34.0), Pattern: `o-[a-z0-9]{10,32}`},
+		"Origin":                                {Min: new(1.0), Max: new(253.0), Pattern: `.*`},
+		"PackageType":                           {Enum: []string{"Zip", "Image"}},
+		"PerExecutionEnvironmentMaxConcurrency": {Min: new(1.0), Max: new(1600.0)},
+		"PositiveInteger":                       {Min: new(1.0)},
+		"Principal":                             {Pattern: `[^\s]+`},
+		"PrincipalOrgID":                        {Min: new(12.0), Max: new(34.0), Pattern: `o-[a-z0-9]{10,32}`},
 		"PublishLayerVersionRequest": {Fields: []awswire.Field{
 			{Name: "LayerName", Loc: awswire.URI, Required: true, Shape: "LayerName"},
 			{Name: "Description", Shape: "Description"},
@@ -457,6 +491,13 @@ func shapes() map[string]awswire.Shape {
 		"PutFunctionConcurrencyRequest": {Fields: []awswire.Field{
 			{Name: "FunctionName", Loc: awswire.URI, Required: true, Shape: "FunctionName"},
 			{Name: "ReservedConcurrentExecutions", Required: true, Shape: "ReservedConcurrentExecutions"},
+		}},
+		"PutFunctionEventInvokeConfigRequest": {Fields: []awswire.Field{
+			{Name: "FunctionName", Loc: awswire.URI, Required: true, Shape: "NamespacedFunctionName"},
+			{Name: "Qualifier", Loc: awswire.Query, Shape: "NumericLatestPublishedOrAliasQualifier"},
+			{Name: "MaximumRetryAttempts", Shape: "MaximumRetryAttempts"},
+			{Name: "MaximumEventAgeInSeconds", Shape: "MaximumEventAgeInSeconds"},
+			{Name: "DestinationConfig", Shape: "DestinationConfig"},
 		}},
 		"PutProvisionedConcurrencyConfigRequest": {Fields: []awswire.Field{
 			{Name: "FunctionName", Loc: awswire.URI, Required: true, Shape: "FunctionName"},
@@ -557,6 +598,13 @@ func shapes() map[string]awswire.Shape {
 			{Name: "LoggingConfig", Shape: "LoggingConfig"},
 			{Name: "CapacityProviderConfig", Shape: "CapacityProviderConfig"},
 			{Name: "DurableConfig", Shape: "DurableConfig"},
+		}},
+		"UpdateFunctionEventInvokeConfigRequest": {Fields: []awswire.Field{
+			{Name: "FunctionName", Loc: awswire.URI, Required: true, Shape: "NamespacedFunctionName"},
+			{Name: "Qualifier", Loc: awswire.Query, Shape: "NumericLatestPublishedOrAliasQualifier"},
+			{Name: "MaximumRetryAttempts", Shape: "MaximumRetryAttempts"},
+			{Name: "MaximumEventAgeInSeconds", Shape: "MaximumEventAgeInSeconds"},
+			{Name: "DestinationConfig", Shape: "DestinationConfig"},
 		}},
 		"UpdateFunctionUrlConfigRequest": {Fields: []awswire.Field{
 			{Name: "FunctionName", Loc: awswire.URI, Required: true, Shape: "FunctionName"},

@@ -109,7 +109,6 @@ func TestGeneratedIsCurrent(t *testing.T) {
 // partly says what of an implemented operation is missing.
 func partly() map[string]string {
 	return map[string]string{
-		opInvoke:                      "RequestResponse and DryRun; Event is refused",
 		"CreateFunction":              refusedSettings,
 		"AddPermission":               "PrincipalOrgID is kept and shown, and allows nobody: there are no organizations",
 		"AddLayerVersionPermission":   "OrganizationId is kept and shown, and allows nobody: there are no organizations",
@@ -121,7 +120,7 @@ func partly() map[string]string {
 // byHand names the operations that the tables of handlers lack.
 func byHand(op string) bool { return op == opInvoke || op == opInvokeStream }
 
-const refusedSettings = "VPC, dead letters, tracing, file systems, KMS keys, SnapStart, durable and capacity settings, log levels and other log groups are refused by name"
+const refusedSettings = "VPC, tracing, file systems, KMS keys, SnapStart, durable and capacity settings, log levels and other log groups are refused by name"
 
 // TestCompatibilityPage: docs/compatibility.md says what the tables say. Run
 // with -update to rewrite it.

@@ -2,6 +2,8 @@
 
 package lambdaapi
 
+import "github.com/ebb-faas/ebb/internal/awswire"
+
 // AccountLimit is a structure of the service model.
 type AccountLimit struct {
 	TotalCodeSize                  *int64 `json:",omitzero"`
@@ -166,6 +168,12 @@ type DeleteFunctionConcurrencyRequest struct {
 	FunctionName *string `json:"-"`
 }
 
+// DeleteFunctionEventInvokeConfigRequest is a structure of the service model.
+type DeleteFunctionEventInvokeConfigRequest struct {
+	FunctionName *string `json:"-"`
+	Qualifier    *string `json:"-"`
+}
+
 // DeleteFunctionRequest is a structure of the service model.
 type DeleteFunctionRequest struct {
 	FunctionName *string `json:"-"`
@@ -193,6 +201,12 @@ type DeleteLayerVersionRequest struct {
 type DeleteProvisionedConcurrencyConfigRequest struct {
 	FunctionName *string `json:"-"`
 	Qualifier    *string `json:"-"`
+}
+
+// DestinationConfig is a structure of the service model.
+type DestinationConfig struct {
+	OnSuccess *OnSuccess `json:",omitzero"`
+	OnFailure *OnFailure `json:",omitzero"`
 }
 
 // DurableConfig is a structure of the service model.
@@ -292,6 +306,15 @@ type FunctionConfiguration struct {
 	TenancyConfig              *TenancyConfig          `json:",omitzero"`
 }
 
+// FunctionEventInvokeConfig is a structure of the service model.
+type FunctionEventInvokeConfig struct {
+	LastModified             *awswire.Epoch     `json:",omitzero"`
+	FunctionArn              *string            `json:",omitzero"`
+	MaximumRetryAttempts     *int32             `json:",omitzero"`
+	MaximumEventAgeInSeconds *int32             `json:",omitzero"`
+	DestinationConfig        *DestinationConfig `json:",omitzero"`
+}
+
 // FunctionUrlConfig is a structure of the service model.
 type FunctionUrlConfig struct {
 	FunctionUrl      *string `json:",omitzero"`
@@ -331,6 +354,12 @@ type GetFunctionConcurrencyResponse struct {
 
 // GetFunctionConfigurationRequest is a structure of the service model.
 type GetFunctionConfigurationRequest struct {
+	FunctionName *string `json:"-"`
+	Qualifier    *string `json:"-"`
+}
+
+// GetFunctionEventInvokeConfigRequest is a structure of the service model.
+type GetFunctionEventInvokeConfigRequest struct {
 	FunctionName *string `json:"-"`
 	Qualifier    *string `json:"-"`
 }
@@ -472,6 +501,17 @@ type InvocationResponse struct {
 	DurableExecutionArn *string `json:"-"`
 }
 
+// InvokeAsyncRequest is a structure of the service model.
+type InvokeAsyncRequest struct {
+	FunctionName *string `json:"-"`
+	InvokeArgs   []byte  `json:"-"`
+}
+
+// InvokeAsyncResponse is a structure of the service model.
+type InvokeAsyncResponse struct {
+	Status *int32 `json:"-"`
+}
+
 // InvokeResponseStreamUpdate is a structure of the service model.
 type InvokeResponseStreamUpdate struct {
 	Payload []byte `json:",omitzero"`
@@ -571,6 +611,19 @@ type ListAliasesRequest struct {
 type ListAliasesResponse struct {
 	NextMarker *string              `json:",omitzero"`
 	Aliases    []AliasConfiguration `json:",omitzero"`
+}
+
+// ListFunctionEventInvokeConfigsRequest is a structure of the service model.
+type ListFunctionEventInvokeConfigsRequest struct {
+	FunctionName *string `json:"-"`
+	Marker       *string `json:"-"`
+	MaxItems     *int32  `json:"-"`
+}
+
+// ListFunctionEventInvokeConfigsResponse is a structure of the service model.
+type ListFunctionEventInvokeConfigsResponse struct {
+	FunctionEventInvokeConfigs []FunctionEventInvokeConfig `json:",omitzero"`
+	NextMarker                 *string                     `json:",omitzero"`
 }
 
 // ListFunctionUrlConfigsRequest is a structure of the service model.
@@ -673,6 +726,16 @@ type LoggingConfig struct {
 	LogGroup            *string `json:",omitzero"`
 }
 
+// OnFailure is a structure of the service model.
+type OnFailure struct {
+	Destination *string `json:",omitzero"`
+}
+
+// OnSuccess is a structure of the service model.
+type OnSuccess struct {
+	Destination *string `json:",omitzero"`
+}
+
 // ProvisionedConcurrencyConfigListItem is a structure of the service model.
 type ProvisionedConcurrencyConfigListItem struct {
 	FunctionArn                              *string `json:",omitzero"`
@@ -720,6 +783,15 @@ type PublishVersionRequest struct {
 type PutFunctionConcurrencyRequest struct {
 	FunctionName                 *string `json:"-"`
 	ReservedConcurrentExecutions *int32  `json:",omitzero"`
+}
+
+// PutFunctionEventInvokeConfigRequest is a structure of the service model.
+type PutFunctionEventInvokeConfigRequest struct {
+	FunctionName             *string            `json:"-"`
+	Qualifier                *string            `json:"-"`
+	MaximumRetryAttempts     *int32             `json:",omitzero"`
+	MaximumEventAgeInSeconds *int32             `json:",omitzero"`
+	DestinationConfig        *DestinationConfig `json:",omitzero"`
 }
 
 // PutProvisionedConcurrencyConfigRequest is a structure of the service model.
@@ -860,6 +932,15 @@ type UpdateFunctionConfigurationRequest struct {
 	LoggingConfig          *LoggingConfig          `json:",omitzero"`
 	CapacityProviderConfig *CapacityProviderConfig `json:",omitzero"`
 	DurableConfig          *DurableConfig          `json:",omitzero"`
+}
+
+// UpdateFunctionEventInvokeConfigRequest is a structure of the service model.
+type UpdateFunctionEventInvokeConfigRequest struct {
+	FunctionName             *string            `json:"-"`
+	Qualifier                *string            `json:"-"`
+	MaximumRetryAttempts     *int32             `json:",omitzero"`
+	MaximumEventAgeInSeconds *int32             `json:",omitzero"`
+	DestinationConfig        *DestinationConfig `json:",omitzero"`
 }
 
 // UpdateFunctionUrlConfigRequest is a structure of the service model.

@@ -13,7 +13,6 @@ const (
 // share and that this version of ebb has no meaning for.
 type settings struct {
 	vpc         *VpcConfig
-	deadLetter  *DeadLetterConfig
 	kmsKey      *string
 	tracing     *TracingConfig
 	fileSystems []FileSystemConfig
@@ -28,9 +27,6 @@ type settings struct {
 func (s *settings) refuse(t target) error {
 	if s.vpc != nil && (len(s.vpc.SubnetIds)+len(s.vpc.SecurityGroupIds) > 0 || deref(s.vpc.Ipv6AllowedForDualStack)) {
 		return unsupported("VpcConfig")
-	}
-	if s.deadLetter != nil && deref(s.deadLetter.TargetArn) != "" {
-		return unsupported("DeadLetterConfig")
 	}
 	if s.tracing != nil && s.tracing.Mode != nil && *s.tracing.Mode != tracingPassThrough {
 		return unsupported("TracingConfig.Mode")
@@ -92,7 +88,7 @@ func (a *API) refuseCreate(t target, in *CreateFunctionRequest) error {
 		}
 	}
 	return (&settings{
-		vpc: in.VpcConfig, deadLetter: in.DeadLetterConfig, kmsKey: in.KMSKeyArn, tracing: in.TracingConfig,
+		vpc: in.VpcConfig, kmsKey: in.KMSKeyArn, tracing: in.TracingConfig,
 		fileSystems: in.FileSystemConfigs, snapStart: in.SnapStart,
 		logging: in.LoggingConfig, capacity: in.CapacityProviderConfig, durable: in.DurableConfig,
 	}).refuse(t)
@@ -100,7 +96,7 @@ func (a *API) refuseCreate(t target, in *CreateFunctionRequest) error {
 
 func (a *API) refuseUpdateConfiguration(t target, in *UpdateFunctionConfigurationRequest) error {
 	return (&settings{
-		vpc: in.VpcConfig, deadLetter: in.DeadLetterConfig, kmsKey: in.KMSKeyArn, tracing: in.TracingConfig,
+		vpc: in.VpcConfig, kmsKey: in.KMSKeyArn, tracing: in.TracingConfig,
 		fileSystems: in.FileSystemConfigs, snapStart: in.SnapStart,
 		logging: in.LoggingConfig, capacity: in.CapacityProviderConfig, durable: in.DurableConfig,
 	}).refuse(t)

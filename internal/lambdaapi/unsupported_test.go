@@ -14,7 +14,6 @@ func TestUnsupportedMembers(t *testing.T) {
 	code := `"Code":{"ZipFile":"` + base64.StdEncoding.EncodeToString(pack(t, "x")) + `"}`
 	both := map[string]string{
 		"VpcConfig":                         `"VpcConfig":{"SubnetIds":["subnet-1"],"SecurityGroupIds":["sg-1"]}`,
-		"DeadLetterConfig":                  `"DeadLetterConfig":{"TargetArn":"arn:aws:sqs:us-east-1:000000000000:q"}`,
 		"TracingConfig.Mode":                `"TracingConfig":{"Mode":"Active"}`,
 		"SnapStart.ApplyOn":                 `"SnapStart":{"ApplyOn":"PublishedVersions"}`,
 		"KMSKeyArn":                         `"KMSKeyArn":"arn:aws:kms:us-east-1:000000000000:key/k"`,
@@ -73,8 +72,8 @@ func TestEveryMemberIsUsedOrRefused(t *testing.T) {
 	used := strings.Fields(`FunctionName Runtime Role Handler Code Description Timeout MemorySize Publish Environment Tags
 		Architectures EphemeralStorage LoggingConfig RevisionId DryRun ZipFile Variables Size LogFormat
 		PackageType ImageUri ImageConfig EntryPoint Command WorkingDirectory
-		Layers TenancyConfig S3Bucket S3Key S3ObjectVersion`)
-	refused := strings.Fields(`VpcConfig DeadLetterConfig KMSKeyArn TracingConfig FileSystemConfigs
+		DeadLetterConfig Layers TenancyConfig S3Bucket S3Key S3ObjectVersion`)
+	refused := strings.Fields(`VpcConfig KMSKeyArn TracingConfig FileSystemConfigs
 		CodeSigningConfigArn SnapStart CapacityProviderConfig PublishTo DurableConfig
 		SourceKMSKeyArn LogGroup ApplicationLogLevel SystemLogLevel`)
 	known := map[string]bool{}

@@ -119,6 +119,8 @@ func (l *Lease) broke(inv *ebb.Invocation, answered, alone bool, err error) Outc
 	if errors.Is(err, context.DeadlineExceeded) {
 		typ = ebb.ErrorTimeout
 		message = fmt.Sprintf("Task timed out after %.2f seconds", in.shelf.version.Timeout().Seconds())
+	} else if errors.Is(err, context.Canceled) {
+		typ, message = ebb.ErrorStopped, "The invocation was stopped"
 	} else {
 		typ, message = in.cause(err)
 	}

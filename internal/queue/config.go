@@ -47,8 +47,8 @@ type Config struct {
 type Options struct {
 	Concurrency int  // handlers at once; 0 = Config's
 	PerGroup    bool // a lane for each group instead of one for each service
-	// Poison is what becomes of a message with Config.MaxCrashes crashes.
-	// Default: Dead. The outcome's Tx fn is run like a handler's.
+	// Poison says, in place of the handler, what is to become of a message with
+	// Config.MaxCrashes crashes. Default: Dead.
 	Poison func(m *Message, reason string) Outcome
 }
 

@@ -3,7 +3,6 @@ package queue
 import (
 	"context"
 	"errors"
-	"fmt"
 	"time"
 
 	"github.com/ebb-faas/ebb/internal/ebb"
@@ -148,7 +147,6 @@ func (l *line) claim(ctx context.Context, p *plan) error {
 	var odd *ebb.Message // the suspect claimed
 	var oddNext time.Time
 	var found map[string]time.Time
-	var poisoned bool
 	err := l.q.store.Tx(ctx, func(tx *store.Tx) (err error) {
 		now := l.q.cfg.Now()
 		until := now.Add(l.q.cfg.Visibility)
@@ -160,9 +158,9 @@ func (l *line) claim(ctx context.Context, p *plan) error {
 				return err
 			}
 		}
-		odd, poisoned = nil, false
+		odd = nil
 		if p.suspect {
-			if odd, poisoned, err = l.claimSuspect(tx, now, until); err != nil {
+			if odd, err = tx.ClaimSuspect(l.name, now, until); err != nil && !errors.Is(err, store.ErrNotFound) {
 				return err
 			}
 		}
@@ -188,14 +186,11 @@ func (l *line) claim(ctx context.Context, p *plan) error {
 	if !l.suspect.busy {
 		l.suspect.next = oddNext
 	}
-	if odd != nil && !poisoned && l.life != nil {
+	if odd != nil && l.life != nil {
 		l.suspect.busy = true
 		h := &held{m: odd, until: odd.Due}
 		l.held[odd.MessageKey] = h
 		l.begin(h)
-	}
-	if poisoned {
-		l.countLocked(odd).Died()
 	}
 	l.start()
 	return nil
@@ -223,19 +218,6 @@ func (l *line) take(o *order) {
 	default:
 		l.expect(o.lane, o.next)
 	}
-}
-
-// claimSuspect leases one suspect; or, if it crashed too many holders, ends it.
-func (l *line) claimSuspect(tx *store.Tx, now, until time.Time) (m *ebb.Message, poisoned bool, err error) {
-	m, err = tx.ClaimSuspect(l.name, now, until)
-	if errors.Is(err, store.ErrNotFound) {
-		return nil, false, nil
-	}
-	if err != nil || m.Crashes < l.q.cfg.MaxCrashes {
-		return m, false, err
-	}
-	out := l.poison(view(m), fmt.Sprintf("%d processes ended while they had it", m.Crashes))
-	return m, true, out.apply(tx, &l.q.cfg, m)
 }
 
 // scan finds every lane that has live messages, and when the first is due.

@@ -197,7 +197,8 @@ func (l *line) begin(h *held) {
 	})
 }
 
-// guarded runs the handler. A panic counts like a crash of the process.
+// guarded runs the handler, unless the message crashed its holders too often. A
+// panic counts like a crash of the process.
 func (l *line) guarded(ctx context.Context, m *Message) (o Outcome) {
 	defer func() {
 		p := recover()
@@ -207,15 +208,11 @@ func (l *line) guarded(ctx context.Context, m *Message) (o Outcome) {
 		l.q.log.Error("a message's handler panicked", "queue", l.name, "message", m.ID, "panic", p, "stack", string(debug.Stack()))
 		o = Later(l.q.cfg.Now().Add(backoff(m.Crashes)), nil)
 		o.crash = true
-		if m.Crashes+1 >= l.q.cfg.MaxCrashes {
-			o = l.poison(m, fmt.Sprintf("its handler panicked: %v", p))
-		}
 	}()
-	return l.handle(ctx, m)
-}
-
-// poison is what becomes of a message that crashed its holders.
-func (l *line) poison(m *Message, reason string) Outcome {
+	if m.Crashes < l.q.cfg.MaxCrashes {
+		return l.handle(ctx, m)
+	}
+	reason := fmt.Sprintf("%d holders ended while they had it", m.Crashes)
 	if l.opts.Poison != nil {
 		return l.opts.Poison(m, reason)
 	}

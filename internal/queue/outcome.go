@@ -20,10 +20,11 @@ type Outcome struct {
 	fn     func(*store.Tx) error
 	at     time.Time // Later: due; Done and Dead: kept until, zero = default
 	reason string
-	body   []byte // nil = as it was
-	kept   bool   // Done: not removed but kept
-	free   bool   // Later: the attempt does not count
-	crash  bool   // Later: counts as a crash
+	body   []byte     // nil = as it was
+	kept   bool       // Done: not removed but kept
+	refers ebb.Digest // Done: what the body kept refers to in the artifact store
+	free   bool       // Later: the attempt does not count
+	crash  bool       // Later: counts as a crash
 }
 
 type kind uint8
@@ -50,6 +51,13 @@ func Dead(reason string, fn func(*store.Tx) error) Outcome {
 // Keep has a message that is done kept until then, with body in place of its own.
 func (o Outcome) Keep(until time.Time, body []byte) Outcome {
 	o.kept, o.at, o.body = true, until, body
+	return o
+}
+
+// Refer says of a message that is kept what its new body refers to in the
+// artifact store.
+func (o Outcome) Refer(payload ebb.Digest) Outcome {
+	o.refers = payload
 	return o
 }
 
@@ -96,7 +104,7 @@ func (o *Outcome) ended(m *ebb.Message, now time.Time, keep time.Duration) *ebb.
 	e := *m
 	e.State, e.EndedAt, e.Reason = ebb.MessageDead, now, o.reason
 	if o.kind == done {
-		e.State, e.Payload = ebb.MessageDone, ""
+		e.State, e.Payload = ebb.MessageDone, o.refers
 	}
 	if e.Due = o.at; o.at.IsZero() {
 		e.Due = now.Add(keep)

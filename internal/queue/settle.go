@@ -101,10 +101,6 @@ func (l *line) settled(h *held, out *Outcome) {
 func (l *line) count(m *ebb.Message) *metrics.Queue {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return l.countLocked(m)
-}
-
-func (l *line) countLocked(m *ebb.Message) *metrics.Queue {
 	c := l.counts[m.Lane]
 	if c == nil && l.q.cfg.Metrics != nil {
 		c = l.q.cfg.Metrics.Queue(l.name, m.Service, groupOf(m.Lane))

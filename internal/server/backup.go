@@ -29,6 +29,7 @@ const (
 	backupCredentials = auth.CredentialsFile
 	backupPackages    = "packages/"  // <digest>.zip
 	backupImages      = "container/" // what artifact.Store.SaveImage gives
+	backupPayloads    = "payloads/"  // <digest>, of events
 	backupLogs        = "logs/"      // as they lie in the data directory
 )
 
@@ -71,6 +72,7 @@ func (n *node) backup(ctx context.Context, w io.Writer) error {
 		b.note(err)
 		b.add(backupPackages+string(digest)+".zip", size, zip)
 	}
+	b.payloads(n.packages)
 	b.tree(backupLogs, n.path("logs"))
 	return errors.Join(b.err, b.tar.Close(), z.Close())
 }
@@ -101,6 +103,18 @@ func (b *backupWriter) add(name string, size int64, r io.ReadCloser) {
 	if b.err == nil {
 		_, err := io.CopyN(b.tar, r, size)
 		b.note(err)
+	}
+}
+
+// payloads adds the payloads of events. All of them: which the copy of the
+// database names, only that knows.
+func (b *backupWriter) payloads(s *artifact.Store) {
+	digests, err := s.Payloads()
+	b.note(err)
+	for _, digest := range digests {
+		content, err := s.Payload(b.ctx, digest)
+		b.note(err)
+		b.add(backupPayloads+string(digest), int64(len(content)), io.NopCloser(bytes.NewReader(content)))
 	}
 }
 
@@ -219,6 +233,8 @@ func unpackBackup(ctx context.Context, dir string, r io.Reader) error {
 			err = writeInto(root, h.Name, t)
 		case strings.HasPrefix(h.Name, backupPackages):
 			err = putPackage(ctx, packages, h.Name, t)
+		case strings.HasPrefix(h.Name, backupPayloads):
+			err = putPayload(ctx, packages, h.Name, t)
 		case strings.HasPrefix(h.Name, backupImages):
 			err = packages.LoadImageFile(strings.TrimPrefix(h.Name, backupImages), t)
 		default:
@@ -276,6 +292,22 @@ func putPackage(ctx context.Context, s *artifact.Store, name string, r io.Reader
 	}
 	if want := strings.TrimSuffix(path.Base(name), ".zip"); string(code.Digest) != want {
 		return fmt.Errorf("package %s holds %s", want, code.Digest)
+	}
+	return nil
+}
+
+// putPayload stores a payload and checks that it is what its name says.
+func putPayload(ctx context.Context, s *artifact.Store, name string, r io.Reader) error {
+	content, err := io.ReadAll(r)
+	if err != nil {
+		return err
+	}
+	digest, err := s.PutPayload(ctx, content)
+	if err != nil {
+		return err
+	}
+	if want := path.Base(name); string(digest) != want {
+		return fmt.Errorf("payload %s holds %s", want, digest)
 	}
 	return nil
 }

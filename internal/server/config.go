@@ -14,6 +14,7 @@ import (
 	"github.com/ebb-faas/ebb/internal/artifact/bucket"
 	"github.com/ebb-faas/ebb/internal/artifact/oci"
 	"github.com/ebb-faas/ebb/internal/cluster"
+	"github.com/ebb-faas/ebb/internal/deliver"
 	"github.com/ebb-faas/ebb/internal/ebb"
 	"github.com/ebb-faas/ebb/internal/egress"
 	"github.com/ebb-faas/ebb/internal/function"
@@ -21,6 +22,7 @@ import (
 	"github.com/ebb-faas/ebb/internal/invoke"
 	"github.com/ebb-faas/ebb/internal/logs"
 	"github.com/ebb-faas/ebb/internal/pool"
+	"github.com/ebb-faas/ebb/internal/queue"
 	"github.com/ebb-faas/ebb/internal/secret"
 	"github.com/ebb-faas/ebb/internal/store"
 	"github.com/ebb-faas/ebb/internal/workflow"
@@ -49,6 +51,8 @@ type Config struct {
 	Logs          logs.Config     `yaml:"logs"`
 	Pool          pool.Config     `yaml:"pool"`
 	Invoke        invoke.Config   `yaml:"invoke"`
+	Queue         queue.Config    `yaml:"queue"`
+	Deliver       deliver.Config  `yaml:"deliver"`
 	HTTP          gateway.Config  `yaml:"http"`
 	Workflow      workflow.Config `yaml:"workflow"`
 	Egress        egress.Config   `yaml:"egress"`
@@ -138,7 +142,7 @@ func (c Config) Validate() error {
 	if _, err := logLevel(c.LogLevel); err != nil {
 		errs = append(errs, err)
 	}
-	for _, section := range []interface{ Validate() error }{c.Database, c.Cluster, c.Secrets, c.Function, c.Images, c.S3, c.Pool, c.Invoke, c.HTTP, c.Workflow, c.Egress} {
+	for _, section := range []interface{ Validate() error }{c.Database, c.Cluster, c.Secrets, c.Function, c.Images, c.S3, c.Pool, c.Invoke, c.Queue, c.Deliver, c.HTTP, c.Workflow, c.Egress} {
 		errs = append(errs, section.Validate())
 	}
 	errs = append(errs, validateMounts(c.Mounts))

@@ -19,6 +19,7 @@ import (
 	"github.com/ebb-faas/ebb/internal/artifact/oci"
 	"github.com/ebb-faas/ebb/internal/auth"
 	"github.com/ebb-faas/ebb/internal/cluster"
+	"github.com/ebb-faas/ebb/internal/deliver"
 	"github.com/ebb-faas/ebb/internal/ebb"
 	"github.com/ebb-faas/ebb/internal/egress"
 	"github.com/ebb-faas/ebb/internal/function"
@@ -60,6 +61,8 @@ type node struct {
 	metrics   *metrics.Metrics
 	pool      *pool.Pool
 	invoker   *invoke.Invoker
+	targets   map[ebb.TargetKind]deliver.Target
+	deliver   *deliver.Deliver
 	lambda    *lambdaapi.API
 	v1        *api.API
 	gateway   *gateway.Gateway
@@ -140,6 +143,7 @@ func (n *node) assemble() {
 		cfg.Function.NoLayers = "layers need the linux sandbox; this ebb has: " + l.Summary
 	}
 	cfg.Function.Concurrency = cmp.Or(cfg.Pool.MaxInstances, pool.DefaultMaxInstances)
+	cfg.Function.CheckTarget = n.checkTarget
 	n.functions = function.New(cfg.Function, n.store, n.packages, n.runtimes)
 	n.pool = pool.New(cfg.Pool, pool.Deps{
 		Driver: n.driver, Packages: n.packages, Runtimes: n.runtimes, Logs: n.logs,
@@ -147,18 +151,20 @@ func (n *node) assemble() {
 	})
 	n.cluster = n.newCluster()
 	n.invoker = invoke.New(cfg.Invoke, n.functions, n.pool, n.logs, n.metrics)
+	n.assembleWorkflow()
+	n.assembleAsync()
 	n.lambda = lambdaapi.New(lambdaapi.Config{
 		Region:      cfg.Region,
 		GatewayURL:  func(id string) string { return n.gatewayURL + "/url/" + id + "/" },
 		Package:     n.packages.Zip,
 		Provisioned: n.provisioned,
+		Events:      n.deliver,
 		Limits: lambdaapi.Limits{
 			Unzipped:    n.packages.Limits().MaxUnpacked,
 			Zipped:      n.packages.Limits().MaxZipped,
 			Concurrency: n.pool.Limits().MaxInstances,
 		},
 	}, n.functions, n.invoker, n.auth, n.log)
-	n.assembleWorkflow()
 	n.gateway = gateway.New(cfg.HTTP, n.functions, n.invoker, n.auth, n.log)
 	n.v1 = api.New(n.apiConfig())
 	n.measure()
@@ -222,6 +228,7 @@ func (n *node) endpoint(v *ebb.Version) (http.Handler, auth.Credentials) {
 // go that are no more, and sees to it that those are there that shall be.
 func (n *node) changed(key ebb.FunctionKey) {
 	n.invoker.Forget(key)
+	n.deliver.Forget(key)
 	n.gateway.Forget(key)
 	ctx := context.Background()
 	versions, err := n.versions(ctx, key)
@@ -292,6 +299,9 @@ func (n *node) path(elem ...string) string {
 // close releases what open opened, from the top down.
 func (n *node) close() error {
 	var errs []error
+	for _, t := range n.targets {
+		errs = append(errs, t.Close())
+	}
 	if n.driver != nil {
 		errs = append(errs, n.driver.Close())
 	}

@@ -83,13 +83,15 @@ func (n *node) serve(ctx context.Context, stdout io.Writer) error {
 		return n.pool.Run(poolCtx, n.cfg.DrainTimeout)
 	})
 	ground.Go(func() error { return n.collect(poolCtx) })
-	ground.Go(func() error { return n.queue.Run(poolCtx) })
 	ground.Go(func() error { return n.runWorkflow(poolCtx) })
 	ground.Go(func() error { n.watch(poolCtx); return nil })
 	ground.Go(func() error { return n.auth.Run(grounded) })
 	ground.Go(func() error { return n.cluster.Run(grounded) })
 
-	front, fronted := errgroup.WithContext(ctx)
+	above, stopAbove := context.WithCancel(ctx)
+	defer stopAbove()
+	front, fronted := errgroup.WithContext(above)
+	front.Go(func() error { return n.queue.Run(fronted) })
 	for i, l := range []net.Listener{api, gateway} {
 		front.Go(func() error {
 			if err := servers[i].Serve(l); !errors.Is(err, http.ErrServerClosed) {
@@ -107,6 +109,7 @@ func (n *node) serve(ctx context.Context, stdout io.Writer) error {
 	case <-grounded.Done(): // a floor below failed: nothing above can work
 	}
 	n.log.Info("stopping", "drain", n.cfg.DrainTimeout)
+	stopAbove()
 	n.shutdown(servers)
 	err = front.Wait()
 	stopPool()
@@ -197,7 +200,7 @@ func (n *node) collectOnce(ctx context.Context) error {
 	if err == nil {
 		_, err = n.packages.Collect(ctx, keep, collectAge)
 	}
-	return err
+	return errors.Join(err, n.collectPayloads(ctx))
 }
 
 // logLevel reads Config.LogLevel.

@@ -17,6 +17,7 @@ type versionSettings struct {
 	PackageType  string            `json:"package_type"`
 	Env          map[string]string `json:"env,omitempty"`
 	LogFormat    string            `json:"log_format"`
+	DeadLetter   string            `json:"dead_letter,omitempty"`
 	StateReason  string            `json:"state_reason,omitempty"`
 	Image        *ebb.Image        `json:"image,omitempty"`
 	Layers       []ebb.Layer       `json:"layers,omitempty"`
@@ -214,6 +215,7 @@ func scanVersion(scan func(...any) error) (*ebb.Version, error) {
 	v.Architecture, v.PackageType, v.Env = s.Architecture, s.PackageType, s.Env
 	v.LogFormat, v.StateReason, v.Image = s.LogFormat, s.StateReason, s.Image
 	v.Layers, v.PerTenant = s.Layers, s.PerTenant
+	v.DeadLetter = s.DeadLetter
 	return v, nil
 }
 
@@ -222,7 +224,7 @@ func encodeSettings(v *ebb.Version) (string, error) {
 		Description: v.Description, Handler: v.Handler, Role: v.Role,
 		MemoryMB: v.MemoryMB, TimeoutS: v.TimeoutS, TmpMB: v.TmpMB,
 		Architecture: v.Architecture, PackageType: v.PackageType, Env: v.Env,
-		LogFormat: v.LogFormat, StateReason: v.StateReason, Image: v.Image,
+		LogFormat: v.LogFormat, DeadLetter: v.DeadLetter, StateReason: v.StateReason, Image: v.Image,
 		Layers: v.Layers, PerTenant: v.PerTenant,
 	})
 }

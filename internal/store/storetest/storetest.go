@@ -95,7 +95,7 @@ func Version(name string, number int64) *ebb.Version {
 			Config: ebb.ImageConfig{EntryPoint: []string{"/run"}, Command: []string{"a", ""}, WorkingDirectory: "/srv"}},
 		Layers:    []ebb.Layer{{ARN: "arn:aws:lambda:us-east-1:000000000000:layer:l:1", Code: ebb.Code{Digest: Digest(7), Size: 70}}},
 		PerTenant: true,
-		LogFormat: "JSON", State: ebb.StateFailed, UpdateStatus: ebb.UpdateFailed, StateReason: "because",
+		LogFormat: "JSON", DeadLetter: "arn:aws:s3:::dead", State: ebb.StateFailed, UpdateStatus: ebb.UpdateFailed, StateReason: "because",
 		LastModified: At(number + 1),
 	}
 }

@@ -1,0 +1,164 @@
+package deliver
+
+import (
+	"context"
+	"errors"
+
+	"github.com/ebb-faas/ebb/internal/ebb"
+	"github.com/ebb-faas/ebb/internal/queue"
+	"github.com/ebb-faas/ebb/internal/store"
+)
+
+// Task returns a task with its attempts and its result.
+func (d *Deliver) Task(ctx context.Context, service ebb.ServiceID, id ebb.MessageID) (*ebb.Task, error) {
+	m, err := d.Queue.Get(ctx, taskKey(service, id))
+	if err != nil {
+		return nil, foundTask(err, id)
+	}
+	t, inline, checked, err := readTask(m)
+	if err != nil {
+		return nil, err
+	}
+	if t.State == ebb.TaskSucceeded {
+		t.Result, err = d.content(ctx, checked, m.Payload, inline)
+	}
+	return t, err
+}
+
+// TaskFilter chooses tasks of one service.
+type TaskFilter struct {
+	Service  ebb.ServiceID
+	Function string        // "" = all
+	Prefix   string        // of the id
+	State    ebb.TaskState // "" = all
+	Before   ebb.MessageID // from the last page
+}
+
+// Tasks returns up to limit tasks without results, the newest ids first, and the
+// Before of the next page, "" on the last. A page may be short and have a next.
+func (d *Deliver) Tasks(ctx context.Context, f TaskFilter, limit int) (ts []*ebb.Task, next ebb.MessageID, err error) {
+	q := store.MessageFilter{Queue: Async, Service: f.Service, Group: f.Function, Prefix: f.Prefix, Before: f.Before}
+	switch f.State {
+	case "":
+	case ebb.TaskQueued, ebb.TaskRunning, ebb.TaskRetrying:
+		q.State = new(ebb.MessageLive)
+	case ebb.TaskSucceeded:
+		q.State = new(ebb.MessageDone)
+	case ebb.TaskFailed:
+		q.State = new(ebb.MessageDead)
+	case ebb.TaskStopped:
+		q.State = new(ebb.MessageStopped)
+	default:
+		return nil, "", ebb.Errorf(ebb.Invalid, ebb.TypeInvalidParameterValue,
+			"state: %q is none of Queued, Running, Retrying, Succeeded, Failed, Stopped", clip(string(f.State), 64))
+	}
+	ms, next, err := d.Queue.List(ctx, q, limit)
+	if err != nil {
+		return nil, "", err
+	}
+	for _, m := range ms {
+		t, _, _, err := readTask(m)
+		if err != nil {
+			return nil, "", err
+		}
+		if f.State == "" || t.State == f.State {
+			ts = append(ts, t)
+		}
+	}
+	return ts, next, nil
+}
+
+// Stop ends a task that is not over: one that waits is not run, and one that
+// runs loses its instance. Errors: NotFound; Conflict when it is over.
+func (d *Deliver) Stop(ctx context.Context, service ebb.ServiceID, id ebb.MessageID) error {
+	return d.change(ctx, service, id, func(tx *store.Tx, m *ebb.Message) error {
+		return d.Queue.Cancel(tx, m.MessageKey, "stopped on request")
+	})
+}
+
+// Redrive has a failed task tried as if it were new. Errors: NotFound; Conflict
+// when it has not failed.
+func (d *Deliver) Redrive(ctx context.Context, service ebb.ServiceID, id ebb.MessageID) error {
+	return d.change(ctx, service, id, func(tx *store.Tx, m *ebb.Message) error {
+		var env envelope
+		content, err := unpack(m.Body, &env)
+		if err != nil {
+			return err
+		}
+		env.Tries, env.Faults = 0, 0
+		body, err := pack(&env, content)
+		if err != nil {
+			return err
+		}
+		return d.Queue.Redrive(tx, m.MessageKey, body)
+	})
+}
+
+func (d *Deliver) change(ctx context.Context, service ebb.ServiceID, id ebb.MessageID, fn func(*store.Tx, *ebb.Message) error) error {
+	return d.Store.Tx(ctx, func(tx *store.Tx) error {
+		m, err := tx.Message(taskKey(service, id))
+		if err != nil {
+			return foundTask(err, id)
+		}
+		err = fn(tx, m)
+		if errors.Is(err, store.ErrChanged) {
+			return ebb.Errorf(ebb.Conflict, ebb.TypeResourceConflict, "Task %s is %s", id, taskState(m, nil))
+		}
+		return err
+	})
+}
+
+func taskKey(service ebb.ServiceID, id ebb.MessageID) ebb.MessageKey {
+	return ebb.MessageKey{Queue: Async, Service: service, ID: id}
+}
+
+// readTask reads a task from its message.
+func readTask(m *ebb.Message) (t *ebb.Task, inline []byte, checked bool, err error) {
+	var env envelope
+	if inline, err = unpack(m.Body, &env); err != nil {
+		return nil, nil, false, err
+	}
+	t = &ebb.Task{
+		ID: m.ID, Request: env.Request, FunctionKey: ebb.FunctionKey{Service: m.Service, Name: m.Group}, Qualifier: env.Qualifier,
+		State: taskState(m, &env), EnqueuedAt: m.EnqueuedAt, EndedAt: m.EndedAt, Reason: m.Reason,
+		Attempts: env.Attempts, Tries: env.Tries,
+	}
+	if t.State == ebb.TaskQueued || t.State == ebb.TaskRetrying {
+		t.NextAt = m.Due
+	}
+	if t.State == ebb.TaskSucceeded && !env.Keyed {
+		inline = nil
+	}
+	return t, inline, env.Checked, nil
+}
+
+func taskState(m *ebb.Message, env *envelope) ebb.TaskState {
+	switch {
+	case m.State == ebb.MessageDone:
+		return ebb.TaskSucceeded
+	case m.State == ebb.MessageDead:
+		return ebb.TaskFailed
+	case m.State == ebb.MessageStopped:
+		return ebb.TaskStopped
+	case m.Leased:
+		return ebb.TaskRunning
+	case env != nil && len(env.Attempts) > 0 && env.Tries+env.Faults > 0:
+		return ebb.TaskRetrying
+	}
+	return ebb.TaskQueued
+}
+
+func foundTask(err error, id ebb.MessageID) error {
+	if !errors.Is(err, store.ErrNotFound) {
+		return err
+	}
+	return ebb.Errorf(ebb.NotFound, ebb.TypeResourceNotFound, "Task not found: %s", clip(string(id), 128))
+}
+
+// Queues is what package queue is told of deliver's queues.
+func Queues(poison func(*queue.Message, string) queue.Outcome) map[string]queue.Options {
+	return map[string]queue.Options{
+		Async:        {PerGroup: true, Poison: poison},
+		Destinations: {PerGroup: true},
+	}
+}

@@ -1,0 +1,33 @@
+package queue
+
+import (
+	"context"
+	"time"
+
+	"github.com/ebb-faas/ebb/internal/ebb"
+	"github.com/ebb-faas/ebb/internal/store"
+)
+
+// Depth is how much waits in one lane.
+type Depth struct {
+	Queue    string
+	Service  ebb.ServiceID
+	Function string        // "" where functions do not take turns
+	Messages int64         // live ones: waiting and leased
+	Late     time.Duration // how long the earliest has been due
+}
+
+// Depths counts the live messages of every lane there is.
+func (q *Queue) Depths(ctx context.Context) (ds []Depth, err error) {
+	now := q.cfg.Now()
+	err = q.store.Read(ctx, func(tx *store.Tx) error {
+		ds = ds[:0]
+		return tx.CountMessages(func(queue, lane string, count int64, due time.Time) {
+			ds = append(ds, Depth{
+				Queue: queue, Service: serviceOf(lane), Function: groupOf(lane),
+				Messages: count, Late: max(now.Sub(due), 0),
+			})
+		})
+	})
+	return ds, err
+}
