@@ -85,8 +85,10 @@ type testDriver struct {
 	created atomic.Int64
 	alive   atomic.Int64
 	peak    atomic.Int64
+	stuck   atomic.Bool          // boxes do not thaw
 	bubble  bool                 // the test runs in synctest
 	ice     func(*testBox) error // before a box is frozen; nil = nothing
+	node    atomic.Int64         // bytes that boxes may have of the node; 0 = unknown
 	memory  atomic.Int64         // bytes that every box uses
 	burn    time.Duration        // CPU that every box uses between two looks
 }
@@ -164,6 +166,9 @@ func (b *testBox) Freeze() error {
 	return nil
 }
 func (b *testBox) Thaw() error {
+	if b.driver.stuck.Load() {
+		return errors.New("it does not thaw")
+	}
 	b.frozen.Store(false)
 	return nil
 }
@@ -291,7 +296,11 @@ func newRig(t testing.TB, cfg Config, d *testDriver) *rig {
 	if err != nil {
 		t.Fatal(err)
 	}
-	p := New(cfg, Deps{Driver: d, Packages: packages, Runtimes: catalog, Logs: store, Log: log,
+	memory := func() (Memory, bool) {
+		n := d.node.Load()
+		return Memory{Total: 4 << 30, Available: n - d.alive.Load()*d.memory.Load()}, n > 0
+	}
+	p := New(cfg, Deps{Memory: memory, Driver: d, Packages: packages, Runtimes: catalog, Logs: store, Log: log,
 		Endpoint: func(*ebb.Version) (http.Handler, auth.Credentials) {
 			return http.NotFoundHandler(), auth.Credentials{}
 		}})

@@ -38,6 +38,9 @@ const (
 	habitEnough = 5
 	// habitFull is when all counts are halved, so that the past fades.
 	habitFull = 200
+	// habitMemory is how long a version may be out of use before its habit is
+	// forgotten.
+	habitMemory = 6 * time.Hour
 	// habitPercent of the times are to end before an instance leaves.
 	habitPercent = 99
 )
@@ -116,7 +119,7 @@ func (h *habit) keep(cfg *Config) time.Duration {
 // forgetHabits drops those of versions long unused. p.mu is held.
 func (p *Pool) forgetHabits(now time.Time) {
 	for key, h := range p.habits {
-		if !h.used && now.Sub(h.last) > 4*p.cfg.IdleMax {
+		if !h.used && now.Sub(h.last) > habitMemory {
 			delete(p.habits, key)
 		}
 	}

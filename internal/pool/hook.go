@@ -85,8 +85,9 @@ func (in *instance) farewell() {
 	if in.shelf == nil || in.box == nil {
 		return
 	}
-	if err := in.thaw(); err != nil {
-		return // it can only be killed
+	if err := in.thaw(); err != nil { // it can only be killed
+		in.pool.stats.frozen.Add(-1)
+		return
 	}
 	in.pool.mu.Lock()
 	well := in.served && !in.spoilt && !in.ended
