@@ -118,6 +118,10 @@ func (a *API) serve(w http.ResponseWriter, r *http.Request) {
 	}
 	body := auth.Body(r.Context())
 	c := &call{Context: r.Context(), op: name, principal: auth.From(r.Context())}
+	if err := a.auth.Admit(c.principal, "states:"+name); err != nil {
+		a.fail(w, r, err)
+		return
+	}
 	out, err := op.serve(a, c, func(in any) error { return a.decode(op.Input, r, body, in) })
 	if err != nil {
 		a.fail(w, r, err)

@@ -23,7 +23,7 @@ type step struct {
 }
 
 // maxTurns is how many Continue actions are taken up in one transaction.
-const maxTurns = 4
+const maxTurns = 1
 
 // decide takes the arrivals in. It changes l.state; whoever cannot commit the
 // step must forget it.

@@ -97,6 +97,35 @@ func (e *Engine) Handlers() map[string]queue.Handler {
 	}
 }
 
+// Queues are the options of the engine's queues. A message whose holders died
+// time and again is no dead letter: a task of it fails, everything else is ebb's
+// own work and goes on.
+func (e *Engine) Queues() map[string]queue.Options {
+	poison := func(m *queue.Message, reason string) queue.Outcome {
+		w, err := read(m)
+		if err != nil {
+			return queue.Dead(reason, nil)
+		}
+		if w.Task != nil {
+			w.Reason = reason
+		}
+		body, err := json.Marshal(w)
+		if err != nil {
+			return queue.Dead(reason, nil)
+		}
+		return queue.Later(e.cfg.Now(), body)
+	}
+	all := make(map[string]queue.Options)
+	for name := range e.Handlers() {
+		all[name] = queue.Options{Poison: poison}
+	}
+	all[queueTask] = queue.Options{Poison: poison, Concurrency: taskConcurrency}
+	return all
+}
+
+// taskConcurrency is how many calls of resources this process makes at once.
+const taskConcurrency = 1024
+
 // Bind gives the engine the queue that its Handlers went into.
 func (e *Engine) Bind(q *queue.Queue) { e.queue = q }
 

@@ -26,6 +26,13 @@ func (r *mapRun) run(ctx context.Context) error {
 	defer look.Stop()
 	more := true
 	for {
+		total := r.items
+		if more { // a percentage of what is not known yet cannot be exceeded
+			total = 1 << 50
+		}
+		if r.exceeded(total) {
+			return r.fail(ctx, cancel, failuref(asl.ErrToleratedExceeded, "The specified tolerated failure threshold was exceeded"))
+		}
 		for more && r.busy < r.limit() {
 			in, ok := next()
 			if !ok {
@@ -47,13 +54,6 @@ func (r *mapRun) run(ctx context.Context) error {
 			if err := r.start(ctx, item, in); err != nil {
 				return err
 			}
-		}
-		total := r.items
-		if more { // a percentage of what is not known yet cannot be exceeded
-			total = 1 << 50
-		}
-		if r.exceeded(total) {
-			return r.fail(ctx, cancel, failuref(asl.ErrToleratedExceeded, "The specified tolerated failure threshold was exceeded"))
 		}
 		if !more && r.busy == 0 {
 			return r.succeed(ctx)

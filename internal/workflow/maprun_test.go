@@ -1,0 +1,182 @@
+package workflow
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"strings"
+	"sync/atomic"
+	"testing"
+
+	"github.com/ebb-faas/ebb/internal/ebb"
+	"github.com/ebb-faas/ebb/internal/store"
+)
+
+// distributed is a distributed Map over its input, or what a reader reads.
+func distributed(kind, more string) string {
+	return `{"StartAt": "M", "States": {"M": {"Type": "Map", "Label": "L", ` + more + `"ItemProcessor": {"ProcessorConfig": {"Mode": "DISTRIBUTED", "ExecutionType": "` + kind + `"},
+		"StartAt": "T", "States": {"T": {"Type": "Task", "Resource": "arn:aws:states:::lambda:invoke", "Parameters": {"FunctionName": "f", "Payload.$": "$"}, "OutputPath": "$.Payload", "End": true}}}, "End": true}}}`
+}
+
+func TestDistributedMap(t *testing.T) {
+	r := newRig(t)
+	r.functions["f"] = func(_ context.Context, p []byte) (any, error) {
+		if strings.Contains(string(p), "bad") {
+			return nil, &lambdaError{"bad", "Bad"}
+		}
+		return json.RawMessage(p), nil
+	}
+	for _, kind := range []string{"STANDARD", "EXPRESS"} {
+		x := r.run(distributed(kind, `"MaxConcurrency": 2, `), `[1, 2, 3]`)
+		is(t, x, ebb.ExecutionSucceeded, `[1,2,3]`)
+		equal(t, kind, r.types(x), []string{"ExecutionStarted", "MapStateEntered", "MapStateStarted", "MapRunStarted", "MapRunSucceeded", "MapStateSucceeded", "MapStateExited", "ExecutionSucceeded"})
+		runs, _, err := r.MapRuns(t.Context(), x, "", 10)
+		must(t, err)
+		n, err := r.Counts(t.Context(), runs[0])
+		must(t, err)
+		if len(runs) != 1 || runs[0].Status != ebb.ExecutionSucceeded || n.Items[ebb.ExecutionSucceeded] != 3 || n.Total != [2]int64{3, 3} || n.Pending != [2]int64{} {
+			t.Errorf("%+v %+v", runs[0], n)
+		}
+		is(t, r.run(distributed(kind, `"ToleratedFailureCount": 1, `), `[1, "bad", 3]`), ebb.ExecutionSucceeded, `[1,3]`)
+		x = r.run(distributed(kind, ""), `["bad", 2]`)
+		is(t, x, ebb.ExecutionFailed, "States.ExceedToleratedFailureThreshold: The specified tolerated failure threshold was exceeded")
+		is(t, r.run(distributed(kind, ""), `[]`), ebb.ExecutionSucceeded, `[]`)
+		is(t, r.run(distributed(kind, `"ItemBatcher": {"MaxItemsPerBatch": 2, "BatchInput": "b"}, "ItemSelector": {"i.$": "$$.Map.Item.Index", "v.$": "$$.Map.Item.Value"}, `), `["x", "y", "z"]`),
+			ebb.ExecutionSucceeded, `[{"Items":[{"i":0,"v":"x"},{"i":1,"v":"y"}],"BatchInput":"b"},{"Items":[{"i":2,"v":"z"}],"BatchInput":"b"}]`)
+	}
+}
+
+func TestItemReaders(t *testing.T) {
+	r := newRig(t)
+	r.objects = map[string][]byte{
+		"b/a.json": []byte(`[{"n": 1}, {"n": 2}]`), "b/deep.json": []byte(`{"x": {"y": ["d"]}}`),
+		"b/l.jsonl": []byte("{\"n\": 1}\n\n{\"n\": 2}\n"), "b/c.csv": []byte("a,b\n1,\"x,y\"\n2,z\n"), "b/p.csv": []byte("1|2\n"),
+		"b/inv/manifest.json": []byte(`{"destinationBucket": "arn:aws:s3:::b", "fileFormat": "CSV", "fileSchema": "Bucket, Key", "files": [{"key": "inv/1.csv"}]}`), "b/inv/1.csv": []byte("\"q\",\"k\"\n"),
+	}
+	read := func(api, config, parameters string) string {
+		return distributed("EXPRESS", `"ItemReader": {"Resource": "arn:aws:states:::s3:`+api+`", "ReaderConfig": `+config+`, "Parameters": {"Bucket": "b", `+parameters+`}}, `)
+	}
+	for _, c := range []struct{ definition, want string }{
+		{read("getObject", `{"InputType": "JSON"}`, `"Key": "a.json"`), `[{"n":1},{"n":2}]`},
+		{read("getObject", `{"InputType": "JSON", "MaxItems": 1}`, `"Key": "a.json"`), `[{"n":1}]`},
+		{read("getObject", `{"InputType": "JSON", "ItemsPointer": "/x/y"}`, `"Key": "deep.json"`), `["d"]`},
+		{read("getObject", `{"InputType": "JSONL"}`, `"Key": "l.jsonl"`), `[{"n":1},{"n":2}]`},
+		{read("getObject", `{"InputType": "CSV", "CSVHeaderLocation": "FIRST_ROW"}`, `"Key": "c.csv"`), `[{"a":"1","b":"x,y"},{"a":"2","b":"z"}]`},
+		{read("getObject", `{"InputType": "CSV", "CSVHeaderLocation": "GIVEN", "CSVHeaders": ["p", "q", "r"], "CSVDelimiter": "PIPE"}`, `"Key": "p.csv"`), `[{"p":"1","q":"2","r":""}]`},
+		{read("getObject", `{"InputType": "MANIFEST"}`, `"Key": "inv/manifest.json"`), `[{"Bucket":"q","Key":"k"}]`},
+		{read("listObjectsV2", `{}`, `"Prefix": "inv/1"`), `[{"Etag":"\"e\"","Key":"inv/1.csv","LastModified":-62135596800,"Size":1,"StorageClass":"STANDARD"}]`},
+	} {
+		is(t, r.run(c.definition, `{}`), ebb.ExecutionSucceeded, c.want)
+	}
+	is(t, r.run(read("getObject", `{"InputType": "JSON"}`, `"Key": "none"`), `{}`), ebb.ExecutionFailed, "States.ItemReaderFailed: s3://b/none: NoSuchKey")
+	is(t, r.run(read("getObject", `{"InputType": "JSON"}`, `"Key": "c.csv"`), `{}`), ebb.ExecutionFailed, "States.ItemReaderFailed: s3://b/c.csv: ")
+}
+
+func TestResultWriter(t *testing.T) {
+	r := newRig(t)
+	x := r.run(distributed("STANDARD", `"ResultWriter": {"Resource": "arn:aws:states:::s3:putObject", "Parameters": {"Bucket": "out", "Prefix": "p/"}}, `), `[1, 2]`)
+	if x.Status != ebb.ExecutionSucceeded {
+		t.Fatal(str(x.Outcome.Error), str(x.Outcome.Cause))
+	}
+	var out struct {
+		MapRunArn           string
+		ResultWriterDetails struct{ Bucket, Key string }
+	}
+	must(t, json.Unmarshal([]byte(*x.Outcome.Output), &out))
+	var manifest struct {
+		DestinationBucket, MapRunArn string
+		ResultFiles                  map[string][]struct{ Key string }
+	}
+	must(t, json.Unmarshal(r.objects["out/"+out.ResultWriterDetails.Key], &manifest))
+	files := manifest.ResultFiles["SUCCEEDED"]
+	if manifest.DestinationBucket != "out" || manifest.MapRunArn != out.MapRunArn || len(files) != 1 || len(manifest.ResultFiles["FAILED"]) != 0 {
+		t.Fatalf("%+v", manifest)
+	}
+	var results []struct{ Output, Status, Input string }
+	must(t, json.Unmarshal(r.objects["out/"+files[0].Key], &results))
+	if len(results) != 2 || results[1].Output != "2" || results[1].Input != "2" {
+		t.Errorf("%+v", results)
+	}
+}
+
+// A map run goes on after the process died, and after a redrive, with the
+// children that had not succeeded.
+func TestMapRunGoesOn(t *testing.T) {
+	r := newRig(t)
+	var fails atomic.Bool
+	fails.Store(true)
+	var calls atomic.Int64
+	r.functions["f"] = func(_ context.Context, p []byte) (any, error) {
+		calls.Add(1)
+		if string(p) == "2" && fails.Load() {
+			return nil, &lambdaError{"bad", "Bad"}
+		}
+		return json.RawMessage(p), nil
+	}
+	for _, kind := range []string{"STANDARD", "EXPRESS"} {
+		fails.Store(true)
+		calls.Store(0)
+		x := r.run(distributed(kind, `"MaxConcurrency": 1, `), `[1, 2, 3]`)
+		is(t, x, ebb.ExecutionFailed, "States.ExceedToleratedFailureThreshold")
+		fails.Store(false)
+		before := calls.Load()
+		_, err := r.Redrive(t.Context(), x.ARN("us-east-1"), "")
+		must(t, err)
+		x = r.end(x.ARN("us-east-1"))
+		is(t, x, ebb.ExecutionSucceeded, `[1,2,3]`)
+		if n := calls.Load() - before; n != 2 {
+			t.Errorf("%s: %d calls after the redrive", kind, n)
+		}
+		if types := strings.Join(r.types(x), " "); !strings.Contains(types, "ExecutionFailed ExecutionRedriven MapRunRedriven MapRunSucceeded") {
+			t.Error(types)
+		}
+		runs, _, err := r.MapRuns(t.Context(), x, "", 10)
+		must(t, err)
+		if len(runs) != 1 || runs[0].RedriveCount != 1 {
+			t.Errorf("%+v", runs)
+		}
+	}
+}
+
+func TestMapRunStopped(t *testing.T) {
+	r := newRig(t)
+	definition := strings.Replace(distributed("STANDARD", ""), `"T": {"Type": "Task"`, `"T": {"Type": "Task", "TimeoutSeconds": 99`, 1)
+	held := make(chan struct{})
+	defer close(held)
+	r.functions["f"] = func(context.Context, []byte) (any, error) { <-held; return nil, nil }
+	arn := r.begin(r.create("m", "", definition), `[1, 2]`)
+	children := func(status string) int {
+		xs, _, err := r.Executions(t.Context(), store.ExecutionFilter{Service: service, Machine: "m/L", Status: status, Limit: 10})
+		must(t, err)
+		return len(xs)
+	}
+	r.until("the children", func() bool { return children(ebb.ExecutionRunning) == 2 })
+	_, err := r.Stop(t.Context(), arn, nil, nil)
+	must(t, err)
+	r.until("the end of the children", func() bool { return children(ebb.ExecutionAborted) == 2 })
+	x := r.end(arn)
+	r.until("the end of the map run", func() bool {
+		runs, _, err := r.MapRuns(t.Context(), x, "", 10)
+		must(t, err)
+		return runs[0].Status == ebb.ExecutionAborted
+	})
+}
+
+func TestManyItems(t *testing.T) {
+	r := newRig(t)
+	n := 3000
+	if testing.Short() {
+		n = 300
+	}
+	var text strings.Builder
+	for i := range n {
+		fmt.Fprintf(&text, "%d\n", i)
+	}
+	r.objects["b/l.jsonl"] = []byte(text.String())
+	x := r.run(distributed("EXPRESS", `"ItemReader": {"Resource": "arn:aws:states:::s3:getObject", "ReaderConfig": {"InputType": "JSONL"}, "Parameters": {"Bucket": "b", "Key": "l.jsonl"}}, `), `{}`)
+	var out []int
+	must(t, json.Unmarshal([]byte(str(x.Outcome.Output)), &out))
+	if len(out) != n || out[n-1] != n-1 {
+		t.Error(len(out))
+	}
+}
