@@ -32,9 +32,8 @@ type Config struct {
 	// Probe runs a command in a box whose root is an image's tree, and returns what
 	// it prints. nil = runtimes cannot be added.
 	Probe func(ctx context.Context, root string, p runtimes.Probe) ([]byte, error) `yaml:"-"`
-	// Allowed lists what a service's functions may connect to; each list is a
-	// ceiling. nil = nowhere.
-	Allowed func(ebb.ServiceID) []ebb.Egress `yaml:"-"`
+	// Egress is what functions may connect to at most; a service may have less.
+	Egress ebb.Egress `yaml:"-"`
 	// Mounts are the folders that functions may ask for.
 	Mounts []ebb.MountOffer `yaml:"-"`
 	// Concurrency is how many invocations the node can have in flight at once, the

@@ -1,34 +1,62 @@
 package function
 
-import "github.com/ebb-faas/ebb/internal/ebb"
+import (
+	"context"
 
-// checkEgress checks what the version wants to connect to, always and for single
-// invocations: each rule must lie within every ceiling of its service.
-func (f *Functions) checkEgress(v *ebb.Version) error {
-	var ceilings []ebb.Egress
-	if f.cfg.Allowed != nil {
-		ceilings = f.cfg.Allowed(v.Service)
+	"github.com/ebb-faas/ebb/internal/ebb"
+)
+
+// Ceilings are the lists that everything a service's functions connect to must
+// lie within: the node's, and the service's own if it has one.
+func (f *Functions) Ceilings(ctx context.Context, service ebb.ServiceID) ([]ebb.Egress, error) {
+	s, err := f.Service(ctx, string(service))
+	switch {
+	case ebb.KindOf(err) == ebb.NotFound: // it has no settings
+	case err != nil:
+		return nil, err
+	case s.Egress != nil:
+		return []ebb.Egress{f.cfg.Egress, *s.Egress}, nil
 	}
-	for _, name := range []string{ebb.EnvEgress, ebb.EnvInvocationEgress} {
-		wish, err := ebb.ParseEgress(v.Setting(name))
-		if err != nil {
+	return []ebb.Egress{f.cfg.Egress}, nil
+}
+
+// egressSettings are the two lists that a version can have.
+var egressSettings = [...]string{ebb.EnvEgress, ebb.EnvInvocationEgress}
+
+// checkEgress checks what can be judged of the version alone.
+func checkEgress(v *ebb.Version) error {
+	for _, name := range egressSettings {
+		if _, err := ebb.ParseEgress(v.Setting(name)); err != nil {
 			return invalid("Environment.Variables.%s: %w", name, err)
 		}
-		if wish.Empty() {
-			continue
-		}
-		if len(ceilings) == 0 {
-			return invalid("Environment.Variables.%s: this platform lets no function connect to anywhere", name)
-		}
+	}
+	if v.Setting(ebb.EnvInvocationEgress) != "" && v.Concurrency() > 1 {
+		return invalid("Environment.Variables.%s: not with %s; an invocation with a target of its own has its instance for itself",
+			ebb.EnvInvocationEgress, ebb.EnvConcurrency)
+	}
+	return nil
+}
+
+// checkAllowed checks that what the version wants to connect to, always and for
+// single invocations, lies within every ceiling of its service. It reads.
+func (f *Functions) checkAllowed(ctx context.Context, v *ebb.Version) error {
+	if v.Setting(ebb.EnvEgress) == "" && v.Setting(ebb.EnvInvocationEgress) == "" {
+		return nil
+	}
+	if err := checkEgress(v); err != nil {
+		return err
+	}
+	ceilings, err := f.Ceilings(ctx, v.Service)
+	if err != nil {
+		return err
+	}
+	for _, name := range egressSettings {
+		wish, _ := ebb.ParseEgress(v.Setting(name)) // checked
 		for _, c := range ceilings {
 			if r, beyond := c.Beyond(wish); beyond {
 				return invalid("Environment.Variables.%s: %s is beyond what functions of this service may connect to (%s)",
 					name, r, allowedText(c))
 			}
-		}
-		if name == ebb.EnvInvocationEgress && v.Concurrency() > 1 {
-			return invalid("Environment.Variables.%s: not with %s; an invocation with a target of its own has its instance for itself",
-				name, ebb.EnvConcurrency)
 		}
 	}
 	return nil

@@ -1,23 +1,18 @@
 package function_test
 
 import (
+	"context"
 	"testing"
 
+	"github.com/ebb-faas/ebb/internal/artifact"
 	"github.com/ebb-faas/ebb/internal/ebb"
 	"github.com/ebb-faas/ebb/internal/function"
 )
 
-func ceilings(t *testing.T, lists ...string) func(ebb.ServiceID) []ebb.Egress {
-	t.Helper()
-	var all []ebb.Egress
-	for _, text := range lists {
-		all = append(all, must2(ebb.ParseEgress(text))(t))
-	}
-	return func(ebb.ServiceID) []ebb.Egress { return all }
-}
-
 func TestEgressWithinCeilings(t *testing.T) {
-	f := open(t, function.Config{Allowed: ceilings(t, "10.0.0.0/8:*,*.bank.local:*", "10.1.0.0/16:5432,*.bank.local:443")})
+	f := open(t, function.Config{Egress: must2(ebb.ParseEgress("10.0.0.0/8:*,*.bank.local:*"))(t)})
+	own := must2(ebb.ParseEgress("10.1.0.0/16:5432,*.bank.local:443"))(t)
+	must2(f.UpdateService(t.Context(), key("f").Service, function.ServiceChange{Egress: &own}))(t)
 	c := f.create("f")
 	c.Env = map[string]string{"EBB_EGRESS": "10.1.2.3:5432,db.bank.local:443", "EBB_INVOCATION_EGRESS": "*.bank.local:443"}
 	v := must2(f.Create(t.Context(), c))(t)
@@ -38,12 +33,30 @@ func TestEgressWithinCeilings(t *testing.T) {
 }
 
 func TestEgressNobodyAllowed(t *testing.T) {
-	for _, f := range []*fixture{open(t, function.Config{}), open(t, function.Config{Allowed: ceilings(t, "")})} {
-		c := f.create("f")
-		c.Env = map[string]string{"EBB_EGRESS": "10.1.2.3:5432"}
-		_, err := f.Create(t.Context(), c)
-		refused(t, err, ebb.Invalid, ebb.TypeInvalidParameterValue, "EBB_EGRESS: ")
+	f := open(t, function.Config{})
+	c := f.create("f")
+	c.Env = map[string]string{"EBB_EGRESS": "10.1.2.3:5432"}
+	_, err := f.Create(t.Context(), c)
+	refused(t, err, ebb.Invalid, ebb.TypeInvalidParameterValue, "may connect to (nothing)")
+}
+
+// TestEgressOfAnImage: what an image's own variables ask for is a wish like any.
+func TestEgressOfAnImage(t *testing.T) {
+	find := func(ctx context.Context, uri string) (*artifact.Image, artifact.OpenLayer, error) {
+		img, layer, err := registry{"app": "one", "greedy": "two"}.find(ctx, uri)
+		img.Config.Env = []string{"EBB_EGRESS=10.0.0.1:80"}
+		if uri == "greedy" {
+			img.Config.Env = []string{"EBB_EGRESS=10.0.0.1:*"}
+		}
+		return img, layer, err
 	}
+	f := open(t, function.Config{Images: find, Egress: must2(ebb.ParseEgress("10.0.0.1:80"))(t)})
+	_, err := f.Create(t.Context(), function.Create{FunctionKey: key("f"), Role: role, ImageURI: "greedy"})
+	refused(t, err, ebb.Invalid, ebb.TypeInvalidParameterValue, "is beyond")
+	v := must2(f.Create(t.Context(), function.Create{FunctionKey: key("f"), Role: role, ImageURI: "app"}))(t)
+	same(t, v.Egress().String(), "tcp/10.0.0.1:80")
+	_, err = f.UpdateCode(t.Context(), function.UpdateCode{FunctionKey: key("f"), ImageURI: "greedy"})
+	refused(t, err, ebb.Invalid, ebb.TypeInvalidParameterValue, "is beyond")
 }
 
 func TestMounts(t *testing.T) {

@@ -97,7 +97,9 @@ func (f *Functions) Create(ctx context.Context, c Create) (*ebb.Version, error) 
 		overrides := v.Image.Config
 		if v.Code, v.Image, err = f.putImage(ctx, c.ImageURI); err == nil {
 			v.Image.Config = overrides
-			err = f.checkRun(v) // the image may have settings
+			if err = f.checkRun(v); err == nil { // the image may have settings
+				err = f.checkAllowed(ctx, v)
+			}
 		}
 	} else {
 		v.Code, err = f.putSource(ctx, c.Service, c.Zip, c.Object)

@@ -76,6 +76,9 @@ func (f *Functions) UpdateCode(ctx context.Context, u UpdateCode) (*ebb.Version,
 			err = f.checkUnpacked(ctx, code.Digest, preview.Layers)
 		}
 	}
+	if err == nil && image != nil {
+		err = f.checkAllowed(ctx, &ebb.Version{FunctionKey: u.FunctionKey, Env: preview.Env, Image: image})
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -110,6 +113,9 @@ func (f *Functions) UpdateConfig(ctx context.Context, u UpdateConfig) (*ebb.Vers
 	err := f.checkUpdate(&u)
 	if err == nil {
 		err = f.checkReferences(ctx, u.Service, u.Env)
+	}
+	if err == nil {
+		err = f.checkAllowed(ctx, &ebb.Version{FunctionKey: u.FunctionKey, Env: u.Env})
 	}
 	if err == nil && u.Role != nil {
 		err = f.checkRoleExists(ctx, u.Service, *u.Role)

@@ -88,7 +88,7 @@ func (i *Invoker) Invoke(ctx context.Context, inv *ebb.Invocation, sink ebb.Sink
 	if err := checkTenant(v.Version, inv.Tenant); err != nil {
 		return ebb.Result{}, err
 	}
-	if err := i.pool.Openable(v.Version, inv.Egress); err != nil {
+	if err := i.pool.Openable(ctx, v.Version, inv.Egress); err != nil {
 		return ebb.Result{}, err
 	}
 	if inv.HTTP != nil && v.WebPort() == 0 {

@@ -15,7 +15,7 @@ const maxTargets = 8
 
 // Openable checks what an invocation of v wants opened for itself: single
 // targets, within what the version may open so.
-func (p *Pool) Openable(v *ebb.Version, e ebb.Egress) error {
+func (p *Pool) Openable(ctx context.Context, v *ebb.Version, e ebb.Egress) error {
 	if e.Empty() {
 		return nil
 	}
@@ -31,7 +31,11 @@ func (p *Pool) Openable(v *ebb.Version, e ebb.Egress) error {
 			return invalidEgress("%s is not one port of one address or name", r)
 		}
 	}
-	for _, c := range append(p.ceilings(v), may) {
+	ceilings, err := p.ceilings(ctx, v)
+	if err != nil {
+		return err
+	}
+	for _, c := range append(ceilings, may) {
 		if r, beyond := c.Beyond(e); beyond {
 			return invalidEgress("%s is beyond what an invocation of %s may open", r, v.Name)
 		}
@@ -44,20 +48,19 @@ func invalidEgress(format string, args ...any) error {
 }
 
 // ceilings are what the platform lets v's service connect to. None: nowhere.
-func (p *Pool) ceilings(v *ebb.Version) []ebb.Egress {
+func (p *Pool) ceilings(ctx context.Context, v *ebb.Version) ([]ebb.Egress, error) {
 	if p.deps.Allowed == nil {
-		return []ebb.Egress{{}}
+		return []ebb.Egress{{}}, nil
 	}
-	return p.deps.Allowed(v.Service)
+	return p.deps.Allowed(ctx, v.Service)
 }
 
 // policy is what the instance may connect to, with the targets of one invocation.
 func (in *instance) policy(targets ebb.Egress) egress.Policy {
-	v := in.shelf.version
-	ceilings := in.pool.ceilings(v)
-	p := egress.Policy{egress.NewGrant(v.Egress(), ceilings...)}
+	v, under := in.shelf.version, in.ceilings
+	p := egress.Policy{egress.NewGrant(v.Egress(), under...)}
 	if !targets.Empty() {
-		p = append(p, egress.NewGrant(targets, append(ceilings[:len(ceilings):len(ceilings)], v.InvocationEgress())...))
+		p = append(p, egress.NewGrant(targets, append(under[:len(under):len(under)], v.InvocationEgress())...))
 	}
 	return p
 }
@@ -69,6 +72,10 @@ func (in *instance) connect(ctx context.Context) error {
 	wish := v.Egress()
 	if wish.Empty() && v.InvocationEgress().Empty() {
 		return nil
+	}
+	var err error
+	if in.ceilings, err = in.pool.ceilings(ctx, v); err != nil {
+		return err
 	}
 	p := in.policy(ebb.Egress{})
 	if kept := len(p.Rules()); kept < len(wish.Rules) {

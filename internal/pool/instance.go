@@ -33,6 +33,7 @@ type instance struct {
 	output      *output
 	endpoint    *http.Server
 	memory      memoryPeak
+	ceilings    []ebb.Egress // of what it may connect to; set when it is the version's
 
 	// Guarded by Pool.mu.
 	state  string

@@ -34,7 +34,7 @@ type Deps struct {
 	Memory func() (Memory, bool)
 	// Allowed lists what a service's functions may connect to; each list is a
 	// ceiling. nil = nowhere.
-	Allowed func(ebb.ServiceID) []ebb.Egress
+	Allowed func(context.Context, ebb.ServiceID) ([]ebb.Egress, error)
 	Log     *slog.Logger
 }
 

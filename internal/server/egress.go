@@ -8,12 +8,6 @@ import (
 	"github.com/ebb-faas/ebb/internal/egress"
 )
 
-// allowed lists what a service's functions may connect to; each list is a
-// ceiling.
-func (n *node) allowed(ebb.ServiceID) []ebb.Egress {
-	return []ebb.Egress{n.cfg.Egress.Ceiling()}
-}
-
 // guard tells which ports are ebb's own, as soon as they are known.
 func (n *node) guard(api, gateway net.Addr) {
 	n.cfg.Egress.Guard.Own(portOf(api), portOf(gateway))

@@ -134,7 +134,7 @@ func (n *node) assemble() {
 	cfg := &n.cfg
 	cfg.Function.Region, cfg.Pool.Region, cfg.Invoke.Region = cfg.Region, cfg.Region, cfg.Region
 	cfg.Function.Images, cfg.Function.Probe = n.findImage, n.probe
-	cfg.Function.Allowed, cfg.Function.Mounts, cfg.Pool.Mounts = n.allowed, cfg.Mounts, cfg.Mounts
+	cfg.Function.Egress, cfg.Function.Mounts, cfg.Pool.Mounts = cfg.Egress.Ceiling(), cfg.Mounts, cfg.Mounts
 	cfg.Function.CheckSecrets = n.secrets.Check
 	if n.buckets != nil {
 		cfg.Function.Objects = n.buckets.Open
@@ -147,7 +147,7 @@ func (n *node) assemble() {
 	n.functions = function.New(cfg.Function, n.store, n.packages, n.runtimes)
 	n.pool = pool.New(cfg.Pool, pool.Deps{
 		Driver: n.driver, Packages: n.packages, Runtimes: n.runtimes, Logs: n.logs,
-		Endpoint: n.endpoint, Environment: n.environment, Allowed: n.allowed, Log: n.log, Memory: pool.SystemMemory,
+		Endpoint: n.endpoint, Environment: n.environment, Allowed: n.functions.Ceilings, Log: n.log, Memory: pool.SystemMemory,
 	})
 	n.cluster = n.newCluster()
 	n.invoker = invoke.New(cfg.Invoke, n.functions, n.pool, n.logs, n.metrics)
