@@ -4,10 +4,9 @@ import (
 	"bytes"
 	"context"
 	"encoding/binary"
-	"io"
 	"net"
-	"net/http"
 	"strconv"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -104,38 +103,42 @@ func BenchmarkBare(b *testing.B) {
 	}
 }
 
+// BenchmarkHTTP is an invocation over the Runtime API: two requests of a client
+// that does as little as it can.
 func BenchmarkHTTP(b *testing.B) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		b.Fatal(err)
 	}
 	s := NewHTTP(l, Options{})
-	rt := newHTTPRuntime(l.Addr().String())
+	conn, err := net.Dial("tcp", l.Addr().String())
+	if err != nil {
+		b.Fatal(err)
+	}
+	const id = "8a2fd8c8-0000-4000-8000-000000000000"
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
+		buf := make([]byte, 64<<10)
+		next := []byte("GET /2018-06-01/runtime/invocation/next HTTP/1.1\r\nHost: x\r\nUser-Agent: Go-http-client/1.1\r\nAccept-Encoding: gzip\r\n\r\n")
+		answer := []byte("POST /2018-06-01/runtime/invocation/" + id + "/response HTTP/1.1\r\nHost: x\r\nUser-Agent: Go-http-client/1.1\r\n" +
+			"Content-Length: 100\r\nContent-Type: application/json\r\nAccept-Encoding: gzip\r\n\r\n" + strings.Repeat("y", 100))
 		for {
-			res, err := rt.client.Get(rt.url("runtime/invocation/next"))
-			if err != nil {
-				return
+			for _, request := range [][]byte{next, answer} {
+				if _, err := conn.Write(request); err != nil {
+					return
+				}
+				if _, err := conn.Read(buf); err != nil {
+					return
+				}
 			}
-			body, err := io.ReadAll(res.Body)
-			_ = res.Body.Close()
-			if err != nil || res.StatusCode != http.StatusOK {
-				return
-			}
-			res, err = rt.client.Post(rt.url("runtime/invocation/"+res.Header.Get(headerRequestID)+"/response"), "", bytes.NewReader(body))
-			if err != nil {
-				return
-			}
-			_ = res.Body.Close()
 		}
 	}()
-	defer func() { _ = s.Close(); <-done; rt.client.CloseIdleConnections() }()
+	defer func() { _ = s.Close(); _ = conn.Close(); <-done }()
 	if _, err := s.Ready(context.Background(), Init{}); err != nil {
 		b.Fatal(err)
 	}
-	call := &Call{ID: "8a2fd8c8-0000-4000-8000-000000000000", ARN: "arn", Payload: make([]byte, 100)}
+	call := &Call{ID: id, ARN: "arn", Payload: make([]byte, 100)}
 	var sink discard
 	b.ReportAllocs()
 	for b.Loop() {

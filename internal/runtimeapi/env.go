@@ -91,6 +91,9 @@ func Env(v *ebb.Version, o EnvOptions) map[string]string {
 	set("LAMBDA_TASK_ROOT", taskRoot)
 	set("LAMBDA_RUNTIME_DIR", runtimeDir)
 	set("AWS_LAMBDA_RUNTIME_API", o.RuntimeAPI)
+	if n := v.Concurrency(); n > 1 && o.RuntimeAPI != "" {
+		set("AWS_LAMBDA_MAX_CONCURRENCY", strconv.Itoa(n))
+	}
 	set("AWS_LAMBDA_FUNCTION_NAME", v.Name)
 	set("AWS_LAMBDA_FUNCTION_VERSION", v.Qualifier())
 	set("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", strconv.Itoa(v.MemoryMB))

@@ -127,6 +127,11 @@ func FuzzHTTP(f *testing.F) {
 	f.Add("GET", base+"invocation/next", "", "", []byte(nil))
 	f.Add("GET", "/2018-06-01/ping", "", "", []byte(nil))
 	f.Add("POST", base+"invocation/a/response", "Transfer-Encoding", "chunked", []byte("3\r\nabc\r\n0\r\n\r\n"))
+	f.Add("POST", base+"invocation/a/response", "Transfer-Encoding", "chunked", []byte("3;x=y\r\nabc\r\n0\r\n"+headerErrorType+": Function.X\r\n\r\n"))
+	f.Add("POST", base+"invocation/a/response", "Transfer-Encoding", "chunked", []byte("ffffffffffffffff\r\nabc"))
+	f.Add("POST", base+"invocation/a/response", "Expect", "100-continue", []byte("x"))
+	f.Add("POST", base+"invocation/a/response", "Content-Length", "5", []byte("x"))
+	f.Add("GET", "http://x"+base+"invocation/next?x", "Connection", "close", []byte("GET / HTTP/1.1\r\n\r\n"))
 	f.Fuzz(func(t *testing.T, method, path, key, value string, body []byte) {
 		l := newPipeListener()
 		s := NewHTTP(l, Options{MaxResponse: 1000})

@@ -4,18 +4,15 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
-	"log/slog"
 	"net"
-	"net/http"
 	"sync"
 	"time"
 
 	"github.com/ebb-faas/ebb/internal/ebb"
 )
 
-// httpState is where the runtime stands in the Lambda Runtime API. The names are
-// the ones it reads in error messages.
+// httpState is where the runtime, or one invocation, stands in the Lambda Runtime
+// API. The names are the ones that the runtime reads in error messages.
 type httpState string
 
 const (
@@ -29,26 +26,28 @@ const (
 )
 
 // HTTP is the conversation over the Lambda Runtime API: the runtime polls, posts
-// and is told its mistakes with exact codes. The requests of the runtime run on
-// goroutines of their own; Invoke waits for them.
+// and is told its mistakes with exact codes. Each of its connections has a
+// goroutine that reads; what a poll is answered with is written by Invoke itself.
 type HTTP struct {
-	opt Options
-	l   net.Listener
-	srv *http.Server
+	opt    Options
+	l      net.Listener
+	places int    // how many invocations may be in flight; set by Ready
+	tenant string // likewise
 
-	serve    sync.Once
-	serving  sync.WaitGroup
-	offer    chan *exchange // from Invoke to the /next that waits
-	ready    chan struct{}  // closed by the first /next or by init/error
-	closed   chan struct{}
-	closing  sync.Once
-	invoking chan struct{} // holds one token: the right to Invoke
-	tenant   string        // set by Ready, before the first Invoke
+	serve   sync.Once
+	serving sync.WaitGroup // the goroutines of listener and connections
+	ready   chan struct{}  // closed by the first /next or by init/error
+	closed  chan struct{}
+	closing sync.Once
 
-	mu      sync.Mutex
-	state   httpState
-	failure *Failure  // set in httpInitError
-	current *exchange // the invocation handed out last; nil once it is dead
+	mu       sync.Mutex
+	conns    map[*httpConn]struct{}
+	state    httpState            // httpStarted, httpInitError, httpReady
+	failure  *Failure             // set in httpInitError
+	inFlight int                  // Invokes that have not returned
+	polls    []*httpConn          // that wait for an invocation, the one that came last at the end
+	waiting  []*exchange          // that wait for a poll, oldest first
+	handed   map[string]*exchange // what the runtime works on, and what it answered last, by id
 }
 
 // exchange is one invocation on its way through the API.
@@ -62,36 +61,26 @@ type exchange struct {
 	err error
 
 	// Guarded by HTTP.mu.
-	cancel func() // interrupts the request that answers; nil until there is one
-	dead   bool   // Invoke has given up: the runtime may not answer any more
+	state  httpState // httpReady until it is handed over
+	cancel func()    // interrupts the request that answers; nil until there is one
 }
 
 // NewHTTP makes the session that serves the Runtime API on l, and owns l from
 // now on. It serves from the first Ready: until then, what the runtime sends
 // waits in the listener's backlog.
 func NewHTTP(l net.Listener, opt Options) *HTTP {
-	s := &HTTP{
-		opt: opt.withDefaults(), l: l, state: httpStarted,
-		offer: make(chan *exchange), ready: make(chan struct{}), closed: make(chan struct{}),
-		invoking: make(chan struct{}, 1),
+	return &HTTP{
+		opt: opt.withDefaults(), l: l, places: 1, state: httpStarted, ready: make(chan struct{}), closed: make(chan struct{}),
+		conns: make(map[*httpConn]struct{}), handed: make(map[string]*exchange),
 	}
-	s.srv = &http.Server{
-		Handler: http.HandlerFunc(s.route),
-		// Headers are ebb's memory while they come in; a poll that waits has sent its.
-		ReadHeaderTimeout: 10 * time.Second,
-		MaxHeaderBytes:    2 << 20, // an X-Ray error cause is a header of up to 1 MB
-		ConnState:         s.connState,
-		ErrorLog:          slog.NewLogLogger(slog.DiscardHandler, slog.LevelDebug), // a runtime's broken requests are not ebb's
-	}
-	return s
 }
 
-// Ready implements Session. Of Init only the tenant is used: the process has the
-// rest as its environment.
+// Ready implements Session. Of Init only the tenant and the concurrency are used:
+// the process has the rest as its environment.
 func (s *HTTP) Ready(ctx context.Context, init Init) (*Failure, error) {
-	s.tenant = init.Tenant
 	s.serve.Do(func() {
-		s.serving.Go(func() { _ = s.srv.Serve(s.l) }) // ends when Close closes the listener
+		s.tenant, s.places = init.Tenant, max(1, init.Concurrency)
+		s.serving.Go(s.accept)
 	})
 	select {
 	case <-s.ready:
@@ -105,29 +94,22 @@ func (s *HTTP) Ready(ctx context.Context, init Init) (*Failure, error) {
 	return s.failure, nil
 }
 
+// timers are for waiting until a deadline.
+var timers = sync.Pool{New: func() any { t := time.NewTimer(time.Hour); t.Stop(); return t }}
+
 // Invoke implements Session.
 func (s *HTTP) Invoke(ctx context.Context, c *Call, sink ebb.Sink) (Outcome, error) {
-	select {
-	case s.invoking <- struct{}{}:
-		defer func() { <-s.invoking }()
-	default:
-		return Outcome{}, notDelivered(errors.New("an invocation is in flight on this session"))
+	x := &exchange{call: c, sink: sink, state: httpReady, done: make(chan struct{})}
+	if err := s.offer(x); err != nil {
+		return Outcome{}, notDelivered(err)
 	}
+	defer s.leave()
 	var late <-chan time.Time
 	if !c.Deadline.IsZero() {
-		t := time.NewTimer(time.Until(c.Deadline))
-		defer t.Stop()
+		t := timers.Get().(*time.Timer)
+		t.Reset(time.Until(c.Deadline))
+		defer func() { t.Stop(); timers.Put(t) }()
 		late = t.C
-	}
-	x := &exchange{call: c, sink: sink, done: make(chan struct{})}
-	select {
-	case s.offer <- x:
-	case <-ctx.Done():
-		return Outcome{}, notDelivered(ctx.Err())
-	case <-late:
-		return Outcome{}, notDelivered(context.DeadlineExceeded)
-	case <-s.closed:
-		return Outcome{}, notDelivered(ErrClosed)
 	}
 	select {
 	case <-x.done:
@@ -141,17 +123,67 @@ func (s *HTTP) Invoke(ctx context.Context, c *Call, sink ebb.Sink) (Outcome, err
 	}
 }
 
-// Hook implements Session: a process learns of its end by SIGTERM.
-func (s *HTTP) Hook(context.Context, ebb.Hook) (*Failure, error) { return nil, ErrNotOffered }
+// offer gives x to a poll that waits, or lays it down for the next one.
+func (s *HTTP) offer(x *exchange) error {
+	s.mu.Lock()
+	select {
+	case <-s.closed:
+		s.mu.Unlock()
+		return ErrClosed
+	default:
+	}
+	if s.inFlight == s.places {
+		s.mu.Unlock()
+		return fmt.Errorf("%d invocations are in flight on this session", s.places)
+	}
+	s.inFlight++
+	n := len(s.polls)
+	if n == 0 {
+		s.waiting = append(s.waiting, x)
+		s.mu.Unlock()
+		return nil
+	}
+	// The one that came last: an earlier one may be of a client that is gone.
+	c := s.polls[n-1]
+	s.polls = s.polls[:n-1]
+	c.polling = false
+	s.hand(x)
+	s.mu.Unlock()
+	c.invocation(x.call, s.tenant)
+	return nil
+}
+
+func (s *HTTP) leave() {
+	s.mu.Lock()
+	s.inFlight--
+	s.mu.Unlock()
+}
+
+// hand records that x is the runtime's now. s.mu is held.
+func (s *HTTP) hand(x *exchange) {
+	for id, old := range s.handed {
+		if len(s.handed) >= s.places && old.state == httpSent {
+			delete(s.handed, id)
+		}
+	}
+	x.state = httpRunning
+	s.handed[string(x.call.ID)] = x
+}
 
 // abandon makes x a dead id. If its answer has begun to arrive, that is
 // interrupted and waited for, because it may be using the sink.
 func (s *HTTP) abandon(x *exchange, why error) (Outcome, error) {
 	s.mu.Lock()
-	answering := s.current == x && (s.state == httpResponse || s.state == httpError)
-	x.dead = true
-	if s.current == x {
-		s.current = nil
+	for i, w := range s.waiting {
+		if w == x {
+			s.waiting = append(s.waiting[:i], s.waiting[i+1:]...)
+			s.mu.Unlock()
+			return Outcome{}, notDelivered(why)
+		}
+	}
+	answering := x.state == httpResponse || x.state == httpError
+	if s.handed[string(x.call.ID)] == x && x.state != httpSent {
+		delete(s.handed, string(x.call.ID))
 	}
 	if answering {
 		x.cancel()
@@ -171,11 +203,20 @@ func (s *HTTP) abandon(x *exchange, why error) (Outcome, error) {
 	}
 }
 
+// Hook implements Session: a process learns of its end by SIGTERM.
+func (s *HTTP) Hook(context.Context, ebb.Hook) (*Failure, error) { return nil, ErrNotOffered }
+
 // Close implements Session.
 func (s *HTTP) Close() error {
-	s.closing.Do(func() { close(s.closed) })
-	err := s.srv.Close()
-	s.serve.Do(func() { err = s.l.Close() }) // never served
+	s.closing.Do(func() {
+		s.mu.Lock()
+		close(s.closed)
+		for c := range s.conns {
+			_ = c.conn.Close() // what runs on it ends
+		}
+		s.mu.Unlock()
+	})
+	err := s.l.Close()
 	s.serving.Wait()
 	if errors.Is(err, net.ErrClosed) {
 		return nil
@@ -183,45 +224,36 @@ func (s *HTTP) Close() error {
 	return err
 }
 
-// connState counts connections, so that Close can wait for what runs on them.
-func (s *HTTP) connState(_ net.Conn, state http.ConnState) {
-	switch state {
-	case http.StateNew: // called by Serve, which is counted itself
-		s.serving.Add(1)
-	case http.StateClosed:
-		s.serving.Done()
-	}
-}
-
-// poll is /next: the state it needs, and the invocation when there is one.
-func (s *HTTP) poll() (again *exchange, no *refusal) {
+// poll is /next: x is what c is to be answered with, nil if c waits from now on.
+func (s *HTTP) poll(c *httpConn) (x *exchange, no *refusal) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	switch s.state {
 	case httpStarted:
 		close(s.ready)
-	case httpReady, httpSent:
-	case httpRunning:
-		// The runtime lost its invocation, or polls twice: it gets the same one.
-		if s.current != nil {
-			return s.current, nil
+		s.state = httpReady
+	case httpInitError:
+		return nil, transition(s.state, httpReady)
+	}
+	if s.places == 1 {
+		for _, x := range s.handed { // there is one at most
+			switch x.state {
+			case httpRunning: // the runtime lost its invocation, or polls twice: it gets the same one
+				return x, nil
+			case httpResponse, httpError:
+				return nil, transition(x.state, httpReady)
+			}
 		}
-		return nil, transition(s.state, httpReady)
-	default:
-		return nil, transition(s.state, httpReady)
 	}
-	s.state = httpReady
+	if len(s.waiting) > 0 {
+		x = s.waiting[0]
+		s.waiting = s.waiting[1:]
+		s.hand(x)
+		return x, nil
+	}
+	c.polling = true
+	s.polls = append(s.polls, c)
 	return nil, nil
-}
-
-// handOver records that x is the runtime's now.
-func (s *HTTP) handOver(x *exchange) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.state, s.current = httpRunning, nil
-	if !x.dead {
-		s.current = x
-	}
 }
 
 // answering is the first half of /response and /error: the id is checked before
@@ -229,23 +261,22 @@ func (s *HTTP) handOver(x *exchange) {
 func (s *HTTP) answering(id string, to httpState, cancel func()) (*exchange, *refusal) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	x := s.current
-	if x == nil || string(x.call.ID) != id {
+	x := s.handed[id]
+	if x == nil {
 		return nil, &invalidRequestID
 	}
-	if s.state != httpRunning {
-		return nil, transition(s.state, to)
+	if x.state != httpRunning {
+		return nil, transition(x.state, to)
 	}
-	s.state, x.cancel = to, cancel
+	x.state, x.cancel = to, cancel
 	return x, nil
 }
 
 // settle is the second half: the answer is complete, or has failed with err.
 func (s *HTTP) settle(x *exchange, err error) {
 	s.mu.Lock()
-	s.state = httpSent
+	x.state, x.err = httpSent, err
 	s.mu.Unlock()
-	x.err = err
 	close(x.done)
 }
 
@@ -254,35 +285,13 @@ func (s *HTTP) initFailed(f *Failure) *refusal {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.state != httpStarted {
-		return transition(s.state, httpInitError)
+		from := s.state
+		for _, x := range s.handed {
+			from = x.state
+		}
+		return transition(from, httpInitError)
 	}
 	s.state, s.failure = httpInitError, f
 	close(s.ready)
 	return nil
-}
-
-// readAll reads a body of at most limit bytes. A longer one is read to its end
-// all the same, within reason, so that the connection survives the refusal.
-func readAll(r io.Reader, size, limit int64) (body []byte, tooLarge bool, err error) {
-	if size < 0 || size > limit {
-		size = 0
-	}
-	buf := make([]byte, 0, size+512)
-	for int64(len(buf)) <= limit {
-		if len(buf) == cap(buf) {
-			buf = append(buf, 0)[:len(buf)]
-		}
-		n, err := r.Read(buf[len(buf):cap(buf)])
-		buf = buf[:len(buf)+n]
-		if err == io.EOF {
-			return buf, int64(len(buf)) > limit, nil
-		}
-		if err != nil {
-			return nil, false, err
-		}
-	}
-	if _, err := io.CopyN(io.Discard, r, 16*limit+1<<20); err != nil && !errors.Is(err, io.EOF) {
-		return nil, false, fmt.Errorf("reading an answer that is too large: %w", err)
-	}
-	return nil, true, nil
 }

@@ -1,16 +1,14 @@
 package runtimeapi
 
 import (
+	"bytes"
 	"encoding/base64"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"net/http"
 	"regexp"
-	"strconv"
 	"strings"
-	"time"
 
 	"github.com/ebb-faas/ebb/internal/ebb"
 )
@@ -50,24 +48,26 @@ func transition(from, to httpState) *refusal {
 		"State transition from %s to %s failed for runtime. Error: State transition is not allowed", from, to)}
 }
 
+// handler answers a request, or leaves it to be answered later.
+type handler func(c *httpConn, r *request)
+
 // route finds the call. The paths are few and fixed, and one has the request id
 // in the middle.
-func (s *HTTP) route(w http.ResponseWriter, r *http.Request) {
-	method, handle := s.find(r.URL.Path)
+func (s *HTTP) route(c *httpConn, r *request) {
+	method, handle := s.find(r.path)
 	switch {
 	case handle == nil:
-		http.NotFound(w, r)
-	case r.Method != method:
-		w.Header().Set("Allow", method)
-		http.Error(w, http.StatusText(http.StatusMethodNotAllowed), http.StatusMethodNotAllowed)
+		c.text(http.StatusNotFound, "404 page not found")
+	case r.method != method:
+		c.text(http.StatusMethodNotAllowed, http.StatusText(http.StatusMethodNotAllowed), "Allow", method)
 	default:
-		handle(w, r)
+		handle(c, r)
 	}
 }
 
-func (s *HTTP) find(path string) (method string, handle http.HandlerFunc) {
+func (s *HTTP) find(path string) (method string, handle handler) {
 	if path == "/2018-06-01/ping" {
-		return http.MethodGet, func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "pong") }
+		return http.MethodGet, func(c *httpConn, _ *request) { c.text(http.StatusOK, "pong") }
 	}
 	rest, ok := strings.CutPrefix(path, runtimePrefix)
 	if !ok {
@@ -86,128 +86,98 @@ func (s *HTTP) find(path string) (method string, handle http.HandlerFunc) {
 	id, verb, _ := strings.Cut(rest, "/")
 	switch verb {
 	case "response":
-		return http.MethodPost, func(w http.ResponseWriter, r *http.Request) { s.response(w, r, id) }
+		return http.MethodPost, func(c *httpConn, r *request) { s.response(c, r, id) }
 	case "error":
-		return http.MethodPost, func(w http.ResponseWriter, r *http.Request) { s.invocationError(w, r, id) }
+		return http.MethodPost, func(c *httpConn, r *request) { s.invocationError(c, r, id) }
 	}
 	return "", nil
 }
 
-// next is the long poll. It waits for as long as the instance lives.
-func (s *HTTP) next(w http.ResponseWriter, r *http.Request) {
-	x, no := s.poll()
-	if no != nil {
-		refuse(w, no)
-		return
+// next is the long poll. It is answered when there is an invocation, by Invoke.
+func (s *HTTP) next(c *httpConn, _ *request) {
+	x, no := s.poll(c)
+	switch {
+	case no != nil:
+		refuse(c, no)
+	case x != nil:
+		c.invocation(x.call, s.tenant)
 	}
-	if x == nil {
-		select {
-		case x = <-s.offer:
-			s.handOver(x)
-		case <-s.closed:
-			w.WriteHeader(http.StatusInternalServerError)
-			return
-		case <-r.Context().Done():
-			return
-		}
-	}
-	c := x.call
-	h := w.Header()
-	set := func(key, value string) {
-		if value != "" {
-			h[key] = []string{value}
-		}
-	}
-	set("Content-Type", "application/json")
-	set("Content-Length", strconv.Itoa(len(c.Payload)))
-	set(headerRequestID, string(c.ID))
-	set(headerARN, c.ARN)
-	set(headerTrace, c.TraceID)
-	set(headerTenant, s.tenant)
-	set(headerClientContext, strings.NewReplacer("\r", " ", "\n", " ").Replace(string(c.ClientContext)))
-	if !c.Deadline.IsZero() {
-		set(headerDeadline, strconv.FormatInt(c.Deadline.UnixMilli(), 10))
-	}
-	// A runtime that is gone by now shows as a process that ended: what could
-	// not be written needs no other report.
-	_, _ = w.Write(c.Payload)
 }
 
 // response takes the answer of the invocation id.
-func (s *HTTP) response(w http.ResponseWriter, r *http.Request, id string) {
-	x, no := s.answering(id, httpResponse, interrupt(w))
+func (s *HTTP) response(c *httpConn, r *request, id string) {
+	x, no := s.answering(id, httpResponse, c.interrupt)
 	if no != nil {
-		refuse(w, no)
+		refuse(c, no)
 		return
 	}
-	switch mode := r.Header.Get(headerResponseMode); {
+	switch mode := r.header.get(headerResponseMode); {
 	case strings.EqualFold(mode, "streaming") || mode == "" && undeclaredStream(r):
-		s.stream(w, r, x)
+		s.stream(c, r, x)
 	case mode == "" || strings.EqualFold(mode, "buffered"):
-		s.buffered(w, r, x)
+		s.buffered(c, r, x)
 	default:
 		x.fail(errorInvalidMode, ErrorDocument(errorInvalidMode, "Invalid function response mode"))
 		s.settle(x, nil)
-		refuse(w, &refusal{http.StatusBadRequest, "InvalidFunctionResponseMode", "Invalid function response mode"})
+		refuse(c, &refusal{http.StatusBadRequest, "InvalidFunctionResponseMode", "Invalid function response mode"})
 	}
 }
 
 // undeclaredStream recognises the streamed answers of aws-lambda-go, which does
 // not send the mode header: all its answers announce the error trailers, and
 // those that a function writes itself are not application/json.
-func undeclaredStream(r *http.Request) bool {
-	_, trailers := r.Trailer[headerErrorType]
-	return trailers && r.Header.Get("Content-Type") != "application/json"
+func undeclaredStream(r *request) bool {
+	return r.header.get("Content-Type") != "application/json" && r.header.lists("Trailer", headerErrorType)
 }
 
 // trailerError is the error document that follows a body, nil without one.
-func trailerError(r *http.Request) (errorType string, document []byte) {
-	errorType = r.Trailer.Get(headerErrorType)
+func trailerError(r *request) (errorType string, document []byte) {
+	errorType = r.trailer.get(headerErrorType)
 	if errorType == "" {
 		return "", nil
 	}
-	document, err := base64.StdEncoding.DecodeString(r.Trailer.Get(headerErrorBody))
+	document, err := base64.StdEncoding.DecodeString(r.trailer.get(headerErrorBody))
 	if err != nil || len(document) == 0 {
 		document = ErrorDocument(errorType, "")
 	}
 	return documentType(document, errorType), document
 }
 
-func (s *HTTP) buffered(w http.ResponseWriter, r *http.Request, x *exchange) {
-	body, tooLarge, err := readAll(r.Body, r.ContentLength, s.opt.MaxResponse)
+func (s *HTTP) buffered(c *httpConn, r *request, x *exchange) {
+	body, tooLarge, err := c.readBody(r, s.opt.MaxResponse)
 	switch {
 	case err != nil:
 		s.settle(x, fmt.Errorf("%w: answer was cut off: %w", ErrProtocol, err))
-		refuse(w, &refusal{http.StatusBadRequest, "TruncatedHTTPRequest", "HTTP request detected as truncated"})
+		refuse(c, &refusal{http.StatusBadRequest, "TruncatedHTTPRequest", "HTTP request detected as truncated"})
 	case tooLarge:
-		x.out.Size = max(r.ContentLength, s.opt.MaxResponse+1)
+		x.out.Size = max(r.length, s.opt.MaxResponse+1)
 		x.fail(ebb.ErrorResponseSize, sizeDocument(s.opt.MaxResponse))
 		s.settle(x, nil)
-		s.refuseSize(w)
+		s.refuseSize(c)
 	default:
 		if errorType, document := trailerError(r); document != nil {
 			x.fail(errorType, document)
 			s.settle(x, nil)
-			accept(w)
+			accept(c)
 			return
 		}
 		// The content type that a runtime gives a whole answer means nothing:
 		// clients send whatever their HTTP library puts there.
 		x.answer(ebb.Head{}, body)
 		s.settle(x, nil)
-		accept(w)
+		accept(c)
 	}
 }
 
 // stream passes an answer on as it comes. Its end may be an error, in trailers.
-func (s *HTTP) stream(w http.ResponseWriter, r *http.Request, x *exchange) {
+func (s *HTTP) stream(c *httpConn, r *request, x *exchange) {
 	x.out.Answered = true
-	deaf := x.sink.Head(ebb.Head{ContentType: r.Header.Get("Content-Type"), Streaming: true}) != nil
+	deaf := x.sink.Head(ebb.Head{ContentType: r.header.get("Content-Type"), Streaming: true}) != nil
 	buf := readBuffers.Get().(*[readSize]byte)
 	defer readBuffers.Put(buf)
 	tooLarge := false
 	for {
-		n, err := r.Body.Read(buf[:])
+		n, err := r.Read(buf[:])
 		x.out.Size += int64(n)
 		tooLarge = tooLarge || x.out.Size > s.opt.MaxStream
 		if n > 0 && !deaf && !tooLarge {
@@ -219,62 +189,63 @@ func (s *HTTP) stream(w http.ResponseWriter, r *http.Request, x *exchange) {
 		}
 		if err != nil {
 			s.settle(x, fmt.Errorf("%w: streamed answer was cut off: %w", ErrProtocol, err))
-			refuse(w, &refusal{http.StatusBadRequest, "TruncatedHTTPRequest", "HTTP request detected as truncated"})
+			refuse(c, &refusal{http.StatusBadRequest, "TruncatedHTTPRequest", "HTTP request detected as truncated"})
 			return
 		}
 	}
 	if tooLarge {
 		x.late(ebb.ErrorResponseSize, sizeDocument(s.opt.MaxStream))
 		s.settle(x, nil)
-		s.refuseSize(w)
+		s.refuseSize(c)
 		return
 	}
 	if errorType, document := trailerError(r); document != nil {
 		x.late(errorType, document)
 	}
 	s.settle(x, nil)
-	accept(w)
+	accept(c)
 }
 
 // invocationError takes the error document of the invocation id.
-func (s *HTTP) invocationError(w http.ResponseWriter, r *http.Request, id string) {
-	x, no := s.answering(id, httpError, interrupt(w))
+func (s *HTTP) invocationError(c *httpConn, r *request, id string) {
+	x, no := s.answering(id, httpError, c.interrupt)
 	if no != nil {
-		refuse(w, no)
+		refuse(c, no)
 		return
 	}
-	body, tooLarge, err := readAll(r.Body, r.ContentLength, s.opt.MaxResponse)
+	body, tooLarge, err := c.readBody(r, s.opt.MaxResponse)
 	switch {
 	case err != nil:
 		s.settle(x, fmt.Errorf("%w: error was cut off: %w", ErrProtocol, err))
-		refuse(w, &refusal{http.StatusBadRequest, "TruncatedHTTPRequest", "HTTP request detected as truncated"})
+		refuse(c, &refusal{http.StatusBadRequest, "TruncatedHTTPRequest", "HTTP request detected as truncated"})
 	case tooLarge:
 		x.fail(ebb.ErrorResponseSize, sizeDocument(s.opt.MaxResponse))
 		s.settle(x, nil)
-		s.refuseSize(w)
+		s.refuseSize(c)
 	default:
-		x.fail(documentType(body, r.Header.Get(headerErrorType)), body)
+		x.fail(documentType(body, r.header.get(headerErrorType)), body)
 		s.settle(x, nil)
-		accept(w)
+		accept(c)
 	}
 }
 
 // initError takes the error document of a failed initialisation.
-func (s *HTTP) initError(w http.ResponseWriter, r *http.Request) {
-	body, tooLarge, err := readAll(r.Body, r.ContentLength, maxFailure)
+func (s *HTTP) initError(c *httpConn, r *request) {
+	body, tooLarge, err := c.readBody(r, maxFailure)
 	if err != nil || tooLarge {
-		s.refuseSize(w)
+		s.refuseSize(c)
 		return
 	}
-	errorType := documentType(body, r.Header.Get(headerErrorType))
+	errorType := documentType(body, r.header.get(headerErrorType))
 	if len(body) == 0 {
 		body = ErrorDocument(errorType, "")
 	}
+	body = bytes.Clone(body) // the buffer is the connection's
 	if no := s.initFailed(&Failure{ErrorType: errorType, Document: body}); no != nil {
-		refuse(w, no)
+		refuse(c, no)
 		return
 	}
-	accept(w)
+	accept(c)
 }
 
 // documentType is the errorType that the document itself names, else the one of
@@ -316,34 +287,22 @@ func (x *exchange) late(errorType string, document []byte) {
 	x.out.LateError = document
 }
 
-// interrupt returns what makes a blocked read of the request's body end.
-func interrupt(w http.ResponseWriter) func() {
-	rc := http.NewResponseController(w)
-	return func() {
-		if err := rc.SetReadDeadline(time.Unix(1, 0)); err != nil && !errors.Is(err, http.ErrNotSupported) {
-			return // the connection is gone, and the read with it
-		}
-	}
-}
+const accepted = `{"status":"OK"}`
 
-func accept(w http.ResponseWriter) {
-	h := w.Header()
-	h["Content-Type"] = []string{"application/json"}
-	h["Content-Length"] = []string{"15"}
-	w.WriteHeader(http.StatusAccepted)
-	_, _ = io.WriteString(w, `{"status":"OK"}`)
-}
+func accept(c *httpConn) { c.reply(http.StatusAccepted, "application/json", []byte(accepted)) }
 
-func refuse(w http.ResponseWriter, no *refusal) {
-	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(no.status)
-	_ = json.NewEncoder(w).Encode(struct { // a runtime that is gone needs no answer
+func refuse(c *httpConn, no *refusal) {
+	body, err := json.Marshal(struct {
 		ErrorMessage string `json:"errorMessage"`
 		ErrorType    string `json:"errorType"`
 	}{no.message, no.errorType})
+	if err != nil { // two strings always marshal
+		panic(err)
+	}
+	c.reply(no.status, "application/json", append(body, '\n'))
 }
 
-func (s *HTTP) refuseSize(w http.ResponseWriter) {
-	refuse(w, &refusal{http.StatusRequestEntityTooLarge, "RequestEntityTooLarge",
+func (s *HTTP) refuseSize(c *httpConn) {
+	refuse(c, &refusal{http.StatusRequestEntityTooLarge, "RequestEntityTooLarge",
 		fmt.Sprintf("Exceeded maximum allowed payload size (%d bytes).", s.opt.MaxResponse)})
 }

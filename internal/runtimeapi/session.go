@@ -74,8 +74,8 @@ type Init struct {
 	ARN      string            // of the version; calls that carry the same one need not repeat it
 	Env      map[string]string // added to the process's environment; see Env
 	Tenant   string            // the only one that this instance serves; "" = it knows none
-	// Concurrency is how many invocations may be in flight; 0 = 1. Only Framed
-	// takes it from here.
+	// Concurrency is how many invocations may be in flight; 0 = 1. A Web was told
+	// when it was made.
 	Concurrency int
 }
 

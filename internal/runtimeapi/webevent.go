@@ -62,7 +62,7 @@ func (t *trip) whole(req *http.Request, limit int64) (body []byte, tooLarge bool
 	if err != nil {
 		return nil, false, 0, err
 	}
-	body, tooLarge, err = readAll(res.Body, res.ContentLength, limit)
+	body, tooLarge, err = readAll(res.Body, nil, res.ContentLength, limit)
 	return body, tooLarge, res.StatusCode, err
 }
 

@@ -1,0 +1,244 @@
+package runtimeapi
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+)
+
+// This is as much of HTTP/1.1 as the Runtime API and its neighbours need, for
+// listeners inside boxes: keep-alive, whole and chunked bodies with trailers,
+// Expect. A runtime makes two requests for each invocation; net/http costs more
+// for those than all the rest of ebb.
+
+const (
+	maxHTTPConns  = 128              // besides one for each place; further ones are closed
+	headTime      = 10 * time.Second // for a request's head, once it has begun
+	replyTime     = 10 * time.Second // for the other side to take an answer
+	unreadAllowed = 256 << 10        // of a body nobody wanted, before the connection is closed instead
+)
+
+// httpConn is one connection of a runtime.
+type httpConn struct {
+	s       *HTTP
+	conn    net.Conn
+	in      wireReader
+	polling bool   // waits for an invocation; guarded by HTTP.mu
+	ending  bool   // to be closed after this answer
+	body    []byte // memory for bodies
+
+	out sync.Mutex // of what is written: Invoke answers polls
+}
+
+// accept takes connections until the listener is closed.
+func (s *HTTP) accept() {
+	for {
+		conn, err := s.l.Accept()
+		if err != nil {
+			if ne := net.Error(nil); errors.As(err, &ne) && ne.Timeout() {
+				continue
+			}
+			return
+		}
+		c := &httpConn{s: s, conn: conn, in: wireReader{src: conn}}
+		if !s.admit(c) {
+			_ = conn.Close()
+			continue
+		}
+		s.serving.Go(c.run)
+	}
+}
+
+func (s *HTTP) admit(c *httpConn) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	select {
+	case <-s.closed:
+		return false
+	default:
+	}
+	if len(s.conns) >= maxHTTPConns+s.places {
+		return false
+	}
+	s.conns[c] = struct{}{}
+	return true
+}
+
+// gone forgets c.
+func (s *HTTP) gone(c *httpConn) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.conns, c)
+	for i, p := range s.polls {
+		if p == c {
+			s.polls = append(s.polls[:i], s.polls[i+1:]...)
+			return
+		}
+	}
+}
+
+// run serves requests until the connection ends.
+func (c *httpConn) run() {
+	defer func() { c.s.gone(c); _ = c.conn.Close() }()
+	for !c.ending {
+		r, err := c.in.head(headTime)
+		if c.busy() {
+			return // it does not wait for the answer to its poll: that would get out of order
+		}
+		if err != nil {
+			bad := (*badRequest)(nil)
+			if errors.As(err, &bad) {
+				c.ending = true
+				c.text(bad.status, bad.why)
+			}
+			return
+		}
+		r.c = c
+		c.ending = r.close
+		c.s.route(c, r)
+		if err := r.discard(unreadAllowed); err != nil {
+			return
+		}
+	}
+}
+
+// busy reports whether a poll of this connection waits for its answer.
+func (c *httpConn) busy() bool {
+	c.s.mu.Lock()
+	defer c.s.mu.Unlock()
+	return c.polling
+}
+
+// interrupt makes a read of a request's body end.
+func (c *httpConn) interrupt() { _ = c.conn.SetReadDeadline(time.Unix(1, 0)) } // fails only on a closed connection
+
+// invocation answers a poll. A runtime that is gone by now shows as a process
+// that ended: what could not be written needs no other report.
+func (c *httpConn) invocation(call *Call, tenant string) {
+	p := writeBuffers.Get().(*[]byte)
+	defer writeBuffers.Put(p)
+	b := c.begin((*p)[:0], http.StatusOK, "application/json", len(call.Payload))
+	b = appendField(b, headerRequestID, string(call.ID))
+	b = appendField(b, headerARN, call.ARN)
+	b = appendField(b, headerTrace, call.TraceID)
+	b = appendField(b, headerTenant, tenant)
+	b = appendField(b, headerClientContext, string(call.ClientContext))
+	if !call.Deadline.IsZero() {
+		b = append(b, headerDeadline+": "...)
+		b = append(strconv.AppendInt(b, call.Deadline.UnixMilli(), 10), "\r\n"...)
+	}
+	b = append(b, "\r\n"...)
+	*p = b[:0]
+	until := call.Deadline
+	if until.IsZero() {
+		until = time.Now().Add(replyTime)
+	}
+	c.write(b, call.Payload, until)
+}
+
+// reply answers a request.
+func (c *httpConn) reply(status int, contentType string, body []byte, fields ...string) {
+	p := writeBuffers.Get().(*[]byte)
+	defer writeBuffers.Put(p)
+	b := c.begin((*p)[:0], status, contentType, len(body))
+	for i := 0; i < len(fields); i += 2 {
+		b = appendField(b, fields[i], fields[i+1])
+	}
+	b = append(b, "\r\n"...)
+	*p = b[:0]
+	c.write(b, body, time.Now().Add(replyTime))
+}
+
+// text answers a request with a line for people.
+func (c *httpConn) text(status int, line string, fields ...string) {
+	c.reply(status, "text/plain; charset=utf-8", []byte(line), fields...)
+}
+
+// begin appends the head of an answer up to the fields of its own.
+func (c *httpConn) begin(b []byte, status int, contentType string, length int) []byte {
+	b = append(b, "HTTP/1.1 "...)
+	b = strconv.AppendInt(b, int64(status), 10)
+	b = append(append(b, ' '), http.StatusText(status)...)
+	b = append(append(b, "\r\nContent-Type: "...), contentType...)
+	b = append(b, "\r\nContent-Length: "...)
+	b = append(strconv.AppendInt(b, int64(length), 10), "\r\n"...)
+	if c.ending {
+		b = append(b, "Connection: close\r\n"...)
+	}
+	return b
+}
+
+// appendField appends a header field, unless it is empty.
+func appendField(b []byte, name, value string) []byte {
+	if value == "" {
+		return b
+	}
+	b = append(append(b, name...), ": "...)
+	if strings.ContainsAny(value, "\r\n") {
+		value = strings.NewReplacer("\r", " ", "\n", " ").Replace(value)
+	}
+	return append(append(b, value...), "\r\n"...)
+}
+
+// write sends head and body, small ones with one system call.
+func (c *httpConn) write(head, body []byte, until time.Time) {
+	c.out.Lock()
+	defer c.out.Unlock()
+	_ = c.conn.SetWriteDeadline(until) // fails only on a closed connection
+	var err error
+	if len(head)+len(body) <= writeSize {
+		_, err = c.conn.Write(append(head, body...))
+	} else {
+		bufs := net.Buffers{head, body}
+		_, err = bufs.WriteTo(c.conn)
+	}
+	if err != nil {
+		_ = c.conn.Close() // its reader sees it
+	}
+}
+
+// readBody reads a body of at most limit bytes, valid until the next request. A
+// longer one is read to its end all the same, within reason, so that the
+// connection survives the refusal.
+func (c *httpConn) readBody(r *request, limit int64) (body []byte, tooLarge bool, err error) {
+	if cap(c.body) > readSize {
+		c.body = nil
+	}
+	body, tooLarge, err = readAll(r, c.body[:0], r.length, limit)
+	if err == nil && !tooLarge {
+		c.body = body[:0]
+	}
+	return body, tooLarge, err
+}
+
+// readAll reads r, of which size bytes are expected (-1 = unknown), into buf.
+func readAll(r io.Reader, buf []byte, size, limit int64) (body []byte, tooLarge bool, err error) {
+	if size > int64(cap(buf)) && size <= limit {
+		buf = make([]byte, 0, size+1)
+	} else if cap(buf) == 0 {
+		buf = make([]byte, 0, 512)
+	}
+	for int64(len(buf)) <= limit {
+		if len(buf) == cap(buf) {
+			buf = append(buf, 0)[:len(buf)]
+		}
+		n, err := r.Read(buf[len(buf):cap(buf)])
+		buf = buf[:len(buf)+n]
+		if err == io.EOF {
+			return buf, int64(len(buf)) > limit, nil
+		}
+		if err != nil {
+			return nil, false, err
+		}
+	}
+	if _, err := io.CopyN(io.Discard, r, 16*limit+1<<20); err != nil && !errors.Is(err, io.EOF) {
+		return nil, false, fmt.Errorf("reading an answer that is too large: %w", err)
+	}
+	return nil, true, nil
+}
