@@ -74,6 +74,9 @@ func (f *Functions) Create(ctx context.Context, c Create) (*ebb.Version, error) 
 	if err == nil {
 		err = f.checkRoleExists(ctx, c.Service, c.Role)
 	}
+	if err == nil {
+		err = f.checkAllowed(ctx, v)
+	}
 	if err != nil {
 		return nil, err
 	}
