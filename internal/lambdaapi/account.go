@@ -1,21 +1,30 @@
 package lambdaapi
 
 func (a *API) getAccountSettings(c *call, _ *GetAccountSettingsRequest) (*GetAccountSettingsResponse, error) {
-	if err := a.auth.Authorize(c.principal, "lambda:GetAccountSettings", "*"); err != nil {
+	id := serviceOf(c.principal)
+	used, err := a.functions.Usage(c, id)
+	if err != nil {
 		return nil, err
 	}
-	used, err := a.functions.Usage(c, serviceOf(c.principal))
+	quota, err := a.functions.Quota(c, id)
 	if err != nil {
 		return nil, err
 	}
 	l := a.cfg.Limits
+	concurrency, code := l.Concurrency, a.functions.Limits().CodeStorageMB
+	if quota.Concurrency > 0 {
+		concurrency = min(concurrency, quota.Concurrency)
+	}
+	if quota.CodeStorageMB > 0 {
+		code = min(code, quota.CodeStorageMB)
+	}
 	return &GetAccountSettingsResponse{
 		AccountLimit: &AccountLimit{
-			TotalCodeSize:                  new(a.functions.Limits().CodeStorageMB << 20),
+			TotalCodeSize:                  new(code << 20),
 			CodeSizeUnzipped:               &l.Unzipped,
 			CodeSizeZipped:                 &l.Zipped,
-			ConcurrentExecutions:           new(int32(l.Concurrency)),
-			UnreservedConcurrentExecutions: new(int32(l.Concurrency - used.Reserved)),
+			ConcurrentExecutions:           new(int32(concurrency)),
+			UnreservedConcurrentExecutions: new(int32(max(0, concurrency-used.Reserved))),
 		},
 		AccountUsage: &AccountUsage{
 			TotalCodeSize: &used.CodeBytes,

@@ -259,10 +259,7 @@ func typed[In, Out any](f func(*API, *call, *In) (*Out, error)) handler {
 	}
 }
 
-func unimplemented(a *API, c *call) (any, error) {
-	if err := a.auth.Authorize(c.principal, "lambda:"+c.op.Name, "*"); err != nil {
-		return nil, err
-	}
+func unimplemented(_ *API, c *call) (any, error) {
 	return nil, ebb.Errorf(ebb.Unimplemented, ebb.TypeNotImplemented,
 		"%s: this version of ebb does not offer this operation", c.op.Name)
 }
@@ -270,7 +267,11 @@ func unimplemented(a *API, c *call) (any, error) {
 // serve runs one operation and answers.
 func (a *API) serve(op *awswire.Operation, h handler, w http.ResponseWriter, r *http.Request) {
 	c := &call{Context: r.Context(), op: op, w: w, r: r, principal: auth.From(r.Context())}
-	out, err := h(a, c)
+	var out any
+	err := a.admit(c)
+	if err == nil {
+		out, err = h(a, c)
+	}
 	if err != nil {
 		a.fail(w, r, err)
 		return

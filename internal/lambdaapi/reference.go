@@ -48,7 +48,7 @@ func (a *API) target(p auth.Principal, action, name, qualifier string) (target, 
 // target is (*API).target for an operation that takes the function's name from
 // its input.
 func (c *call) target(a *API, name, qualifier *string) (target, error) {
-	return a.target(c.principal, "lambda:"+c.op.Name, deref(name), deref(qualifier))
+	return a.target(c.principal, Action(c.op.Name), deref(name), deref(qualifier))
 }
 
 // unqualified is target for operations that are about a whole function.

@@ -1,0 +1,38 @@
+package lambdaapi
+
+import (
+	"strings"
+
+	"github.com/ebb-faas/ebb/internal/awswire"
+)
+
+// Action is what permissions call an operation of this API.
+func Action(operation string) string {
+	if operation == opInvoke || operation == "InvokeWithResponseStream" {
+		operation = "InvokeFunction"
+	}
+	return "lambda:" + operation
+}
+
+// Operations lists the operations of the service model.
+func Operations() []string {
+	var names []string
+	for _, op := range service().Operations {
+		names = append(names, op.Name)
+	}
+	return names
+}
+
+// admit asks for every operation, before its handler, whether the caller may do
+// it. What is about one function is asked again when that is known, in target;
+// all else is about the service as a whole.
+func (a *API) admit(c *call) error {
+	if namesFunction(c.op) {
+		return a.auth.Admit(c.principal, Action(c.op.Name))
+	}
+	return a.auth.Authorize(c.principal, Action(c.op.Name), "*")
+}
+
+func namesFunction(op *awswire.Operation) bool {
+	return strings.Contains(op.Path, "{FunctionName}") || strings.Contains(op.Path, "{Resource}") || op.Name == "CreateFunction"
+}
