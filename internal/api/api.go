@@ -99,6 +99,10 @@ func (a *API) register(h huma.API) {
 			Content: map[string]*huma.MediaType{"application/zstd": {Schema: &huma.Schema{Type: huma.TypeString, Format: "binary"}}}}},
 	}), a.backup)
 	a.registerRuntimes(h)
+	a.registerServices(h)
+	a.registerKeys(h)
+	a.registerRoles(h)
+	a.registerSecrets(h)
 }
 
 // operation adds what all operations have.

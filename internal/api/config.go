@@ -12,6 +12,7 @@ import (
 	"github.com/ebb-faas/ebb/internal/logs"
 	"github.com/ebb-faas/ebb/internal/pool"
 	"github.com/ebb-faas/ebb/internal/sandbox"
+	"github.com/ebb-faas/ebb/internal/secret"
 	"github.com/ebb-faas/ebb/runtimes"
 )
 
@@ -34,6 +35,7 @@ type Config struct {
 
 	Auth      *auth.Auth
 	Functions *function.Functions
+	Secrets   *secret.Secrets
 	Logs      *logs.Store
 	Log       *slog.Logger
 

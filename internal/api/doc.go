@@ -6,9 +6,10 @@
 // the OpenAPI document made from both. It owns no facts: each answer is asked of
 // the package that knows.
 //
-// Every request needs the root credentials, signed (any service name of
-// package auth, "execute-api" by convention) or as "Authorization: Bearer
-// TOKEN"; only GET /v1/health is open. Errors are application/problem+json (RFC
+// Every request needs the root credentials or an access key, as a signature (any
+// service name of package auth, "execute-api" by convention) or as
+// "Authorization: Bearer TOKEN"; only GET /v1/health is open. What a caller may
+// do says package auth's table; the action is "ebb:" and the operation's id. Errors are application/problem+json (RFC
 // 9457) whose type is the page of docs/errors, and carry the bare name in code
 // and X-Amzn-ErrorType, as the AWS APIs do.
 //
@@ -18,7 +19,10 @@
 //     that nobody takes a part for the whole.
 //  2. A stream ends when its client goes away, when the client does not read
 //     for half a minute, or when Stop is called.
-//  3. Nothing here writes to the platform's state.
+//  3. Each operation is authorized in one place, before its handler, and shows
+//     and changes things of the caller's service only.
+//  4. What keys and values were read or changed by whom is written to the log;
+//     they themselves never are.
 //
 // It keeps nothing, so a crash loses nothing. Requests enter at ServeHTTP and
 // leave at one call of logs, pool, function or a func that server passed in.

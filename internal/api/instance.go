@@ -5,6 +5,8 @@ import (
 	"context"
 	"slices"
 	"time"
+
+	"github.com/ebb-faas/ebb/internal/auth"
 )
 
 // Instances is the answer of GET /v1/instances.
@@ -44,7 +46,7 @@ func (a *API) instances(ctx context.Context, in *instancesInput) (*instancesOutp
 	}
 	answer := Instances{Instances: []Instance{}, Counts: a.counts()}
 	for _, s := range a.cfg.Instances() {
-		if in.Function != "" && s.Function != only {
+		if in.Function != "" && s.Function != only || !auth.From(ctx).Reaches(s.Function.Service) {
 			continue
 		}
 		answer.Instances = append(answer.Instances, Instance{

@@ -80,8 +80,13 @@ func (a *API) key(ctx context.Context, name string) (ebb.FunctionKey, error) {
 	if err != nil {
 		return ebb.FunctionKey{}, err
 	}
+	p := auth.From(ctx)
 	if ref.Service == "" {
-		ref.Service = auth.From(ctx).Service
+		ref.Service = p.Service
+	}
+	if !p.Reaches(ref.Service) {
+		return ebb.FunctionKey{}, ebb.Errorf(ebb.Forbidden, ebb.TypeAccessDenied,
+			"User: %s is not authorized to know of the function %s of another service", p.ARN, ref.Name)
 	}
 	return ebb.FunctionKey{Service: ref.Service, Name: ref.Name}, nil
 }

@@ -21,6 +21,7 @@ import (
 	"github.com/ebb-faas/ebb/internal/ebb"
 	"github.com/ebb-faas/ebb/internal/function"
 	"github.com/ebb-faas/ebb/internal/logs"
+	"github.com/ebb-faas/ebb/internal/secret"
 	"github.com/ebb-faas/ebb/internal/store"
 )
 
@@ -76,8 +77,13 @@ func newRig(t *testing.T, edit ...func(*Config)) *rig {
 	ctx, cancel := context.WithCancel(context.Background())
 	ran := make(chan error, 1)
 	go func() { ran <- l.Run(ctx) }()
+	secrets, err := secret.Open(t.Context(), secret.Config{Dir: dir}, s)
+	if err != nil {
+		t.Fatal(err)
+	}
 	cfg := Config{Version: "1.2.3", Region: "us-east-1", Began: time.Now().Add(-time.Minute), Log: log,
-		Auth: auth.New(auth.Config{}, testRoot), Functions: function.New(function.Config{}, s, nil, nil), Logs: l}
+		Auth:      auth.New(auth.Config{Store: s, Seal: secrets.SealKey, Open: secrets.OpenKey}, testRoot),
+		Functions: function.New(function.Config{CheckSecrets: secrets.Check}, s, nil, nil), Secrets: secrets, Logs: l}
 	for _, e := range edit {
 		e(&cfg)
 	}

@@ -99,6 +99,7 @@ func ownErrors(ctx huma.Context, _ string, v any) (any, error) {
 	p := newProblem(m.Status, code, m.Detail)
 	p.Errors = m.Errors
 	for _, e := range m.Errors {
+		e.Value = nil // it may be a secret
 		p.Detail += "; " + e.Location + ": " + e.Message
 	}
 	ctx.SetHeader("X-Amzn-Errortype", code)

@@ -79,7 +79,6 @@ func actions() map[string]grant {
 		}
 	}
 	for class, names := range map[class][]string{
-		see: {"ebb:ListRuntimes"},
 		administer: {
 			"ebb:CreateService", "ebb:UpdateService", "ebb:DeleteService", "ebb:RotateMasterKey", "ebb:CreateBackup",
 			"ebb:AddRuntime", "ebb:RemoveRuntime",
@@ -96,6 +95,7 @@ func seeEbb() []string {
 	return []string{
 		"ebb:GetNode", "ebb:ListInstances", "ebb:GetLogs", "ebb:GetMetrics",
 		"ebb:ListServices", "ebb:GetService", "ebb:ListRoles", "ebb:GetRole", "ebb:ListSecrets", "ebb:GetSecret",
+		"ebb:ListRuntimes",
 	}
 }
 

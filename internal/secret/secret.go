@@ -147,12 +147,51 @@ func (s *Secrets) List(ctx context.Context, service ebb.ServiceID, marker string
 	return all, next, err
 }
 
-// Delete removes a secret with all its versions. Instances that have its value
-// keep it until they end; new ones cannot start.
-func (s *Secrets) Delete(ctx context.Context, service ebb.ServiceID, name string) error {
+// Delete removes a secret with all its versions. One that a function or the
+// service refers to is refused, unless by force: then instances that have its
+// value keep it until they end, and new ones cannot start.
+func (s *Secrets) Delete(ctx context.Context, service ebb.ServiceID, name string, force bool) error {
 	return s.commit(ctx, service, name, func(tx *store.Tx) error {
+		if !force {
+			if err := unused(tx, service, name); err != nil {
+				return err
+			}
+		}
 		return found(tx.DeleteSecret(service, name), "secret", name)
 	})
+}
+
+// unused refuses a secret that something refers to.
+func unused(tx *store.Tx, service ebb.ServiceID, name string) error {
+	user := ""
+	if err := tx.SecretUsers(service, name, func(v *ebb.Version) {
+		if user == "" && Refers(v.Env, name) {
+			user = "function " + v.Name + ":" + v.Qualifier()
+		}
+	}); err != nil {
+		return err
+	}
+	sv, err := tx.Service(service)
+	if err != nil {
+		return found(err, "service", string(service))
+	}
+	if user == "" && Refers(sv.Env, name) {
+		user = "the environment of service " + sv.Name
+	}
+	if user != "" {
+		return ebb.Errorf(ebb.Conflict, ebb.TypeResourceConflict, "secret %s is in use: %s refers to it", name, user)
+	}
+	return nil
+}
+
+// Refers reports whether an environment refers to a secret, whatever version.
+func Refers(env map[string]string, name string) bool {
+	for _, value := range env {
+		if ref, ok := ebb.ParseSecretRef(value); ok && ref.Name == name {
+			return true
+		}
+	}
+	return false
 }
 
 // Value opens a version of a secret, 0 being the current one.

@@ -97,10 +97,10 @@ func TestVersions(t *testing.T) {
 	if err != nil || len(value) != 40 || string(value) == "four" {
 		t.Errorf("rotated to %q (%v)", value, err)
 	}
-	if err := s.Delete(t.Context(), svc, "db"); err != nil {
+	if err := s.Delete(t.Context(), svc, "db", false); err != nil {
 		t.Fatal(err)
 	}
-	if err := s.Delete(t.Context(), svc, "db"); ebb.KindOf(err) != ebb.NotFound {
+	if err := s.Delete(t.Context(), svc, "db", false); ebb.KindOf(err) != ebb.NotFound {
 		t.Errorf("deleted twice: %v", err)
 	}
 	if len(told) != 6 || told[0] != string(svc)+"db" {
@@ -155,6 +155,38 @@ func TestResolve(t *testing.T) {
 	_, err = s.Resolve(t.Context(), svc, map[string]string{"V": "secret://none"})
 	if ebb.KindOf(err) != ebb.NotFound || !strings.Contains(err.Error(), "Environment.Variables.V") {
 		t.Error(err)
+	}
+}
+
+func TestDeleteOfWhatIsInUse(t *testing.T) {
+	s, st := newFixture(t).open()
+	put(t, s, "db", "x")
+	put(t, s, "db2", "x")
+	env := map[string]string{"DB": "secret://db#1"}
+	if err := st.Tx(t.Context(), func(tx *store.Tx) error {
+		k := ebb.FunctionKey{Service: svc, Name: "f"}
+		if err := tx.InsertFunction(&ebb.Function{FunctionKey: k}); err != nil {
+			return err
+		}
+		if err := tx.InsertVersion(&ebb.Version{FunctionKey: k, RevisionID: "r", Env: env}); err != nil {
+			return err
+		}
+		sv, err := tx.Service(svc)
+		if err != nil {
+			return err
+		}
+		sv.Env = map[string]string{"DB": "secret://db2"}
+		return tx.UpdateService(sv)
+	}); err != nil {
+		t.Fatal(err)
+	}
+	for name, user := range map[string]string{"db": "function f:$LATEST", "db2": "service default"} {
+		if err := s.Delete(t.Context(), svc, name, false); ebb.KindOf(err) != ebb.Conflict || !strings.Contains(err.Error(), user) {
+			t.Errorf("%s: %v", name, err)
+		}
+		if err := s.Delete(t.Context(), svc, name, true); err != nil {
+			t.Error(err)
+		}
 	}
 }
 

@@ -206,6 +206,7 @@ func (n *node) apiConfig() api.Config {
 		Backup:    n.backup,
 		Auth:      n.auth,
 		Functions: n.functions,
+		Secrets:   n.secrets,
 		Logs:      n.logs,
 		Log:       n.log,
 	}

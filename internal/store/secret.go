@@ -1,6 +1,8 @@
 package store
 
 import (
+	"strings"
+
 	"github.com/ebb-faas/ebb/internal/ebb"
 )
 
@@ -113,4 +115,17 @@ func scanSecretVersion(scan func(...any) error, more ...any) (v ebb.SecretVersio
 	err = scan(append([]any{&v.Number, &v.Size, &binary, &created}, more...)...)
 	v.Binary, v.CreatedAt = binary != 0, fromMillis(created)
 	return v, err
+}
+
+// SecretUsers calls each for every version of the service's functions whose
+// settings hold the text of a reference to the secret. Whether it is one is for
+// the caller to see: a longer name may begin with this one.
+func (tx *Tx) SecretUsers(service ebb.ServiceID, name string, each func(*ebb.Version)) error {
+	like := "%" + strings.NewReplacer("!", "!!", "%", "!%", "_", "!_").Replace(ebb.SecretScheme+name) + "%"
+	vs, err := tx.versions("SELECT "+versionColumns+` FROM version
+		WHERE service = ? AND settings LIKE ? ESCAPE '!' ORDER BY name, number`, string(service), like)
+	for _, v := range vs {
+		each(v)
+	}
+	return err
 }

@@ -75,6 +75,30 @@ func testSecret(t *testing.T, s *store.Store) {
 	is(t, s.Tx(t.Context(), func(tx *store.Tx) error { return tx.DeleteSecret(Service, "db") }), store.ErrNotFound)
 }
 
+func testSecretUsers(t *testing.T, s *store.Store) {
+	Must(t, s, func(tx *store.Tx) error {
+		for name, value := range map[string]string{"a": "secret://my_db", "b": "secret://my_db#3", "c": "secret://my1db", "d": "x", "e": "secret://my_db2"} {
+			if err := tx.InsertFunction(&ebb.Function{FunctionKey: Key(name), CreatedAt: At(0)}); err != nil {
+				return err
+			}
+			v := Version(name, 0)
+			v.Env = map[string]string{"DB": value}
+			if err := tx.InsertVersion(v); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	Read(t, s, func(tx *store.Tx) error {
+		var got []string
+		if err := tx.SecretUsers(Service, "my_db", func(v *ebb.Version) { got = append(got, v.Name+" "+v.Env["DB"]) }); err != nil {
+			return err
+		}
+		same(t, got, []string{"a secret://my_db", "b secret://my_db#3", "e secret://my_db2"})
+		return tx.SecretUsers("123456789012", "my_db", func(v *ebb.Version) { t.Errorf("another service's %s", v.Name) })
+	})
+}
+
 // What is sealed with an old master key is found, and replaced once.
 func testMasterKey(t *testing.T, s *store.Store) {
 	Must(t, s, func(tx *store.Tx) error {

@@ -49,6 +49,7 @@ func Run(t *testing.T, open func(t *testing.T) *store.Store) {
 		"Key":                 testKey,
 		"Role":                testRole,
 		"Secret":              testSecret,
+		"SecretUsers":         testSecretUsers,
 		"MasterKey":           testMasterKey,
 		"Node":                testNode,
 		"Lease":               testLease,
