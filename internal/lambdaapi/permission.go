@@ -14,14 +14,8 @@ func Action(operation string) string {
 	return "lambda:" + operation
 }
 
-// Operations lists the operations of the service model.
-func Operations() []string {
-	var names []string
-	for _, op := range service().Operations {
-		names = append(names, op.Name)
-	}
-	return names
-}
+// Routes lists the operations of the service model.
+func Routes() []awswire.Operation { return service().Operations }
 
 // admit asks for every operation, before its handler, whether the caller may do
 // it. What is about one function is asked again when that is known, in target;

@@ -2,11 +2,13 @@ package metrics
 
 import (
 	"net/http"
+	"slices"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
+	dto "github.com/prometheus/client_model/go"
 
 	"github.com/ebb-faas/ebb/internal/ebb"
 )
@@ -77,6 +79,27 @@ func (m *Metrics) CountOf(name, help string, labels map[string]string, read func
 // Handler answers scrapers.
 func (m *Metrics) Handler() http.Handler {
 	return promhttp.HandlerFor(m.registry, promhttp.HandlerOpts{Registry: m.registry})
+}
+
+// ServiceHandler answers scrapers who may see one service: those series that
+// are labelled with it, and none of the node.
+func (m *Metrics) ServiceHandler(id ebb.ServiceID) http.Handler {
+	only := prometheus.GathererFunc(func() ([]*dto.MetricFamily, error) {
+		all, err := m.registry.Gather()
+		kept := all[:0]
+		for _, f := range all {
+			f.Metric = slices.DeleteFunc(f.Metric, func(s *dto.Metric) bool {
+				return !slices.ContainsFunc(s.Label, func(l *dto.LabelPair) bool {
+					return l.GetName() == "service" && l.GetValue() == string(id)
+				})
+			})
+			if len(f.Metric) > 0 {
+				kept = append(kept, f)
+			}
+		}
+		return kept, err
+	})
+	return promhttp.HandlerFor(only, promhttp.HandlerOpts{})
 }
 
 // Version is where the invocations of one version are counted.

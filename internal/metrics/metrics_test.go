@@ -57,3 +57,26 @@ func BenchmarkDone(b *testing.B) {
 		h.Done(res)
 	}
 }
+
+// Who may see one service sees its series and no others.
+func TestServiceHandler(t *testing.T) {
+	m := New()
+	m.Gauge("ebb_test", "A test.", map[string]string{"state": "idle"}, func() float64 { return 7 })
+	for _, id := range []ebb.ServiceID{ebb.DefaultService, "123456789012"} {
+		m.Version(&ebb.Version{FunctionKey: ebb.FunctionKey{Service: id, Name: "f" + string(id)}, Runtime: "python3"}).Done(&ebb.Result{})
+	}
+	w := httptest.NewRecorder()
+	m.ServiceHandler("123456789012").ServeHTTP(w, httptest.NewRequest("GET", "/metrics", nil))
+	text := w.Body.String()
+	if !strings.Contains(text, `ebb_invocations_total{function="f123456789012"`) {
+		t.Errorf("its own series are missing:\n%s", text)
+	}
+	for _, foreign := range []string{"f000000000000", "go_goroutines", "ebb_test", "ebb_start_seconds"} {
+		if strings.Contains(text, foreign) {
+			t.Errorf("%s is told", foreign)
+		}
+	}
+	if !strings.Contains(scrape(m), "f000000000000") || !strings.Contains(scrape(m), "f123456789012") {
+		t.Error("the whole is not whole any more")
+	}
+}

@@ -30,10 +30,22 @@ func (n *node) measure() {
 }
 
 // scrape is the handler of /metrics. Names of functions stand in it, so that it
-// takes credentials like everything else.
+// takes credentials like everything else. Who acts for one service sees that
+// service's.
 func (n *node) scrape() http.Handler {
 	opt := auth.Options{MaxBody: 1 << 10, Fail: func(w http.ResponseWriter, _ *http.Request, err error) {
-		http.Error(w, ebb.TypeOf(err)+": send the token of credentials.json as Authorization: Bearer TOKEN", http.StatusForbidden)
+		http.Error(w, ebb.TypeOf(err)+": send a token as Authorization: Bearer TOKEN", http.StatusForbidden)
 	}}
-	return auth.Middleware(n.auth, opt, n.metrics.Handler())
+	return auth.Middleware(n.auth, opt, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		p := auth.From(r.Context())
+		if err := n.auth.Authorize(p, "ebb:GetMetrics", "*"); err != nil {
+			http.Error(w, err.Error(), http.StatusForbidden)
+			return
+		}
+		if p.Node {
+			n.metrics.Handler().ServeHTTP(w, r)
+			return
+		}
+		n.metrics.ServiceHandler(p.Service).ServeHTTP(w, r)
+	}))
 }

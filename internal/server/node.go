@@ -34,6 +34,7 @@ import (
 	"github.com/ebb-faas/ebb/internal/secret"
 	"github.com/ebb-faas/ebb/internal/statesapi"
 	"github.com/ebb-faas/ebb/internal/store"
+	"github.com/ebb-faas/ebb/internal/stsapi"
 	"github.com/ebb-faas/ebb/internal/workflow"
 	"github.com/ebb-faas/ebb/runtimes"
 )
@@ -64,6 +65,7 @@ type node struct {
 	targets   map[ebb.TargetKind]deliver.Target
 	deliver   *deliver.Deliver
 	lambda    *lambdaapi.API
+	sts       *stsapi.API
 	v1        *api.API
 	gateway   *gateway.Gateway
 	queue     *queue.Queue
@@ -166,6 +168,7 @@ func (n *node) assemble() {
 		},
 	}, n.functions, n.invoker, n.auth, n.log)
 	n.gateway = gateway.New(cfg.HTTP, n.functions, n.invoker, n.auth, n.log)
+	n.sts = stsapi.New(n.auth, n.log)
 	n.v1 = api.New(n.apiConfig())
 	n.measure()
 	n.functions.OnChange(n.changed)
@@ -215,13 +218,16 @@ func (n *node) apiConfig() api.Config {
 // endpoint is a function's way back to ebb: the Lambda API for its role.
 func (n *node) endpoint(v *ebb.Version) (http.Handler, auth.Credentials) {
 	box := n.auth.NewBox(v.Role, v.Service)
-	functions, workflows := n.lambda.Endpoint(box), n.states.Endpoint(box)
+	functions, workflows, sts := n.lambda.Endpoint(box), n.states.Endpoint(box), n.sts.Endpoint(box)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if statesapi.Is(r) {
+		switch {
+		case statesapi.Is(r):
 			workflows.ServeHTTP(w, r)
-			return
+		case stsapi.Is(r):
+			sts.ServeHTTP(w, r)
+		default:
+			functions.ServeHTTP(w, r)
 		}
-		functions.ServeHTTP(w, r)
 	}), box.Credentials()
 }
 
@@ -274,7 +280,7 @@ func (n *node) versions(ctx context.Context, key ebb.FunctionKey) (all []*ebb.Ve
 // the rest is AWS's. A ServeMux here would answer odd paths before their owner
 // sees them.
 func (n *node) management() http.Handler {
-	scrape := n.scrape()
+	scrape, sts := n.scrape(), n.sts.Endpoint(n.auth)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		switch {
 		case strings.HasPrefix(r.URL.Path, api.Prefix):
@@ -283,6 +289,8 @@ func (n *node) management() http.Handler {
 			scrape.ServeHTTP(w, r)
 		case statesapi.Is(r):
 			n.states.ServeHTTP(w, r)
+		case stsapi.Is(r):
+			sts.ServeHTTP(w, r)
 		default:
 			n.lambda.ServeHTTP(w, r)
 		}
