@@ -79,6 +79,7 @@ func actions() map[string]grant {
 		}
 	}
 	for class, names := range map[class][]string{
+		see: {"ebb:ListNodes"},
 		administer: {
 			"ebb:CreateService", "ebb:UpdateService", "ebb:DeleteService", "ebb:RotateMasterKey", "ebb:CreateBackup",
 			"ebb:AddRuntime", "ebb:RemoveRuntime",

@@ -118,7 +118,7 @@ func (a *API) serve(w http.ResponseWriter, r *http.Request) {
 	}
 	body := auth.Body(r.Context())
 	c := &call{Context: r.Context(), op: name, principal: auth.From(r.Context())}
-	if err := a.auth.Admit(c.principal, "states:"+name); err != nil {
+	if err := a.auth.Admit(c.principal, Action(name)); err != nil {
 		a.fail(w, r, err)
 		return
 	}
@@ -181,7 +181,7 @@ func (a *API) fail(w http.ResponseWriter, r *http.Request, err error) {
 
 // may asks whether the caller may do the operation to a resource.
 func (a *API) may(c *call, arn string) error {
-	return a.auth.Authorize(c.principal, "states:"+c.op, arn)
+	return a.auth.Authorize(c.principal, Action(c.op), arn)
 }
 
 // anywhere asks whether the caller may do an operation that names no resource.
