@@ -43,6 +43,7 @@ type evaluation struct {
 	errors    *Value // $states.errorOutput
 	scope     *jsonata.Scope
 	patience  *patience
+	trial     *Attempt
 }
 
 // rand is the source of random numbers of one call of Next.

@@ -44,6 +44,9 @@ func (st *state) effective(e *evaluation) *failure {
 		}
 		e.input = v
 	}
+	if st.language == JSONPath {
+		e.trial.see("afterInputPath", e.input)
+	}
 	return nil
 }
 
@@ -71,6 +74,9 @@ func (d *decision) complete(t *Thread, result *Value) {
 func (d *decision) outcome(t *Thread, st *state, e *evaluation, result *Value) (outcome, *failure) {
 	out := outcome{next: st.next}
 	var fail *failure
+	if result != nil {
+		e.trial.see("result", result.V)
+	}
 	if st.language == JSONata {
 		e.result = result
 		out.output = t.Input.V
@@ -94,9 +100,13 @@ func (d *decision) outcome(t *Thread, st *state, e *evaluation, result *Value) (
 		if assignInput, fail = st.selected(e, result); fail != nil {
 			return out, fail
 		}
+		e.trial.see("afterResultSelector", assignInput)
 		if out.output, fail = merge(t.Input.V, st.resultPath, st.resultNull, assignInput); fail != nil {
 			return out, fail
 		}
+	}
+	if result != nil || st.kind == typePass {
+		e.trial.see("afterResultPath", out.output)
 	}
 	e.input = assignInput
 	if out.assigned, fail = assigned(st.assign, e); fail != nil {
@@ -111,10 +121,14 @@ func (st *state) selected(e *evaluation, result *Value) (any, *failure) {
 	if st.kind == typePass {
 		switch {
 		case st.result != nil:
+			e.trial.see("result", st.result.V)
 			return st.result.V, nil
 		case st.parameters != nil:
-			return st.parameters.eval(e)
+			v, fail := st.parameters.eval(e)
+			e.trial.see("afterParameters", v)
+			return v, fail
 		}
+		e.trial.see("afterParameters", e.input)
 		return e.input, nil
 	}
 	if st.resultSelector == nil {

@@ -25,6 +25,3 @@ func (m *Machine) NotExpress() []Diagnostic {
 	}
 	return all
 }
-
-// VariableReferences lists the variables that each state refers to.
-func (m *Machine) VariableReferences() map[string][]string { return nil }

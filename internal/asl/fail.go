@@ -114,6 +114,7 @@ func (d *decision) retry(t *Thread, st *state, f *failure) bool {
 		t.Fan, t.MapRun = nil, ""
 		t.Waits, t.Op = waitsRetry, d.op()
 		d.act(Action{Timer: &Timer{Op: t.Op, At: d.env.Now.Add(delay)}})
+		d.trial.retried(f, i, delay)
 		return true
 	}
 	return false
@@ -133,10 +134,11 @@ func (r retrier) delay(done int64, random func() float64) time.Duration {
 }
 
 func (d *decision) caught(t *Thread, st *state, f *failure) bool {
-	for _, c := range st.catch {
+	for i, c := range st.catch {
 		if !f.matches(c.errors) {
 			continue
 		}
+		d.trial.caught(f, i)
 		d.dropBelow(t)
 		e := d.evaluate(t, nil, "")
 		out, fail := c.outcome(t, st, e, f)

@@ -21,6 +21,7 @@ type decision struct {
 	ready   []int64 // threads whose state is to be entered or run
 
 	patience patience
+	trial    *Attempt // nil, but for a state that is tried on its own
 }
 
 // Next decides what an event means. It changes state, and returns what is to be
@@ -291,6 +292,9 @@ func (d *decision) variables(t *Thread) *Object {
 // context is the context object of a thread. item, when not nil, is the one
 // that an ItemSelector looks at.
 func (d *decision) context(t *Thread, item *Item, token string) *Object {
+	if d.trial != nil && d.trial.context != nil {
+		return d.trial.context
+	}
 	x := d.state.Execution
 	execution := object("Id", x.ID, "Input", x.Input.V, "StartTime", formatTime(x.StartTime), "Name", x.Name, "RoleArn", x.RoleARN, "RedriveCount", intNumber(int64(x.RedriveCount)))
 	place := object("Name", t.State, "EnteredTime", formatTime(t.EnteredAt))
@@ -323,6 +327,7 @@ func (i *Item) context() *Object {
 // one.
 func (d *decision) evaluate(t *Thread, item *Item, token string) *evaluation {
 	return &evaluation{
+		trial:  d.trial,
 		engine: d.m.engine, env: d.env, random: d.random, patience: &d.patience,
 		input: t.Input.V, context: d.context(t, item, token), variables: d.variables(t),
 	}

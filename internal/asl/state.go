@@ -86,9 +86,9 @@ type Thread struct {
 	Op       int64   `json:"op,omitempty"`       // what an event must name to be about this wait
 	Retries  []int64 `json:"retries,omitempty"`  // per retrier, within this state
 	Attempts int     `json:"attempts,omitempty"` // retries of this state in all
-	Began    bool    `json:"began,omitempty"`  // the task was started; told once
-	Handed   bool    `json:"handed,omitempty"` // the task was submitted; told once
-	MapRun   string  `json:"mapRun,omitempty"` // ARN of the map run, for a redrive
+	Began    bool    `json:"began,omitempty"`    // the task was started; told once
+	Handed   bool    `json:"handed,omitempty"`   // the task was submitted; told once
+	MapRun   string  `json:"mapRun,omitempty"`   // ARN of the map run, for a redrive
 	Fan      *Fan    `json:"fan,omitempty"`
 }
 

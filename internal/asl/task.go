@@ -110,6 +110,11 @@ func (st *state) fill(e *evaluation, task *Task) *failure {
 			return fail
 		}
 	}
+	if st.language == JSONata {
+		e.trial.see("afterArguments", task.Parameters.V)
+	} else {
+		e.trial.see("afterParameters", task.Parameters.V)
+	}
 	if st.credentials != nil {
 		v, fail := st.credentials.eval(e)
 		if fail != nil {

@@ -36,6 +36,7 @@ func handlers() map[string]handler {
 		"DescribeMapRun":                   typed((*API).describeMapRun),
 		"ListMapRuns":                      typed((*API).listMapRuns),
 		"UpdateMapRun":                     typed((*API).updateMapRun),
+		"TestState":                        typed((*API).testState),
 		"TagResource":                      typed((*API).tagResource),
 		"UntagResource":                    typed((*API).untagResource),
 		"ListTagsForResource":              typed((*API).listTagsForResource),

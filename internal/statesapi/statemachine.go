@@ -51,12 +51,16 @@ func checkRole(arn string) error {
 	return nil
 }
 
+// ownedKey is the one kind of encryption that ebb has a word for: none of the
+// caller's keys.
+const ownedKey = "AWS_OWNED_KEY"
+
 // checkEncryption refuses keys that ebb does not hold.
 func checkEncryption(e *EncryptionConfiguration) error {
-	if e == nil || deref(e.Type) == "AWS_OWNED_KEY" && e.KmsKeyId == nil {
+	if e == nil || deref(e.Type) == ownedKey && e.KmsKeyId == nil {
 		return nil
 	}
-	return ebb.Errorf(ebb.Invalid, workflow.TypeInvalidEncryption, "Invalid Encryption Configuration: only AWS_OWNED_KEY is offered")
+	return ebb.Errorf(ebb.Invalid, workflow.TypeInvalidEncryption, "Invalid Encryption Configuration: only %s is offered", ownedKey)
 }
 
 // readLogging checks a logging configuration.
@@ -182,10 +186,11 @@ func (a *API) describeStateMachine(c *call, in *DescribeStateMachineInput) (*Des
 	}
 	out.StateMachineArn, out.CreationDate = in.StateMachineArn, &awswire.Epoch{Time: created}
 	out.RoleArn, out.RevisionId = &rev.Role, revisionID(rev)
+	out.EncryptionConfiguration = &EncryptionConfiguration{Type: new(ownedKey)}
 	out.LoggingConfiguration, out.TracingConfiguration = writeLogging(rev.Logging), &TracingConfiguration{Enabled: &rev.Tracing}
 	if deref(in.IncludedData) != "METADATA_ONLY" {
 		out.Definition = &rev.Definition
-		out.VariableReferences = a.engine.Variables(rev.Definition)
+		out.VariableReferences = asl.VariableReferences([]byte(rev.Definition))
 	}
 	return out, nil
 }
@@ -219,6 +224,7 @@ func (a *API) describeStateMachineForExecution(c *call, in *DescribeStateMachine
 		StateMachineArn: new(ebb.StateMachineARN(a.region, ebb.StateMachineKey{Service: x.Service, Name: x.Machine}, "")),
 		Name:            &rev.Name, RoleArn: &rev.Role, UpdateDate: &awswire.Epoch{Time: rev.CreatedAt}, RevisionId: revisionID(rev),
 		LoggingConfiguration: writeLogging(rev.Logging), TracingConfiguration: &TracingConfiguration{Enabled: &rev.Tracing},
+		EncryptionConfiguration: &EncryptionConfiguration{Type: new(ownedKey)},
 	}
 	if x.MapRun != "" {
 		out.Label = &label
@@ -226,7 +232,7 @@ func (a *API) describeStateMachineForExecution(c *call, in *DescribeStateMachine
 	}
 	if deref(in.IncludedData) != "METADATA_ONLY" {
 		out.Definition = &rev.Definition
-		out.VariableReferences = a.engine.Variables(rev.Definition)
+		out.VariableReferences = asl.VariableReferences([]byte(rev.Definition))
 	}
 	return out, nil
 }

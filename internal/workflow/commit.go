@@ -269,6 +269,7 @@ func (e *Engine) planFinish(l *live, w *writes, f *asl.Finish, now time.Time) er
 		x.RedrivenAt = now
 	}
 	w.execution = &x
+	w.wake = append(w.wake, executionKey(l.id))
 	if x.MapRun != "" {
 		w.child = childOf(&x)
 	}

@@ -203,16 +203,6 @@ func (e *Engine) Revision(ctx context.Context, id string) (r *ebb.StateMachineRe
 	return r, err
 }
 
-// Variables are the names of the variables that the states of a definition
-// refer to.
-func (e *Engine) Variables(definition string) map[string][]string {
-	m, _ := asl.Parse([]byte(definition), e.jsonata)
-	if m == nil {
-		return nil
-	}
-	return m.VariableReferences()
-}
-
 // StateMachines lists up to limit state machines by name, after a name.
 func (e *Engine) StateMachines(ctx context.Context, service ebb.ServiceID, after string, limit int) (ms []*ebb.StateMachine, more bool, err error) {
 	err = e.store.Read(ctx, func(tx *store.Tx) (err error) {

@@ -53,7 +53,10 @@ func TestTaskTimeout(t *testing.T) {
 func TestCallback(t *testing.T) {
 	r := newRig(t)
 	tokens := make(chan string, 1)
-	r.functions["ask"] = func(_ context.Context, payload []byte) (any, error) { tokens <- strings.Trim(string(payload), `"`); return nil, nil }
+	r.functions["ask"] = func(_ context.Context, payload []byte) (any, error) {
+		tokens <- strings.Trim(string(payload), `"`)
+		return nil, nil
+	}
 	definition := `{"StartAt": "A", "States": {"A": {"Type": "Task", "Resource": "arn:aws:states:::lambda:invoke.waitForTaskToken", "Parameters": {"FunctionName": "ask", "Payload.$": "$$.Task.Token"}, "End": true}}}`
 	machine := r.create("callback", "", definition)
 	ctx := t.Context()

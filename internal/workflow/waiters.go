@@ -39,6 +39,9 @@ func activityKey(service ebb.ServiceID, name string) string {
 	return "activity " + string(service) + " " + name
 }
 
+// executionKey is woken when an execution ends.
+func executionKey(id ebb.ExecutionID) string { return "execution " + string(id) }
+
 // running are the calls that this process makes now, so that one that nobody
 // waits for any more can be given up.
 type running struct {
