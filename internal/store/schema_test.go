@@ -38,10 +38,7 @@ func TestSuiteOnExpandedSchema(t *testing.T) {
 	})
 	t.Run("postgres", func(t *testing.T) {
 		storetest.Run(t, func(t *testing.T) *store.Store {
-			url := postgrestest.Database(t)
-			if err := openURL(t, url).Close(); err != nil {
-				t.Fatal(err)
-			}
+			url := migrated(t)
 			query(t, url, expanded...)
 			return openURL(t, url)
 		})
@@ -92,7 +89,7 @@ func TestEnginesHaveOneSchema(t *testing.T) {
 	lite := columns(open(t), `SELECT t.name || '.' || c.name || ' ' || c.type FROM sqlite_schema t, pragma_table_info(t.name) c
 		WHERE t.type = 'table' AND t.name NOT LIKE 'sqlite!_%' ESCAPE '!' AND t.name <> 'goose_db_version'`)
 	heavy := columns(postgres, `SELECT table_name || '.' || column_name || ' ' || CASE data_type
-			WHEN 'bigint' THEN 'INTEGER' WHEN 'text' THEN 'TEXT' WHEN 'bytea' THEN 'BLOB' ELSE data_type END
+			WHEN 'bigint' THEN 'INTEGER' WHEN 'text' THEN 'TEXT' WHEN 'bytea' THEN 'BLOB' WHEN 'double precision' THEN 'REAL' ELSE data_type END
 		FROM information_schema.columns WHERE table_schema = current_schema() AND table_name <> 'goose_db_version'`)
 	if d := cmp.Diff(lite, heavy); d != "" {
 		t.Errorf("columns of sqlite (-) and postgres (+) differ:\n%s", d)

@@ -19,6 +19,7 @@ var shared struct {
 	server *Server
 	err    error
 	made   int
+	known  map[string]bool // databases that were made
 }
 
 // Database makes a database for t and returns its URL, password included. It is
@@ -36,22 +37,58 @@ func Database(t testing.TB) string {
 	return url
 }
 
+// Copy is Database with something in it: what prepare put into a database of
+// that name, once for this test binary. It is much quicker than to do so again.
+func Copy(t testing.TB, name string, prepare func(url string)) string {
+	t.Helper()
+	template := "template_" + name
+	shared.Lock()
+	known := shared.known[template]
+	shared.Unlock()
+	if !known {
+		url, _, err := create(t.Context(), template, "")
+		skip(t, err)
+		prepare(url)
+	}
+	url, drop, err := create(t.Context(), "", template)
+	skip(t, err)
+	t.Cleanup(func() {
+		if err := drop(); err != nil {
+			t.Error(err)
+		}
+	})
+	return url
+}
+
 // Make is Database where there is no test: in benchmarks that are programs.
-func Make(ctx context.Context) (url string, drop func() error, err error) {
+func Make(ctx context.Context) (url string, drop func() error, err error) { return create(ctx, "", "") }
+
+// create makes a database, of the next free name if it has none, as a copy of
+// another if one is named. It starts the server if need be.
+func create(ctx context.Context, name, template string) (url string, drop func() error, err error) {
 	shared.Lock()
 	defer shared.Unlock()
 	if shared.server == nil && shared.err == nil {
 		shared.server, shared.err = start(ctx)
+		shared.known = make(map[string]bool)
 	}
 	if shared.err != nil {
 		return "", nil, shared.err
 	}
-	shared.made++
-	return shared.server.database(ctx, fmt.Sprintf("test_%d", shared.made))
+	if name == "" {
+		shared.made++
+		name = fmt.Sprintf("test_%d", shared.made)
+	}
+	shared.known[name] = true
+	return shared.server.database(ctx, name, template)
 }
 
-func (s *Server) database(ctx context.Context, name string) (url string, drop func() error, err error) {
-	if err := s.exec(ctx, "CREATE DATABASE "+name); err != nil {
+func (s *Server) database(ctx context.Context, name, template string) (url string, drop func() error, err error) {
+	statement := "CREATE DATABASE " + name
+	if template != "" {
+		statement += " TEMPLATE " + template
+	}
+	if err := s.exec(ctx, statement); err != nil {
 		return "", nil, fmt.Errorf("%w\n%s", err, s.log())
 	}
 	drop = func() error { return s.exec(context.Background(), "DROP DATABASE "+name+" WITH (FORCE)") }
@@ -69,7 +106,7 @@ func Own(t testing.TB) (s *Server, url string) {
 			t.Error(err)
 		}
 	})
-	if url, _, err = s.database(t.Context(), "test"); err != nil {
+	if url, _, err = s.database(t.Context(), "test", ""); err != nil {
 		t.Fatal(err)
 	}
 	return s, url

@@ -3,15 +3,15 @@
 
 -- +goose Up
 CREATE TABLE alias (
-	service       TEXT             NOT NULL,
-	name          TEXT             NOT NULL,
+	service       TEXT COLLATE "C" NOT NULL,
+	name          TEXT COLLATE "C" NOT NULL,
 	alias         TEXT COLLATE "C" NOT NULL,
 	version       BIGINT           NOT NULL, -- 0 is $LATEST
 	canary        BIGINT,                    -- the second version
 	weight        DOUBLE PRECISION NOT NULL, -- of the second version, 0 to 1
-	revision_id   TEXT             NOT NULL,
+	revision_id   TEXT COLLATE "C" NOT NULL,
 	last_modified BIGINT           NOT NULL,
-	description   TEXT             NOT NULL,
+	description   TEXT COLLATE "C" NOT NULL,
 	PRIMARY KEY (service, name, alias),
 	FOREIGN KEY (service, name) REFERENCES function (service, name) ON DELETE CASCADE,
 	FOREIGN KEY (service, name, version) REFERENCES version (service, name, number),

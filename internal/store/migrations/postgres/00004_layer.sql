@@ -4,31 +4,31 @@
 
 -- +goose Up
 CREATE TABLE layer_version (
-	service       TEXT             NOT NULL,
+	service       TEXT COLLATE "C" NOT NULL,
 	name          TEXT COLLATE "C" NOT NULL,
 	number        BIGINT           NOT NULL CHECK (number > 0),
-	code_digest   TEXT             NOT NULL,
+	code_digest   TEXT COLLATE "C" NOT NULL,
 	code_size     BIGINT           NOT NULL,
-	runtimes      TEXT             NOT NULL, -- each between two spaces, '' = not said
-	architectures TEXT             NOT NULL, -- the same
+	runtimes      TEXT COLLATE "C" NOT NULL, -- each between two spaces, '' = not said
+	architectures TEXT COLLATE "C" NOT NULL, -- the same
 	created_at    BIGINT           NOT NULL,
-	settings      TEXT             NOT NULL, -- JSON object, see layer.go
+	settings      TEXT COLLATE "C" NOT NULL, -- JSON object, see layer.go
 	PRIMARY KEY (service, name, number)
 );
 
 -- The highest number ever given out, as version_number is for functions.
 CREATE TABLE layer_number (
-	service TEXT             NOT NULL,
+	service TEXT COLLATE "C" NOT NULL,
 	name    TEXT COLLATE "C" NOT NULL,
 	last    BIGINT           NOT NULL,
 	PRIMARY KEY (service, name)
 );
 
 CREATE TABLE version_layer (
-	service     TEXT   NOT NULL,
-	name        TEXT   NOT NULL,
+	service     TEXT COLLATE "C" NOT NULL,
+	name        TEXT COLLATE "C" NOT NULL,
 	number      BIGINT NOT NULL,
-	code_digest TEXT   NOT NULL,
+	code_digest TEXT COLLATE "C" NOT NULL,
 	PRIMARY KEY (service, name, number, code_digest),
 	FOREIGN KEY (service, name, number) REFERENCES version (service, name, number) ON DELETE CASCADE
 );

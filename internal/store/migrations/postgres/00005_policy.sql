@@ -3,21 +3,21 @@
 
 -- +goose Up
 CREATE TABLE function_policy (
-	service     TEXT NOT NULL,
-	name        TEXT NOT NULL,
-	qualifier   TEXT NOT NULL, -- '' is the function
-	revision_id TEXT NOT NULL,
-	statements  TEXT NOT NULL, -- JSON array, see policy.go
+	service     TEXT COLLATE "C" NOT NULL,
+	name        TEXT COLLATE "C" NOT NULL,
+	qualifier   TEXT COLLATE "C" NOT NULL, -- '' is the function
+	revision_id TEXT COLLATE "C" NOT NULL,
+	statements  TEXT COLLATE "C" NOT NULL, -- JSON array, see policy.go
 	PRIMARY KEY (service, name, qualifier),
 	FOREIGN KEY (service, name) REFERENCES function (service, name) ON DELETE CASCADE
 );
 
 CREATE TABLE layer_policy (
-	service     TEXT   NOT NULL,
-	name        TEXT   NOT NULL,
+	service     TEXT COLLATE "C" NOT NULL,
+	name        TEXT COLLATE "C" NOT NULL,
 	number      BIGINT NOT NULL,
-	revision_id TEXT   NOT NULL,
-	statements  TEXT   NOT NULL, -- JSON array
+	revision_id TEXT COLLATE "C" NOT NULL,
+	statements  TEXT COLLATE "C" NOT NULL, -- JSON array
 	PRIMARY KEY (service, name, number),
 	FOREIGN KEY (service, name, number) REFERENCES layer_version (service, name, number) ON DELETE CASCADE
 );
