@@ -15,7 +15,16 @@ import (
 	"github.com/ebb-faas/ebb/test/platform"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(postgrestest.Tests{M: m}) }
+func TestMain(m *testing.M) {
+	if url := os.Getenv(drainer); url != "" {
+		if err := drain(context.Background(), url); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
+		os.Exit(0)
+	}
+	goleak.VerifyTestMain(postgrestest.Tests{M: m})
+}
 
 // limit is how long anything that other processes do may take. The machine may
 // be busy with the tests of other packages.
