@@ -59,7 +59,8 @@ func (a *app) deployVerb() *cobra.Command {
 
 // deployed is the result for one function.
 type deployed struct {
-	Function   string   `json:"function"`
+	Function   string   `json:"function"` // "" of a layer
+	Layer      string   `json:"layer,omitempty"`
 	Action     string   `json:"action"`  // created, updated or unchanged
 	Changed    []string `json:"changed"` // what differed, by its key in ebb.yaml
 	ARN        string   `json:"arn"`     // "" if a dry run would create it
@@ -92,10 +93,15 @@ func (a *app) deploy(ctx context.Context, paths []string, opt deployOptions) err
 	results := []deployed{}
 	d := &deployment{
 		lambda: c.Lambda(), service: ebb.DefaultService, opt: opt,
-		show: newProgress(a.errs), built: map[string]bool{},
+		show: newProgress(a.errs), built: map[string]bool{}, published: map[string]string{},
 	}
 	err = func() error {
 		for _, m := range manifests {
+			layers, err := d.layers(ctx, m)
+			results = append(results, layers...)
+			if err != nil {
+				return err
+			}
 			for i := range m.Functions {
 				f := &m.Functions[i]
 				if len(opt.only) > 0 && !slices.Contains(opt.only, f.Name) {
@@ -152,7 +158,7 @@ func (a *app) printDeployed(results []deployed, failed bool) error {
 	}
 	var rows [][]string
 	for _, r := range results {
-		rows = append(rows, []string{r.Function, r.text(), bytesText(int64(r.CodeSize)), r.Version, r.URL})
+		rows = append(rows, []string{r.what(), r.text(), bytesText(int64(r.CodeSize)), r.Version, r.URL})
 	}
 	head := []string{"FUNCTION", "RESULT", "PACKAGE", "VERSION", "URL"}
 	if !slices.ContainsFunc(results, func(r deployed) bool { return r.Version != "" }) {
@@ -162,6 +168,14 @@ func (a *app) printDeployed(results []deployed, failed bool) error {
 		}
 	}
 	return a.print(results, head, rows)
+}
+
+// what names the function, or the layer.
+func (r *deployed) what() string {
+	if r.Layer != "" {
+		return "layer " + r.Layer
+	}
+	return r.Function
 }
 
 // text is the action for people.

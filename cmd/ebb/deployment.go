@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
 	"maps"
 	"slices"
 	"time"
@@ -22,6 +23,9 @@ type deployment struct {
 	opt     deployOptions
 	show    *progress
 	built   map[string]bool // build commands that ran, by folder and command
+	// published has the layers of the manifests so far, by name; "" is one that a
+	// dry run would publish.
+	published map[string]string
 }
 
 // settleTime bounds how long deploy waits for a platform that changes functions
@@ -34,6 +38,10 @@ func (d *deployment) function(ctx context.Context, m *manifest.Manifest, f *mani
 	if err != nil {
 		return nil, err
 	}
+	layers, err := d.layerARNs(ctx, f)
+	if err != nil {
+		return nil, err
+	}
 	r := &deployed{
 		Function: f.Name, Action: actionUnchanged, Changed: []string{},
 		CodeSHA256: p.sha256, CodeSize: len(p.zip), DryRun: d.opt.dryRun,
@@ -42,10 +50,10 @@ func (d *deployment) function(ctx context.Context, m *manifest.Manifest, f *mani
 	switch _, missing := errors.AsType[*types.ResourceNotFoundException](err); {
 	case missing:
 		r.Action = actionCreated
-		err = d.create(ctx, f, p, r)
+		err = d.create(ctx, f, p, layers, r)
 	case err == nil:
 		r.ARN = aws.ToString(live.Configuration.FunctionArn)
-		err = d.update(ctx, f, p, live, r)
+		err = d.update(ctx, f, p, layers, live, r)
 	}
 	if err != nil {
 		return nil, err
@@ -56,15 +64,43 @@ func (d *deployment) function(ctx context.Context, m *manifest.Manifest, f *mani
 	if len(r.Changed) > 0 && r.Action == actionUnchanged {
 		r.Action = actionUpdated
 	}
-	if d.opt.publish && !d.opt.dryRun {
-		out, err := d.lambda.PublishVersion(ctx, &lambda.PublishVersionInput{FunctionName: &f.Name, CodeSha256: &p.sha256})
-		if err != nil {
-			return nil, err
-		}
-		r.Version = aws.ToString(out.Version)
+	if err := d.publish(ctx, f, p, r); err != nil {
+		return nil, err
 	}
 	d.show.line("%s: %s", f.Name, r.text())
 	return r, nil
+}
+
+// publish makes a version if one is asked for, or if an alias is to lead to it,
+// and makes the aliases what the manifest says.
+func (d *deployment) publish(ctx context.Context, f *manifest.Function, p *codePackage, r *deployed) error {
+	named := slices.ContainsFunc(f.Aliases, func(a manifest.Alias) bool { return a.Version == manifest.VersionPublished })
+	if (d.opt.publish || named) && !d.opt.dryRun {
+		out, err := d.lambda.PublishVersion(ctx, &lambda.PublishVersionInput{FunctionName: &f.Name, CodeSha256: &p.sha256})
+		if err != nil {
+			return err
+		}
+		r.Version = aws.ToString(out.Version)
+	}
+	changed := false
+	for _, want := range f.Aliases {
+		if d.opt.dryRun && (r.Action == actionCreated || want.Version == manifest.VersionPublished) {
+			continue // where it would lead is not known yet
+		}
+		if want.Version == manifest.VersionPublished {
+			want.Version = r.Version
+		}
+		one, err := setAlias(ctx, d.lambda, f.Name, &want, d.opt.dryRun)
+		if err != nil {
+			return fmt.Errorf("alias %s: %w", want.Name, err)
+		}
+		changed = changed || one
+	}
+	if changed && r.Action != actionCreated {
+		r.Changed = append(r.Changed, "aliases")
+		r.Action = actionUpdated
+	}
+	return nil
 }
 
 // upload runs a request that carries a package, showing how far it has come.
@@ -79,7 +115,7 @@ func (d *deployment) upload(ctx context.Context, f *manifest.Function, p *codePa
 }
 
 // create makes a function that is not there yet.
-func (d *deployment) create(ctx context.Context, f *manifest.Function, p *codePackage, r *deployed) error {
+func (d *deployment) create(ctx context.Context, f *manifest.Function, p *codePackage, layers []string, r *deployed) error {
 	if d.opt.dryRun {
 		return nil
 	}
@@ -89,7 +125,7 @@ func (d *deployment) create(ctx context.Context, f *manifest.Function, p *codePa
 		MemorySize: aws.Int32(int32(f.MemoryMB)), Timeout: aws.Int32(int32(f.TimeoutS)),
 		EphemeralStorage: &types.EphemeralStorage{Size: aws.Int32(int32(f.TmpMB))},
 		LoggingConfig:    &types.LoggingConfig{LogFormat: types.LogFormat(f.LogFormat)},
-		Environment:      &types.Environment{Variables: f.Env}, Tags: f.Tags,
+		Environment:      &types.Environment{Variables: f.Env}, Tags: f.Tags, Layers: layers,
 	}
 	if f.Handler != "" {
 		in.Handler = &f.Handler
@@ -114,7 +150,7 @@ func (d *deployment) create(ctx context.Context, f *manifest.Function, p *codePa
 
 // update changes what differs: code, then settings, then tags. Each step is
 // tied to the revision before it, so that two deploys at once do not mix.
-func (d *deployment) update(ctx context.Context, f *manifest.Function, p *codePackage, live *lambda.GetFunctionOutput, r *deployed) error {
+func (d *deployment) update(ctx context.Context, f *manifest.Function, p *codePackage, layers []string, live *lambda.GetFunctionOutput, r *deployed) error {
 	have := live.Configuration
 	if err := d.resolve(ctx, f, p, have); err != nil {
 		return err
@@ -129,6 +165,9 @@ func (d *deployment) update(ctx context.Context, f *manifest.Function, p *codePa
 		r.Changed = append(r.Changed, "architecture")
 	}
 	settings := differences(f, have, f.RoleARN(d.service))
+	if layersDiffer(layers, have.Layers) {
+		settings = append(settings, "layers")
+	}
 	r.Changed = append(r.Changed, settings...)
 	if !maps.Equal(f.Tags, live.Tags) {
 		r.Changed = append(r.Changed, "tags")
@@ -158,7 +197,7 @@ func (d *deployment) update(ctx context.Context, f *manifest.Function, p *codePa
 		}
 	}
 	if len(settings) > 0 {
-		if err := d.configure(ctx, f, revision); err != nil {
+		if err := d.configure(ctx, f, layers, revision); err != nil {
 			return err
 		}
 	}
@@ -166,14 +205,14 @@ func (d *deployment) update(ctx context.Context, f *manifest.Function, p *codePa
 }
 
 // configure sets all settings as the manifest has them.
-func (d *deployment) configure(ctx context.Context, f *manifest.Function, revision *string) error {
+func (d *deployment) configure(ctx context.Context, f *manifest.Function, layers []string, revision *string) error {
 	in := &lambda.UpdateFunctionConfigurationInput{
 		FunctionName: &f.Name, RevisionId: revision, Runtime: types.Runtime(f.Runtime),
 		Role: aws.String(f.RoleARN(d.service)), Description: &f.Description,
 		MemorySize: aws.Int32(int32(f.MemoryMB)), Timeout: aws.Int32(int32(f.TimeoutS)),
 		EphemeralStorage: &types.EphemeralStorage{Size: aws.Int32(int32(f.TmpMB))},
 		LoggingConfig:    &types.LoggingConfig{LogFormat: types.LogFormat(f.LogFormat)},
-		Environment:      &types.Environment{Variables: f.Env},
+		Environment:      &types.Environment{Variables: f.Env}, Layers: layers,
 	}
 	if f.Env == nil {
 		in.Environment.Variables = map[string]string{} // nil would mean: leave them

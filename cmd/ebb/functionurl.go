@@ -26,14 +26,18 @@ func (d *deployment) url(ctx context.Context, f *manifest.Function, r *deployed)
 		r.URL = aws.ToString(have.FunctionUrl)
 	}
 	want := f.URL
-	switch {
-	case want == nil || !want.Enabled && have == nil:
-		return nil
-	case have != nil && want.Enabled && sameURL(want, have):
+	if want == nil {
 		return nil
 	}
-	r.Changed = append(r.Changed, "url")
-	if d.opt.dryRun {
+	opened, err := openURL(ctx, d.lambda, f.Name, want, d.opt.dryRun)
+	if err != nil {
+		return err
+	}
+	asWanted := !want.Enabled && have == nil || have != nil && want.Enabled && sameURL(want, have)
+	if opened || !asWanted {
+		r.Changed = append(r.Changed, "url")
+	}
+	if asWanted || d.opt.dryRun {
 		return nil
 	}
 	switch {

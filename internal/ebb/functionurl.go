@@ -17,11 +17,14 @@ const (
 // FunctionURL is a function's own HTTP address on the data plane.
 type FunctionURL struct {
 	FunctionKey
-	ID           string // random, stands in the address: /url/<id>/
-	Qualifier    string // "" = $LATEST, else an alias
-	AuthType     string
-	InvokeMode   string
-	CORS         *CORS // nil = none
+	ID         string // random, stands in the address: /url/<id>/
+	Qualifier  string // "" = $LATEST, else an alias
+	AuthType   string
+	InvokeMode string
+	CORS       *CORS // nil = none
+	// Public says that whoever asks may come in: AuthType is NONE and the policy
+	// of the function or alias allows it. Only Functions.URL finds it out.
+	Public       bool
 	CreatedAt    time.Time
 	LastModified time.Time
 }

@@ -100,10 +100,22 @@ func (f *Functions) GetURL(ctx context.Context, key ebb.FunctionKey, qualifier s
 	return f.readURL(ctx, func(tx *store.Tx) (*ebb.FunctionURL, error) { return tx.FunctionURL(key, qualifier) })
 }
 
-// URL returns the URL with that id, for the gateway. It reads the database: the
+// URL returns the URL with that id, for the gateway, and finds out whether it is
+// public. It reads the database: the
 // caller caches, and drops what it keeps on OnChange.
 func (f *Functions) URL(ctx context.Context, id string) (*ebb.FunctionURL, error) {
-	return f.readURL(ctx, func(tx *store.Tx) (*ebb.FunctionURL, error) { return tx.FunctionURLByID(id) })
+	return f.readURL(ctx, func(tx *store.Tx) (*ebb.FunctionURL, error) {
+		u, err := tx.FunctionURLByID(id)
+		if err != nil || u.AuthType != ebb.URLAuthNone {
+			return u, err
+		}
+		p, err := tx.FunctionPolicy(u.FunctionKey, u.Qualifier)
+		if errors.Is(err, store.ErrNotFound) {
+			return u, nil
+		}
+		u.Public = Permits(p, ActionInvokeURL, Caller{URLAuthType: ebb.URLAuthNone, ViaURL: true})
+		return u, err
+	})
 }
 
 func (f *Functions) readURL(ctx context.Context, read func(*store.Tx) (*ebb.FunctionURL, error)) (*ebb.FunctionURL, error) {

@@ -114,6 +114,9 @@ func (g *Gateway) ServeHTTP(w http.ResponseWriter, hr *http.Request) {
 // admit reads the body and checks the caller.
 func (g *Gateway) admit(x *exchange, r *request) (err error) {
 	iam := r.route.AuthType != ebb.URLAuthNone
+	if !iam && !r.route.Public {
+		return notPublic(r)
+	}
 	if iam {
 		if err := g.auth.Precheck(r.Request); err != nil {
 			return err
@@ -130,6 +133,13 @@ func (g *Gateway) admit(x *exchange, r *request) (err error) {
 		return err
 	}
 	return g.auth.Authorize(r.principal, "lambda:InvokeFunctionUrl", r.route.arn)
+}
+
+// notPublic refuses whoever comes without credentials to a URL that takes none,
+// because no policy lets them in.
+func notPublic(r *request) error {
+	return ebb.Errorf(ebb.Forbidden, ebb.TypeAccessDenied, "User: anonymous is not authorized to perform: lambda:InvokeFunctionUrl "+
+		"on resource: %s because no resource-based policy allows the lambda:InvokeFunctionUrl action", r.route.arn)
 }
 
 // exchange invokes the function and answers with what it said.

@@ -77,7 +77,7 @@ func (u *urls) lookup(_ context.Context, id string) (*ebb.FunctionURL, error) {
 }
 
 func plainURL(edit ...func(*ebb.FunctionURL)) *urls {
-	f := ebb.FunctionURL{FunctionKey: testKey, ID: testID, AuthType: ebb.URLAuthNone, InvokeMode: ebb.InvokeModeBuffered}
+	f := ebb.FunctionURL{FunctionKey: testKey, ID: testID, AuthType: ebb.URLAuthNone, Public: true, InvokeMode: ebb.InvokeModeBuffered}
 	for _, e := range edit {
 		e(&f)
 	}

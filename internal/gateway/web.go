@@ -57,6 +57,9 @@ func (g *Gateway) web(w http.ResponseWriter, r *request) {
 // request is read first; any other goes through unread.
 func (g *Gateway) admitWeb(r *request) (err error) {
 	if r.route.AuthType == ebb.URLAuthNone {
+		if !r.route.Public {
+			return notPublic(r)
+		}
 		return nil
 	}
 	if err := g.auth.Precheck(r.Request); err != nil {

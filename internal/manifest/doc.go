@@ -10,6 +10,8 @@
 //	version: 1
 //	defaults:                # any key of a function; env and tags are merged
 //	  runtime: python3
+//	layers:                  # files that functions find in /opt, by the layer's name
+//	  shared: layer          # a folder, or a mapping with code, build, description, ...
 //	functions:
 //	  hello:                 # the function's name
 //	    handler: handler.handler
@@ -20,6 +22,8 @@
 //	    tmp: 512MB           # size of /tmp
 //	    env: {GREETING: hi}
 //	    tags: {team: payments}
+//	    layers: [shared]     # or NAME:VERSION, or an ARN; the last one on top
+//	    aliases: {live: published}  # or a number, latest, {version: 4, weights: {3: 0.1}}
 //	    url: {auth: NONE}    # or true, false (remove it), NONE, AWS_IAM
 //
 // Authoritative is the decoder; schema.json is kept equal to it by a test.

@@ -41,6 +41,7 @@ func Schema() []byte { return append([]byte(nil), schema...) }
 type Manifest struct {
 	Path      string // of the file, as it was found
 	Dir       string // its folder; Function.Code is relative to it
+	Layers    []Layer
 	Functions []Function
 }
 
@@ -61,7 +62,9 @@ type Function struct {
 	LogFormat    string // LogText or LogJSON
 	Env          map[string]string
 	Tags         map[string]string
-	URL          *URL // nil = the manifest says nothing: leave what there is
+	Layers       []string // names, NAME:VERSION or ARNs, the last one on top
+	Aliases      []Alias  // those that are not named are left as they are
+	URL          *URL     // nil = the manifest says nothing: leave what there is
 	Position     Position
 }
 

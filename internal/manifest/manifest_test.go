@@ -222,7 +222,7 @@ func TestSchemaHasTheDecodersKeys(t *testing.T) {
 	if got, want := keys(s.Defs["function"].Properties), slices.Sorted(maps.Keys(r.function(&draft{}))); !reflect.DeepEqual(got, want) {
 		t.Errorf("function: the schema has %v, the decoder %v", got, want)
 	}
-	if got, want := keys(s.Properties), []string{"defaults", "functions", "version"}; !reflect.DeepEqual(got, want) {
+	if got, want := keys(s.Properties), []string{"defaults", "functions", "layers", "version"}; !reflect.DeepEqual(got, want) {
 		t.Errorf("the schema has %v at the top", got)
 	}
 	var url struct {

@@ -78,13 +78,14 @@ func (r *reader) document(text []byte) ast.Node {
 // manifest reads the top of the file. Defaults are read before functions,
 // wherever they stand.
 func (r *reader) manifest(m *Manifest, root ast.Node) {
-	var defaults, functions ast.Node
+	var defaults, functions, layers ast.Node
 	version := 1
 	keep := func(dst *ast.Node) setter { return func(_ string, n ast.Node) { *dst = n } }
 	r.fields("", root, map[string]setter{
 		"version":   r.whole(&version, 1, 1),
 		"defaults":  keep(&defaults),
 		"functions": keep(&functions),
+		"layers":    keep(&layers),
 	})
 	preset := draft{Function: Function{
 		Code: DefaultCode, Role: DefaultRole, LogFormat: LogText,
@@ -92,6 +93,9 @@ func (r *reader) manifest(m *Manifest, root ast.Node) {
 	}}
 	if defaults != nil {
 		r.fields("defaults", defaults, r.function(&preset))
+	}
+	if layers != nil {
+		r.layers(m, layers)
 	}
 	if functions == nil {
 		if len(r.problems) == 0 {
@@ -151,6 +155,8 @@ func (r *reader) function(f *draft) map[string]setter {
 		"env":          r.table(&f.Env, envName),
 		"tags":         r.table(&f.Tags, tagName),
 		"url":          r.url(&f.URL),
+		"layers":       r.layerRefs(&f.Layers),
+		"aliases":      r.aliases(&f.Aliases),
 		"web":          r.web(&f.web),
 
 		"instanceConcurrency": r.whole(&f.concurrency, 1, ebb.MaxConcurrency),

@@ -28,7 +28,11 @@ func (n *node) openKeys(ctx context.Context, root auth.Credentials) (err error) 
 // permitted asks the policy of a function or layer whether a caller of another
 // service may.
 func (n *node) permitted(ctx context.Context, p auth.Principal, action, resourceARN string) (bool, error) {
-	return n.functions.PermittedByARN(ctx, resourceARN, action, function.Caller{Service: p.Service, ARN: p.ARN})
+	c := function.Caller{Service: p.Service, ARN: p.ARN}
+	if action == function.ActionInvokeURL { // nobody else asks for it
+		c.URLAuthType, c.ViaURL = ebb.URLAuthIAM, true
+	}
+	return n.functions.PermittedByARN(ctx, resourceARN, action, c)
 }
 
 // tellOfServices has those who remember something of services, roles and secrets

@@ -6,6 +6,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"io"
 	"maps"
 	"net/http"
@@ -199,7 +200,7 @@ func TestFunctionURLCORS(t *testing.T) {
 		FunctionName: aws.String(f), AuthType: types.FunctionUrlAuthTypeNone, Cors: &types.Cors{
 			AllowOrigins: []string{"https://a.example"}, AllowMethods: []string{"POST"}, AllowHeaders: []string{"x-token"},
 			AllowCredentials: aws.Bool(true), MaxAge: aws.Int32(60), ExposeHeaders: []string{"x-amzn-requestid"}}})
-	if err != nil {
+	if err := errors.Join(err, shared.Publish(t.Context(), f)); err != nil {
 		t.Fatal(err)
 	}
 	u := aws.ToString(out.FunctionUrl)
@@ -353,7 +354,7 @@ func TestFunctionURLStream(t *testing.T) {
 	f.TimeoutS = 30
 	out, err := shared.Lambda().CreateFunctionUrlConfig(t.Context(), &lambda.CreateFunctionUrlConfigInput{
 		FunctionName: aws.String(deploy(t, f)), AuthType: types.FunctionUrlAuthTypeNone, InvokeMode: types.InvokeModeResponseStream})
-	if err != nil {
+	if err := errors.Join(err, shared.Publish(t.Context(), name(t))); err != nil {
 		t.Fatal(err)
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), limit)

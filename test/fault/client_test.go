@@ -3,6 +3,7 @@ package fault
 import (
 	"bufio"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -46,7 +47,7 @@ func streamed(t *testing.T, p *platform.Platform, function string) string {
 	t.Helper()
 	out, err := p.Lambda().CreateFunctionUrlConfig(t.Context(), &lambda.CreateFunctionUrlConfigInput{FunctionName: aws.String(function),
 		AuthType: types.FunctionUrlAuthTypeNone, InvokeMode: types.InvokeModeResponseStream})
-	if err != nil {
+	if err := errors.Join(err, p.Publish(t.Context(), function)); err != nil {
 		t.Fatal(err)
 	}
 	return aws.ToString(out.FunctionUrl)

@@ -81,14 +81,22 @@ func (p *Platform) Create(ctx context.Context, f Function) error {
 	return err
 }
 
-// URL gives a function an open function URL and returns it.
+// URL gives a function a public function URL and returns it.
 func (p *Platform) URL(ctx context.Context, name string) (string, error) {
 	out, err := p.Lambda().CreateFunctionUrlConfig(ctx, &lambda.CreateFunctionUrlConfigInput{
 		FunctionName: aws.String(name), AuthType: types.FunctionUrlAuthTypeNone})
 	if err != nil {
 		return "", err
 	}
-	return aws.ToString(out.FunctionUrl), nil
+	return aws.ToString(out.FunctionUrl), p.Publish(ctx, name)
+}
+
+// Publish lets everybody call the function's URL.
+func (p *Platform) Publish(ctx context.Context, name string) error {
+	_, err := p.Lambda().AddPermission(ctx, &lambda.AddPermissionInput{
+		FunctionName: aws.String(name), StatementId: aws.String("public"), Action: aws.String("lambda:InvokeFunctionUrl"),
+		Principal: aws.String("*"), FunctionUrlAuthType: types.FunctionUrlAuthTypeNone})
+	return err
 }
 
 // Invoke runs a function and returns its answer, and the function error if any.

@@ -124,7 +124,6 @@ def functions():
                       ReservedConcurrentExecutions=1)
     check("the operation is named", "PutFunctionConcurrency" in message, message)
     for operation, arguments in {
-        "list_aliases": {"FunctionName": f}, "get_policy": {"FunctionName": f}, "list_layers": {},
         "list_event_source_mappings": {}, "list_code_signing_configs": {},
     }.items():
         refused(operation, "NotImplementedException", 501, getattr(api, operation), **arguments)
@@ -167,8 +166,6 @@ def fields():
         ("zip", "InvalidParameterValueException", {"Code": {"ZipFile": b"not a zip"}}),
         ("..", "InvalidParameterValueException", {"Code": {"ZipFile": slip()}}),
         ("rchitectures", "ValidationException", {"Architectures": ["vax"]}),
-        ("Layers", "NotImplementedException", {"Layers": ["arn:aws:lambda:us-east-1:000000000000:layer:l:1"]}),
-        ("S3Bucket", "NotImplementedException", {"Code": {"S3Bucket": "bbb", "S3Key": "k"}}),
     ]:
         message = refused("%s %r" % (field, list(arguments.values())[0])[:60], code,
                           501 if code == "NotImplementedException" else 400, create, name=f, **arguments)
