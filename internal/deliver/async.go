@@ -62,7 +62,7 @@ func (d *Deliver) Async(ctx context.Context, m *queue.Message) queue.Outcome {
 		d.Log.Error("a task cannot be read", "task", m.ID, "error", err)
 		return queue.Dead(err.Error(), nil)
 	}
-	if t.set, err = d.settings.get(ctx, t.key, t.env.Qualifier); err != nil {
+	if t.set, err = d.settingsOf(ctx, t.key, &t.env); err != nil {
 		return t.fault(ctx, err)
 	}
 	if t.payload, err = d.content(ctx, t.env.Checked, m.Payload, t.inline); err != nil {
@@ -211,7 +211,7 @@ func (d *Deliver) Poisoned(m *queue.Message, reason string) queue.Outcome {
 		return queue.Dead(err.Error(), nil)
 	}
 	ctx := context.Background()
-	if t.set, err = d.settings.get(ctx, t.key, t.env.Qualifier); err == nil {
+	if t.set, err = d.settingsOf(ctx, t.key, &t.env); err == nil {
 		t.payload, err = d.content(ctx, t.env.Checked, m.Payload, t.inline)
 	}
 	if err != nil {

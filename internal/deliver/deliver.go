@@ -76,6 +76,9 @@ func (d *Deliver) Check(key ebb.FunctionKey, t ebb.Target) error {
 		}
 		return nil
 	}
+	if owner := t.Account(); owner != "" && owner != key.Service {
+		return ebb.Errorf(ebb.Invalid, ebb.TypeInvalidParameterValue, "%s is of another service", t.ARN)
+	}
 	target := d.targets[t.Kind]
 	if target == nil {
 		return ebb.Errorf(ebb.Invalid, ebb.TypeInvalidParameterValue,

@@ -20,6 +20,7 @@ type envelope struct {
 	Tries     int              `json:"tries,omitempty"`   // how often the function failed
 	Faults    int              `json:"faults,omitempty"`  // throttles and faults of the platform in a row
 	Attempts  []ebb.Attempt    `json:"attempts,omitempty"`
+	Policy    *Policy          `json:"policy,omitempty"` // of the source; nil = the function's own
 }
 
 // maxAttempts is how many attempts are remembered, the last ones.

@@ -58,6 +58,16 @@ func (c *settings) forget(key ebb.FunctionKey) {
 	c.mu.Unlock()
 }
 
+// settingsOf is how a task's event is done: as its source says, else as its
+// function does.
+func (d *Deliver) settingsOf(ctx context.Context, key ebb.FunctionKey, env *envelope) (*setting, error) {
+	s, err := d.settings.get(ctx, key, env.Qualifier)
+	if err != nil {
+		return nil, err
+	}
+	return env.Policy.over(s), nil
+}
+
 // readSettings reads what the database says. A function that is gone has the
 // defaults; invoking it tells.
 func (d *Deliver) readSettings(ctx context.Context, key ebb.FunctionKey, qualifier string) (*setting, error) {

@@ -98,3 +98,12 @@ func invalidTarget(arn string) error {
 	return Errorf(Invalid, TypeInvalidParameterValue,
 		"%q is not the ARN of a function, a bucket, a Kafka topic, an HTTP endpoint or a state machine", arn)
 }
+
+// Account is the service that owns a state machine; "" of other kinds, which say
+// so elsewhere or have none.
+func (t Target) Account() ServiceID {
+	if t.Kind != TargetWorkflow {
+		return ""
+	}
+	return ServiceID(strings.SplitN(t.Machine, ":", 6)[4])
+}

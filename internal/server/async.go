@@ -9,6 +9,7 @@ import (
 	"github.com/ebb-faas/ebb/internal/deliver"
 	"github.com/ebb-faas/ebb/internal/ebb"
 	"github.com/ebb-faas/ebb/internal/queue"
+	"github.com/ebb-faas/ebb/internal/trigger/timer"
 )
 
 // assembleAsync makes the one queue of the process, with the handlers of all who
@@ -24,6 +25,7 @@ func (n *node) assembleAsync() {
 		deliver.Destinations: func(ctx context.Context, m *queue.Message) queue.Outcome { return n.deliver.Destination(ctx, m) },
 	}
 	maps.Copy(handlers, n.workflow.Handlers())
+	handlers[timer.Line] = func(ctx context.Context, m *queue.Message) queue.Outcome { return n.timers.Fire(ctx, m) }
 	n.queue = queue.New(q, n.store, handlers, n.log)
 	n.workflow.Bind(n.queue)
 
@@ -32,7 +34,9 @@ func (n *node) assembleAsync() {
 	if d.S3.Region == "" {
 		d.S3.Region = cfg.Region
 	}
-	n.targets = map[ebb.TargetKind]deliver.Target{ebb.TargetHTTP: deliver.NewHTTP(d.HTTP)}
+	n.targets = map[ebb.TargetKind]deliver.Target{
+		ebb.TargetHTTP: deliver.NewHTTP(d.HTTP), ebb.TargetWorkflow: workflows{n.workflow},
+	}
 	if d.S3.Endpoint != "" {
 		n.targets[ebb.TargetS3] = deliver.NewS3(d.S3)
 	}

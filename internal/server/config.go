@@ -25,6 +25,7 @@ import (
 	"github.com/ebb-faas/ebb/internal/queue"
 	"github.com/ebb-faas/ebb/internal/secret"
 	"github.com/ebb-faas/ebb/internal/store"
+	"github.com/ebb-faas/ebb/internal/trigger"
 	"github.com/ebb-faas/ebb/internal/workflow"
 )
 
@@ -54,6 +55,7 @@ type Config struct {
 	Queue         queue.Config    `yaml:"queue"`
 	Deliver       deliver.Config  `yaml:"deliver"`
 	HTTP          gateway.Config  `yaml:"http"`
+	Triggers      trigger.Config  `yaml:"triggers"`
 	Workflow      workflow.Config `yaml:"workflow"`
 	Egress        egress.Config   `yaml:"egress"`
 	// Mounts are folders of this host that functions may ask for.
@@ -142,7 +144,7 @@ func (c Config) Validate() error {
 	if _, err := logLevel(c.LogLevel); err != nil {
 		errs = append(errs, err)
 	}
-	for _, section := range []interface{ Validate() error }{c.Database, c.Cluster, c.Secrets, c.Function, c.Images, c.S3, c.Pool, c.Invoke, c.Queue, c.Deliver, c.HTTP, c.Workflow, c.Egress} {
+	for _, section := range []interface{ Validate() error }{c.Database, c.Cluster, c.Secrets, c.Function, c.Images, c.S3, c.Pool, c.Invoke, c.Queue, c.Deliver, c.HTTP, c.Triggers, c.Workflow, c.Egress} {
 		errs = append(errs, section.Validate())
 	}
 	errs = append(errs, validateMounts(c.Mounts))

@@ -35,6 +35,8 @@ import (
 	"github.com/ebb-faas/ebb/internal/statesapi"
 	"github.com/ebb-faas/ebb/internal/store"
 	"github.com/ebb-faas/ebb/internal/stsapi"
+	"github.com/ebb-faas/ebb/internal/trigger"
+	"github.com/ebb-faas/ebb/internal/trigger/timer"
 	"github.com/ebb-faas/ebb/internal/workflow"
 	"github.com/ebb-faas/ebb/runtimes"
 )
@@ -64,6 +66,8 @@ type node struct {
 	invoker   *invoke.Invoker
 	targets   map[ebb.TargetKind]deliver.Target
 	deliver   *deliver.Deliver
+	timers    *timer.Kind
+	triggers  *trigger.Triggers
 	lambda    *lambdaapi.API
 	sts       *stsapi.API
 	v1        *api.API
@@ -154,6 +158,7 @@ func (n *node) assemble() {
 	n.cluster = n.newCluster()
 	n.invoker = invoke.New(cfg.Invoke, n.functions, n.pool, n.logs, n.metrics)
 	n.assembleWorkflow()
+	n.assembleTriggers()
 	n.assembleAsync()
 	n.lambda = lambdaapi.New(lambdaapi.Config{
 		Region:      cfg.Region,

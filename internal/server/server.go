@@ -92,6 +92,7 @@ func (n *node) serve(ctx context.Context, stdout io.Writer) error {
 	defer stopAbove()
 	front, fronted := errgroup.WithContext(above)
 	front.Go(func() error { return n.queue.Run(fronted) })
+	front.Go(func() error { return n.triggers.Run(fronted) })
 	for i, l := range []net.Listener{api, gateway} {
 		front.Go(func() error {
 			if err := servers[i].Serve(l); !errors.Is(err, http.ErrServerClosed) {
