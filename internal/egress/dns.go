@@ -8,6 +8,8 @@ import (
 	"strings"
 
 	"golang.org/x/net/dns/dnsmessage"
+
+	"github.com/ebb-faas/ebb/internal/ebb"
 )
 
 // standIns are the addresses that mean names: a block that is routed nowhere
@@ -98,7 +100,7 @@ func (r *Relay) answer(ctx context.Context, message []byte) []byte {
 // and exists.
 func (r *Relay) resolve(ctx context.Context, name string, kind dnsmessage.Type) (dnsmessage.RCode, netip.Addr) {
 	r.mu.Lock()
-	allowed := r.policy.name(name)
+	allowed := ebb.ValidHostName(name) && r.policy.name(name)
 	r.mu.Unlock()
 	if !allowed {
 		if !strings.HasSuffix(name, ".arpa") { // logging libraries ask for the names of addresses

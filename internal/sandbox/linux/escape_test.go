@@ -54,6 +54,7 @@ func TestEscape(t *testing.T) {
 		"Network": attackNetwork, "KillAll": attackKillAll, "Normal": normalWork, "ForeignABI": foreignABI,
 		"ForkBomb": forkBomb, "Zombies": zombieFlood, "Memory": memoryFlood, "Disk": diskFlood, "Inodes": inodeFlood,
 		"Descriptors": descriptorFlood, "Connections": connectionFlood, "Buffers": bufferFlood, "Orphans": orphans,
+		"Egress": attackEgress, "Routes": attackRoutes, "Names": attackNames, "RelayLoris": relayLoris,
 		"FramedSocket": framedSocket, "OutputFlood": outputFlood,
 	}
 	for _, name := range slices.Sorted(maps.Keys(attacks)) {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/ebb-faas/ebb/internal/sandbox"
 	"github.com/ebb-faas/ebb/internal/sandbox/sandboxtest"
@@ -136,5 +137,34 @@ func largeEnvironment(t *testing.T, b sandboxtest.Boxes) {
 	sandboxtest.StartProcess(t, fits, p)
 	if out := sandboxtest.ReadAll(t, fits); len(out) != 100<<10+3 {
 		t.Errorf("%d bytes of environment came through", len(out))
+	}
+}
+
+// TestCPUQuota: a process that never rests gets its share and no more; before
+// there is a limit and after it was taken away, it gets what is there.
+func TestCPUQuota(t *testing.T) {
+	b := opened(t)
+	box := b.Box(t, "quota", sandbox.Limits{})
+	sandboxtest.StartProcess(t, box, sandbox.Process{Argv: []string{"/bin/sh", "-c", "while :; do :; done"}, Dir: "/"})
+	used := func(wall time.Duration) time.Duration {
+		begin, before := time.Now(), box.Usage().CPU
+		sandboxtest.Eventually(t, "time passes", func() bool { return time.Since(begin) >= wall })
+		return (box.Usage().CPU - before) * time.Second / time.Since(begin)
+	}
+	free := used(500 * time.Millisecond)
+	if err := box.LimitCPU(100); err != nil {
+		t.Fatal(err)
+	}
+	limited := used(2 * time.Second)
+	if err := box.LimitCPU(0); err != nil {
+		t.Fatal(err)
+	}
+	again := used(500 * time.Millisecond)
+	t.Logf("in a second: %v, %v with a tenth of a core, %v", free, limited, again)
+	if limited > 200*time.Millisecond {
+		t.Errorf("with a tenth of a core it used %v in a second", limited)
+	}
+	if free < 2*limited || again < 2*limited {
+		t.Errorf("the limit makes no difference: %v, %v, %v", free, limited, again)
 	}
 }

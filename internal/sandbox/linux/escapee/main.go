@@ -14,6 +14,7 @@ func main() {
 		"calls": calls, "sockets": sockets, "privileges": privileges, "init": attackInit,
 		"files": files, "devices": devices, "normal": normal, "whoami": func([]string) { whoami() }, "elevated": elevated,
 		"neighbour": neighbour, "hunt": hunt, "dial": dial, "killall": killAll,
+		"routes": routes, "loris": loris, "lookup": lookup,
 		"forks": forks, "zombies": zombies, "inodes": inodes, "descriptors": descriptors,
 		"connections": connections, "buffers": buffers, "threads": threads,
 	}
