@@ -22,6 +22,8 @@ type topRow struct {
 	Runtime     string  `json:"runtime"`
 	Instances   int     `json:"instances"`
 	Busy        int     `json:"busy"`
+	Frozen      int     `json:"frozen"`
+	Provisioned int     `json:"provisioned"`
 	Invocations float64 `json:"invocationsPerSecond"`
 	CPU         float64 `json:"cpu"`    // cores
 	Memory      int64   `json:"memory"` // bytes
@@ -108,8 +110,14 @@ func topRows(before, now *client.Instances, span time.Duration) []topRow {
 			byVersion[key] = row
 		}
 		row.Instances++
-		if in.State == "busy" {
+		switch in.State {
+		case "busy":
 			row.Busy++
+		case "frozen":
+			row.Frozen++
+		}
+		if in.Provisioned {
+			row.Provisioned++
 		}
 		was := old[in.ID] // zero if it is new: all it did was since then
 		row.Invocations += float64(in.Invocations-was.Invocations) / span.Seconds()
@@ -134,7 +142,7 @@ func (a *app) showTop(t top) error {
 	var rows [][]string
 	for _, r := range t.Functions {
 		rows = append(rows, []string{
-			r.Function, r.Version, r.Runtime, strconv.Itoa(r.Instances), strconv.Itoa(r.Busy),
+			r.Function, r.Version, r.Runtime, strconv.Itoa(r.Instances), strconv.Itoa(r.Busy), strconv.Itoa(r.Frozen), strconv.Itoa(r.Provisioned),
 			fmt.Sprintf("%.1f", r.Invocations), fmt.Sprintf("%.0f%%", r.CPU*100), bytesText(r.Memory),
 		})
 	}
@@ -144,11 +152,11 @@ func (a *app) showTop(t top) error {
 				return err
 			}
 		}
-		_, err := fmt.Fprintf(a.out, "%s  instances %d (%d idle), made ahead %d, requests waiting %d\n\n",
-			t.At.Local().Format(time.TimeOnly), t.Counts.Total, t.Counts.Idle, t.Counts.Spare, t.Counts.Waiting)
+		_, err := fmt.Fprintf(a.out, "%s  instances %d (%d idle, %d of them frozen), made ahead %d, requests waiting %d\n\n",
+			t.At.Local().Format(time.TimeOnly), t.Counts.Total, t.Counts.Idle, t.Counts.Frozen, t.Counts.Spare, t.Counts.Waiting)
 		if err != nil {
 			return err
 		}
 	}
-	return a.print(t, []string{"FUNCTION", "VERSION", "RUNTIME", "INSTANCES", "BUSY", "CALLS/S", "CPU", "MEMORY"}, rows)
+	return a.print(t, []string{"FUNCTION", "VERSION", "RUNTIME", "INSTANCES", "BUSY", "FROZEN", "PROVISIONED", "CALLS/S", "CPU", "MEMORY"}, rows)
 }

@@ -22,9 +22,11 @@ type Instance struct {
 	Function    string    `json:"function"`
 	Version     string    `json:"version" example:"$LATEST"`
 	Runtime     string    `json:"runtime"`
-	State       string    `json:"state" enum:"starting,idle,busy,stopping"`
+	State       string    `json:"state" enum:"starting,idle,frozen,busy,stopping"`
 	Since       time.Time `json:"since" doc:"when the state began"`
 	Began       time.Time `json:"began"`
+	Provisioned bool      `json:"provisioned" doc:"one of those its version has at any time"`
+	Keep        float64   `json:"keep" doc:"seconds that it may be idle, as its version is used now; 0 = as long as it is provisioned"`
 	Invocations int       `json:"invocations" doc:"so far"`
 	Memory      int64     `json:"memory" doc:"bytes, now"`
 	MemoryPeak  int64     `json:"memoryPeak" doc:"bytes"`
@@ -51,7 +53,7 @@ func (a *API) instances(ctx context.Context, in *instancesInput) (*instancesOutp
 		}
 		answer.Instances = append(answer.Instances, Instance{
 			ID: string(s.ID), Service: string(s.Function.Service), Function: s.Function.Name,
-			Version: s.Version, Runtime: s.Runtime, State: s.State,
+			Version: s.Version, Runtime: s.Runtime, State: s.State, Provisioned: s.Provisioned, Keep: s.Keep.Seconds(),
 			Since: s.Since.UTC(), Began: s.Began.UTC(), Invocations: s.Uses,
 			Memory: s.Usage.Memory, MemoryPeak: s.Usage.MemoryPeak, CPU: s.Usage.CPU.Seconds(), PIDs: s.Usage.PIDs,
 		})

@@ -57,10 +57,12 @@ type Memory struct {
 
 // Counts is how many instances and requests the node holds.
 type Counts struct {
-	Total   int `json:"total"`
-	Idle    int `json:"idle"`
-	Waiting int `json:"waiting" doc:"requests without an instance"`
-	Spare   int `json:"spare" doc:"made ahead, of no function; not in total"`
+	Total       int `json:"total"`
+	Idle        int `json:"idle" doc:"those frozen included"`
+	Frozen      int `json:"frozen" doc:"idle, and their processes stand still"`
+	Provisioned int `json:"provisioned" doc:"that their versions have at any time, whatever they are doing"`
+	Waiting     int `json:"waiting" doc:"requests without an instance"`
+	Spare       int `json:"spare" doc:"made ahead, of no function; not in total"`
 }
 
 // Nodes is the answer of GET /v1/nodes.
@@ -138,7 +140,7 @@ func (a *API) nodes(ctx context.Context, _ *struct{}) (*nodesOutput, error) {
 
 func (a *API) counts() Counts {
 	n := a.cfg.Counts()
-	return Counts{Total: n.Instances, Idle: n.Idle, Waiting: n.Waiting, Spare: n.Spare}
+	return Counts{Total: n.Instances, Idle: n.Idle, Frozen: n.Frozen, Provisioned: n.Provisioned, Waiting: n.Waiting, Spare: n.Spare}
 }
 
 func memory() Memory {

@@ -15,7 +15,7 @@ var takenPorts = []int{9001, 9002}
 // checkRun checks the settings that say how v is run, that they fit each other,
 // and that they ask for no more than the platform offers.
 func (f *Functions) checkRun(v *ebb.Version) error {
-	for _, check := range []func(*ebb.Version) error{checkWeb, checkEgress, f.checkMounts, checkCPU} {
+	for _, check := range []func(*ebb.Version) error{checkWeb, f.checkLifecycle, checkEgress, f.checkMounts, checkCPU} {
 		if err := check(v); err != nil {
 			return err
 		}
@@ -24,9 +24,6 @@ func (f *Functions) checkRun(v *ebb.Version) error {
 }
 
 func checkWeb(v *ebb.Version) error {
-	if err := checkLifecycle(v); err != nil {
-		return err
-	}
 	if _, err := ebb.ParseRetryDelays(v.Setting(ebb.EnvRetryDelays)); err != nil {
 		return err
 	}

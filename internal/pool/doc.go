@@ -2,10 +2,17 @@
 //
 // An instance is a box (package sandbox), a runtime process in it and the
 // conversation with that process (package runtimeapi). Its life is Create the
-// box, Start the process, first poll = ready, invocations, as many at a time as
-// the version allows (its places), idle, Destroy. The pool is authoritative on
-// how many instances there are and what each is doing; nothing about them is
-// stored, because none survives ebb.
+// box, Start the process, first poll and initializer = ready, invocations, as
+// many at a time as the version allows (its places), idle, frozen after a while
+// and thawed when it is lent, the pre-stop hook, Destroy. The pool is
+// authoritative on how many instances there are and what each is doing; nothing
+// about them is stored, because none survives ebb. What is to be kept ready
+// (Provision) and reserved (Reserve) it is told anew after each start.
+//
+// One file has one decision: capacity.go who may start, pace.go how many compute
+// at once, keep.go who is there before anybody asks, habit.go how long an idle
+// one stays, freeze.go when it stands still, pressure.go who leaves when memory
+// is short, spare.go what is made ahead.
 //
 // Invariants:
 //
@@ -23,14 +30,26 @@
 //     filled before idle ones are used, and both are used last in, first out, so
 //     that the tail can expire.
 //
+//     Kept ones are used before others, for the same reason.
+//
 //  5. An instance whose conversation broke, or whose process has ended, is
-//     destroyed, never lent again. One with work in flight is never taken away.
+//     destroyed, never lent again. One with work in flight is never taken away,
+//     neither is a kept one for the sake of another.
 //
 //  6. A request that cannot be served waits in a bounded queue until its
 //     patience ends, then gets TooManyRequestsException with the reason.
 //
 //  7. A spare (an instance made ahead) belongs to nobody, runs nothing of a
 //     user's, and becomes an instance of one version at most once.
+//
+//  8. Nothing that waits happens under the pool's lock: freezing, thawing, hooks
+//     and reading a box's files come before or after. Who lends a frozen instance
+//     thaws it; an instance in its pre-freeze hook cannot be lent.
+//
+//  9. A function that has reserved capacity finds it; the others share the rest.
+//
+//  10. An initialisation that ran out of time is made again at most once, for one
+//     request, which no longer waits in line.
 //
 // A crash of ebb ends every box (package sandbox); the next start begins with
 // no instances. Walk A enters at Acquire and leaves at Lease.Release.

@@ -55,7 +55,7 @@ type Pool struct {
 	common    int                     // instances of functions that have not
 	habits    map[habitKey]*habit     // of versions, also of those without instances
 	steady    map[*shelf]struct{}     // with instances that are kept, or shall be
-	stats     Stats                   // what happened so far
+	stats     counters                // what happened so far
 
 	spares *spares
 	chores sync.WaitGroup // freezing

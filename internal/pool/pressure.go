@@ -71,13 +71,17 @@ func (p *Pool) relieve(short int64) {
 	for short > 0 {
 		p.mu.Lock()
 		e := p.lru.Front()
+		p.mu.Unlock()
 		if e == nil {
-			p.mu.Unlock()
 			return
 		}
 		in := e.Value.(*instance)
-		short -= in.box.Usage().Memory
-		p.evict(in, evictMemory)
+		used := in.box.Usage().Memory
+		p.mu.Lock()
+		if in.place == e { // nobody took it meanwhile
+			p.evict(in, evictMemory)
+			short -= used
+		}
 		p.mu.Unlock()
 	}
 }

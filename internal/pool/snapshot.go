@@ -21,8 +21,8 @@ type InstanceState struct {
 	InFlight int       // invocations now
 	// Provisioned says that it is one of those its version has at any time.
 	Provisioned bool
-	// Keep is how long it may be idle, as its version is used now; without meaning
-	// if it is provisioned.
+	// Keep is how long it may be idle, as its version is used now; 0 = as long as it is
+	// provisioned.
 	Keep  time.Duration
 	Usage sandbox.Usage
 }
@@ -40,7 +40,10 @@ func (p *Pool) Snapshot() []InstanceState {
 		}
 		list = append(list, InstanceState{ID: in.id, Function: v.FunctionKey, Version: v.Qualifier(),
 			Runtime: cmp.Or(v.Runtime, "image"), State: state, Since: in.since, Began: in.began,
-			Uses: in.uses, InFlight: in.load, Provisioned: in.kept, Keep: in.shelf.habit.keep(&p.cfg)})
+			Uses: in.uses, InFlight: in.load, Provisioned: in.kept})
+		if !in.kept {
+			list[len(list)-1].Keep = in.shelf.habit.keep(&p.cfg)
+		}
 		boxes = append(boxes, in.box)
 	})
 	p.mu.Unlock()

@@ -14,41 +14,60 @@ const (
 	evictVersion  = "version"  // its version was changed, deleted, or is named by nothing any more
 )
 
-// How an instance came to be.
-const (
-	startSpare = "spare" // from a box made ahead
-	startFresh = "fresh"
-)
-
-// Stats counts what happened since the pool was made.
+// Stats is what happened since the pool was made.
 type Stats struct {
-	freezes, thaws, frozen             atomic.Int64
-	spares, fresh, failed, again       atomic.Int64
+	Starts       map[string]int64 // by kind: spare (from a box made ahead), fresh, again (initialised a second time)
+	Evictions    map[string]int64 // of idle instances, by reason: idle, memory, capacity, version
+	HookFailures map[string]int64 // by hook
+	Freezes      int64
+	Thaws        int64
+}
+
+// Stats reads the pool's counters. Every key is there from the start.
+func (p *Pool) Stats() Stats {
+	c := &p.stats
+	return Stats{
+		Starts: map[string]int64{"spare": c.spares.Load(), "fresh": c.fresh.Load(), "again": c.again.Load()},
+		Evictions: map[string]int64{
+			evictIdle: c.idle.Load(), evictMemory: c.memory.Load(), evictCapacity: c.capacity.Load(), evictVersion: c.version.Load(),
+		},
+		HookFailures: map[string]int64{
+			string(ebb.HookInitializer): c.initializers.Load(), string(ebb.HookPreFreeze): c.preFreezes.Load(),
+			string(ebb.HookPreStop): c.preStops.Load(),
+		},
+		Freezes: c.freezes.Load(),
+		Thaws:   c.thaws.Load(),
+	}
+}
+
+// counters are what Stats reads.
+type counters struct {
+	freezes, thaws, frozen             atomic.Int64 // frozen: how many are now
+	spares, fresh, again               atomic.Int64
 	idle, memory, capacity, version    atomic.Int64
-	initializers, preFreezes, preStops atomic.Int64 // that failed
-	provisioned                        atomic.Int64
+	initializers, preFreezes, preStops atomic.Int64
 }
 
 // evicted is the counter of a reason.
-func (s *Stats) evicted(why string) *atomic.Int64 {
+func (c *counters) evicted(why string) *atomic.Int64 {
 	switch why {
 	case evictMemory:
-		return &s.memory
+		return &c.memory
 	case evictCapacity:
-		return &s.capacity
+		return &c.capacity
 	case evictVersion:
-		return &s.version
+		return &c.version
 	}
-	return &s.idle
+	return &c.idle
 }
 
 // hooked is the counter of a hook's failures.
-func (s *Stats) hooked(h ebb.Hook) *atomic.Int64 {
+func (c *counters) hooked(h ebb.Hook) *atomic.Int64 {
 	switch h {
 	case ebb.HookPreFreeze:
-		return &s.preFreezes
+		return &c.preFreezes
 	case ebb.HookPreStop:
-		return &s.preStops
+		return &c.preStops
 	}
-	return &s.initializers
+	return &c.initializers
 }

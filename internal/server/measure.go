@@ -5,21 +5,11 @@ import (
 
 	"github.com/ebb-faas/ebb/internal/auth"
 	"github.com/ebb-faas/ebb/internal/ebb"
-	"github.com/ebb-faas/ebb/internal/pool"
 )
 
 // measure adds to the metrics what other packages count themselves.
 func (n *node) measure() {
-	for state, read := range map[string]func(pool.Counts) int{
-		"idle":  func(c pool.Counts) int { return c.Idle },
-		"other": func(c pool.Counts) int { return c.Instances - c.Idle },
-		"spare": func(c pool.Counts) int { return c.Spare },
-	} {
-		n.metrics.Gauge("ebb_instances", "Instances by state; other = starting, busy or stopping; spare = made ahead, of no function.",
-			map[string]string{"state": state}, func() float64 { return float64(read(n.pool.Counts())) })
-	}
-	n.metrics.Gauge("ebb_waiting_requests", "Requests without an instance.", nil,
-		func() float64 { return float64(n.pool.Counts().Waiting) })
+	n.measurePool()
 	n.measureEgress()
 	n.metrics.Count("ebb_log_lines_dropped_total", "Lines of functions' logs that could not be kept.",
 		func() float64 { return float64(n.logs.Stats().Dropped) })

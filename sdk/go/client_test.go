@@ -52,7 +52,7 @@ func TestNodeWithToken(t *testing.T) {
 	want := &Node{
 		Version: "1", Region: "r", Platform: "linux/amd64", Began: time.Date(2026, 11, 22, 8, 0, 0, 0, time.UTC), Uptime: 1.5,
 		Sandbox: Sandbox{Name: "linux", Summary: "s", Missing: []string{"x"}}, Runtimes: []string{"python3"},
-		Limits: Limits{1, 2, 3, 4, 5, 6, 7, 8}, Memory: Memory{1, 2, 3}, Instances: Counts{1, 2, 3, 4},
+		Limits: Limits{1, 2, 3, 4, 5, 6, 7, 8}, Memory: Memory{1, 2, 3}, Instances: Counts{Total: 1, Idle: 2, Waiting: 3, Spare: 4},
 	}
 	if err != nil || !reflect.DeepEqual(n, want) {
 		t.Errorf("got %+v, %v", n, err)

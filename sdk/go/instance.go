@@ -13,9 +13,11 @@ type Instance struct {
 	Function    string    `json:"function"`
 	Version     string    `json:"version"` // for example $LATEST
 	Runtime     string    `json:"runtime"`
-	State       string    `json:"state"` // starting, idle, busy or stopping
+	State       string    `json:"state"` // starting, idle, frozen, busy or stopping
 	Since       time.Time `json:"since"` // when the state began
 	Began       time.Time `json:"began"`
+	Provisioned bool      `json:"provisioned"` // one of those its version has at any time
+	Keep        float64   `json:"keep"`        // seconds that it may be idle, as its version is used now; 0 = always
 	Invocations int       `json:"invocations"` // so far
 	Memory      int64     `json:"memory"`      // bytes, now
 	MemoryPeak  int64     `json:"memoryPeak"`  // bytes

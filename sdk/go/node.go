@@ -47,10 +47,12 @@ type Memory struct {
 
 // Counts is how many instances and requests a node holds.
 type Counts struct {
-	Total   int `json:"total"`
-	Idle    int `json:"idle"`
-	Waiting int `json:"waiting"` // requests without an instance
-	Spare   int `json:"spare"`   // made ahead, of no function; not in Total
+	Total       int `json:"total"`
+	Idle        int `json:"idle"` // those frozen included
+	Frozen      int `json:"frozen"`
+	Provisioned int `json:"provisioned"` // that their versions have at any time
+	Waiting     int `json:"waiting"`     // requests without an instance
+	Spare       int `json:"spare"`       // made ahead, of no function; not in Total
 }
 
 // Health asks whether the server answers and takes new work. It needs no right
