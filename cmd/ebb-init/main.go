@@ -68,12 +68,16 @@ func serve(ctl *control, places []string) *initproto.Failed {
 		switch initproto.KindOf(message) {
 		case initproto.KindStart:
 			var start initproto.Start
-			if child != noChild || !start.Decode(message) || len(fds) < 1 || start.Framed != (len(fds) == 2) {
+			if !start.Decode(message) || child != noChild || len(fds) < 1 || start.Framed != (len(fds) == 2) {
 				return &initproto.Failed{Stage: "read start message"}
 			}
-			var failed *initproto.Failed
-			if child, failed = spawn(ctl, &start, places, fds); failed != nil {
+			started, failed := spawn(ctl, &start, places, fds)
+			if failed != nil {
+				failed.Number = start.Number
 				ctl.send(failed.Encode())
+			}
+			if start.Number == 0 {
+				child = started
 			}
 		case initproto.KindAttach:
 			var a initproto.Attach

@@ -5,6 +5,7 @@ package main
 import (
 	"runtime"
 	"slices"
+	"sync"
 	"syscall"
 
 	"golang.org/x/sys/unix"
@@ -28,9 +29,10 @@ func (p process) signal(number int) {
 	}
 }
 
-// spawn starts the runtime with the box's identity and reports its end. fds are
+// spawn starts a process with the box's identity and reports its end. fds are
 // the output pipe and, if framed, the framed socket; they are closed here. If
-// the process could not be started that is all that failed: ebb decides.
+// the process could not be started that is all that failed: ebb decides. After
+// the runtime there comes no other.
 func spawn(ctl *control, start *initproto.Start, places []string, fds []int) (process, *initproto.Failed) {
 	defer func() {
 		for _, fd := range fds {
@@ -40,17 +42,38 @@ func spawn(ctl *control, start *initproto.Start, places []string, fds []int) (pr
 	if f := setRlimits(start.Rlimits); f != nil {
 		return noChild, f
 	}
+	known.Lock()
 	child, f := launch(start, places, fds)
+	if f == nil {
+		known.numbers = append(known.numbers, numbered{child.pid, start.Number})
+		if !known.reaping {
+			known.reaping = true
+			go reap(ctl)
+		}
+	}
+	known.Unlock()
 	if f != nil {
 		return noChild, f
 	}
-	if !start.AttachLater {
+	if start.Number == 0 && !start.AttachLater {
 		if f := shedCapabilities(); f != nil {
 			return noChild, f
 		}
 	}
-	go reap(ctl, child.pid)
 	return child, nil
+}
+
+// known are the processes whose end ebb is told of. It is locked while one is
+// made, so that an end is not seen before its beginning.
+var known struct {
+	sync.Mutex
+	numbers []numbered
+	reaping bool
+}
+
+type numbered struct {
+	pid    int
+	number uint64
 }
 
 // launch confines a thread and forks the process from it. The thread ends with
@@ -118,18 +141,31 @@ func explain(start *initproto.Start, err error) *initproto.Failed {
 	return failed("execute", start.Argv[0], err)
 }
 
-// reap collects every process that ends in the box, and reports the runtime's
-// end. It returns when none is left: then none can come anymore.
-func reap(ctl *control, runtime int) {
+// reap collects every process that ends in the box, and reports the ends that ebb
+// is told of. It returns when none is left: the next one begins it again.
+func reap(ctl *control) {
 	for {
 		var status unix.WaitStatus
 		pid, err := unix.Wait4(-1, &status, 0, nil)
-		switch {
-		case err == unix.EINTR:
-		case err != nil:
-			return
-		case pid == runtime:
-			ctl.send((&initproto.Exit{WaitStatus: uint32(status)}).Encode())
+		if err == unix.EINTR {
+			continue
 		}
+		known.Lock()
+		if err != nil {
+			// One may have been made between the two calls.
+			if pid, err = unix.Wait4(-1, &status, unix.WNOHANG, nil); err != nil {
+				known.reaping = false
+				known.Unlock()
+				return
+			}
+		}
+		for i, n := range known.numbers {
+			if n.pid == pid {
+				known.numbers = append(known.numbers[:i], known.numbers[i+1:]...)
+				ctl.send((&initproto.Exit{Number: n.number, WaitStatus: uint32(status)}).Encode())
+				break
+			}
+		}
+		known.Unlock()
 	}
 }

@@ -149,6 +149,9 @@ func (b *testBox) Dial(ctx context.Context, _ int) (net.Conn, error) {
 func (b *testBox) Usage() sandbox.Usage {
 	return sandbox.Usage{MemoryPeak: 5 << 20, Memory: b.driver.memory.Load(), CPU: time.Duration(b.cpu.Add(int64(b.driver.burn)))}
 }
+func (b *testBox) Spawn(context.Context, sandbox.Process) (*sandbox.Companion, error) {
+	return nil, errors.ErrUnsupported
+}
 func (b *testBox) LimitCPU(int) error { return nil }
 func (b *testBox) Attach(_ context.Context, mounts []sandbox.Mount, _ sandbox.Limits) error {
 	b.spec.Mounts = append(b.spec.Mounts, mounts...)

@@ -103,6 +103,18 @@ func (p *Process) ValidateInRoot() error {
 	return nil
 }
 
+// ValidateCompanion is Validate for Box.Spawn; inRoot says that the box has
+// Spec.Root.
+func (p *Process) ValidateCompanion(inRoot bool) error {
+	if p.Framed || p.AttachLater {
+		return invalid("Framed, AttachLater: are for the process of Start")
+	}
+	if inRoot {
+		return p.ValidateInRoot()
+	}
+	return p.Validate()
+}
+
 func validID(id string) bool {
 	if id == "" || len(id) > 40 {
 		return false

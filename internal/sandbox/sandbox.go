@@ -47,6 +47,10 @@ type Box interface {
 	// broken. A program that cannot be executed is no error here: it closes Done
 	// with Exit.Err set, because the box only learns it after Start.
 	Start(ctx context.Context, p Process) error
+	// Spawn runs a process beside the one of Start, which is yet to come: within the
+	// same walls, counted in the same limits, killed by Destroy. p is neither Framed
+	// nor AttachLater. As with Start, what cannot be executed is told by Exit.Err.
+	Spawn(ctx context.Context, p Process) (*Companion, error)
 	// Attach makes more of the host visible and sets the limits anew: what turns a
 	// box that was made ahead into one version's. Targets are among Spec.Places.
 	// It is called once, before Start, or after a Start with AttachLater; an error
@@ -145,6 +149,16 @@ type Process struct {
 	// nothing of a user's may run. If Dir is one of Spec.Places, and Level.Follows,
 	// the process is in what was mounted there when Attach returns.
 	AttachLater bool
+}
+
+// Companion is a process that Box.Spawn started.
+type Companion struct {
+	// Output is the read end of the pipe that is its standard output and standard
+	// error. The caller closes it.
+	Output *os.File
+	// Done is closed when it has ended, or the box is gone. Exit waits for that.
+	Done <-chan struct{}
+	Exit func() Exit
 }
 
 // Exit says how a process ended.

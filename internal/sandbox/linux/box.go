@@ -54,10 +54,11 @@ type box struct {
 	way    atomic.Pointer[way] // nil until SetEgress
 	gone   bool                // there will be no way any more
 
-	dials   dials
-	done    chan struct{}
-	ended   sync.Once // closes done
-	destroy sync.Once
+	companions companions
+	dials      dials
+	done       chan struct{}
+	ended      sync.Once // closes done
+	destroy    sync.Once
 }
 
 func (b *box) RuntimeAPI() net.Listener { return b.runtimeAPI }
@@ -161,12 +162,7 @@ func (b *box) start(p sandbox.Process) error {
 		defer func() { _ = theirs.Close() }()
 		files = append(files, theirs)
 	}
-	message := initproto.Start{
-		Argv: p.Argv, Env: p.Env, Dir: p.Dir,
-		UID: uint32(b.uid), Framed: p.Framed, AttachLater: p.AttachLater, Rlimits: b.rlimits(),
-		Landlock: b.d.landlock, Writable: b.writable,
-	}
-	if err := b.send(message.Encode(), files...); err != nil {
+	if err := b.send(b.startMessage(0, &p), files...); err != nil {
 		if conn != nil {
 			err = errors.Join(err, conn.Close())
 		}
@@ -177,6 +173,15 @@ func (b *box) start(p sandbox.Process) error {
 		b.conn = conn
 	}
 	return nil
+}
+
+// startMessage has ebb-init start p. The process of Start has number 0.
+func (b *box) startMessage(number uint64, p *sandbox.Process) []byte {
+	return (&initproto.Start{
+		Number: number, Argv: p.Argv, Env: p.Env, Dir: p.Dir,
+		UID: uint32(b.uid), Framed: p.Framed, AttachLater: p.AttachLater, Rlimits: b.rlimits(),
+		Landlock: b.d.landlock, Writable: b.writable,
+	}).Encode()
 }
 
 func (b *box) rlimits() []initproto.Rlimit {
@@ -204,17 +209,20 @@ func (b *box) watch() {
 			_ = f.Close()
 		}
 		if err != nil {
-			b.finish(b.oomChecked(sandbox.Exit{Code: -1, Signal: unix.SIGKILL.String()}))
+			killed := b.oomChecked(sandbox.Exit{Code: -1, Signal: unix.SIGKILL.String()})
+			b.companions.endAll(killed)
+			b.finish(killed)
 			return
 		}
 		var exit initproto.Exit
 		switch initproto.KindOf(message) {
 		case initproto.KindExit:
 			if exit.Decode(message) {
-				b.finish(b.oomChecked(exitOf(syscall.WaitStatus(exit.WaitStatus))))
+				b.ends(exit.Number, b.oomChecked(exitOf(syscall.WaitStatus(exit.WaitStatus))))
 			}
 		case initproto.KindFailed:
-			b.finish(sandbox.Exit{Code: -1, Err: explain(message)})
+			number, err := failure(message)
+			b.ends(number, sandbox.Exit{Code: -1, Err: err})
 		}
 	}
 }

@@ -14,8 +14,9 @@ import (
 	"github.com/ebb-faas/ebb/internal/sandbox/linux/initproto"
 )
 
-// hosts is every box's /etc/hosts.
-const hosts = "127.0.0.1 localhost " + hostname + "\n::1 localhost\n"
+// hosts is every box's /etc/hosts. Extensions made for Lambda look for themselves
+// under sandbox.localdomain.
+const hosts = "127.0.0.1 localhost " + hostname + " sandbox.localdomain\n::1 localhost\n"
 
 func passwdLines(uid int) string {
 	return "root:x:0:0:root:/root:/sbin/nologin\n" + userLine(uid) +

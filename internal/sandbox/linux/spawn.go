@@ -198,18 +198,24 @@ func (b *box) handshake(ctx context.Context, setup *initproto.Setup) error {
 
 // explain turns a Failed message into an error.
 func explain(message []byte) error {
+	_, err := failure(message)
+	return err
+}
+
+// failure reads a Failed message: whose it is, and what it says.
+func failure(message []byte) (number uint64, err error) {
 	var f initproto.Failed
 	if !f.Decode(message) {
-		return fmt.Errorf("unexpected message %d from ebb-init", initproto.KindOf(message))
+		return 0, fmt.Errorf("unexpected message %d from ebb-init", initproto.KindOf(message))
 	}
 	what := f.Stage
 	if f.Path != "" {
 		what += " " + f.Path
 	}
 	if f.Errno == 0 {
-		return errors.New(what)
+		return f.Number, errors.New(what)
 	}
-	return fmt.Errorf("%s: %w", what, syscall.Errno(f.Errno))
+	return f.Number, fmt.Errorf("%s: %w", what, syscall.Errno(f.Errno))
 }
 
 // errMessageSize is an argument list and environment that do not fit.

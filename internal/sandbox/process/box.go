@@ -29,7 +29,8 @@ type box struct {
 
 	mu        sync.Mutex
 	mounts    []sandbox.Mount
-	ports     map[int]int // of the box → of the host
+	beside    []*os.Process // of Spawn
+	ports     map[int]int   // of the box → of the host
 	attached  bool
 	started   bool
 	destroyed bool
@@ -196,21 +197,28 @@ func (b *box) start(p sandbox.Process) error {
 		files, b.conn = append(files, theirs), conn
 	}
 	b.output = read
-	env := append(p.Env[:len(p.Env):len(p.Env)], b.d.mark+b.id)
-	var started *os.Process
-	b.d.onSpawner(func() {
-		started, err = os.StartProcess(p.Argv[0], p.Argv,
-			&os.ProcAttr{Dir: p.Dir, Env: env, Files: files, Sys: sysProcAttr()})
-	})
+	started, err := b.execute(p, files)
 	if err != nil {
 		b.exit = sandbox.Exit{Code: -1, Err: err}
 		close(b.done)
 		return nil
 	}
 	b.process = started
-	limit(started.Pid, b.limits)
 	go b.wait(started)
 	return nil
+}
+
+// execute starts a process that carries the box's mark and limits.
+func (b *box) execute(p sandbox.Process, files []*os.File) (started *os.Process, err error) {
+	env := append(p.Env[:len(p.Env):len(p.Env)], b.d.mark+b.id)
+	b.d.onSpawner(func() {
+		started, err = os.StartProcess(p.Argv[0], p.Argv,
+			&os.ProcAttr{Dir: p.Dir, Env: env, Files: files, Sys: sysProcAttr()})
+	})
+	if err == nil {
+		limit(started.Pid, b.limits)
+	}
+	return started, err
 }
 
 // socketPair returns a connection and a file to hand to a process.
@@ -297,6 +305,7 @@ func (b *box) kill() {
 		// came round within the life of one box.
 		_ = syscall.Kill(-b.process.Pid, syscall.SIGKILL)
 	}
+	b.killBeside()
 	b.mu.Unlock()
 	ctx, cancel := context.WithTimeout(context.Background(), killTimeout)
 	defer cancel()

@@ -56,8 +56,10 @@ type Mount struct {
 	Writable bool
 }
 
-// Start is the runtime process.
+// Start is a process: the runtime, or with a Number one that runs beside it and
+// is started before.
 type Start struct {
+	Number uint64
 	Argv   []string
 	Env    []string
 	Dir    string
@@ -93,18 +95,22 @@ type Rlimit struct {
 	Value    uint64
 }
 
-// Exit is the wait status of the runtime process, as wait4 gives it.
-type Exit struct{ WaitStatus uint32 }
+// Exit is the wait status of the process with that Number, as wait4 gives it.
+type Exit struct {
+	Number     uint64
+	WaitStatus uint32
+}
 
 // Signal is a signal number for the runtime process.
 type Signal struct{ Number uint32 }
 
 // Failed says what did not work: before Ready the whole box, after Start only
-// the start of the process.
+// the start of the process with that Number.
 type Failed struct {
-	Stage string // for people: "mount", "execute"
-	Path  string // what it was about, "" if nothing in particular
-	Errno uint32
+	Number uint64
+	Stage  string // for people: "mount", "execute"
+	Path   string // what it was about, "" if nothing in particular
+	Errno  uint32
 }
 
 // KindOf returns the kind of a message, 0 if it is empty.
@@ -164,6 +170,7 @@ func (s *Setup) Decode(message []byte) bool {
 // Encode returns the message.
 func (s *Start) Encode() []byte {
 	w := writer{byte(KindStart)}
+	w.number(s.Number)
 	w.texts(s.Argv)
 	w.texts(s.Env)
 	w.text(s.Dir)
@@ -183,6 +190,7 @@ func (s *Start) Encode() []byte {
 // Decode fills s and reports whether the message is a whole Start.
 func (s *Start) Decode(message []byte) bool {
 	r := read(message, KindStart)
+	s.Number = r.number()
 	s.Argv, s.Env, s.Dir = r.texts(), r.texts(), r.text()
 	s.UID, s.Framed, s.AttachLater = uint32(r.number()), r.flag(), r.flag()
 	for range r.count() {
@@ -195,6 +203,7 @@ func (s *Start) Decode(message []byte) bool {
 // Encode returns the message.
 func (e *Exit) Encode() []byte {
 	w := writer{byte(KindExit)}
+	w.number(e.Number)
 	w.number(uint64(e.WaitStatus))
 	return w
 }
@@ -202,7 +211,7 @@ func (e *Exit) Encode() []byte {
 // Decode fills e and reports whether the message is a whole Exit.
 func (e *Exit) Decode(message []byte) bool {
 	r := read(message, KindExit)
-	e.WaitStatus = uint32(r.number())
+	e.Number, e.WaitStatus = r.number(), uint32(r.number())
 	return r.whole()
 }
 
@@ -223,6 +232,7 @@ func (s *Signal) Decode(message []byte) bool {
 // Encode returns the message.
 func (f *Failed) Encode() []byte {
 	w := writer{byte(KindFailed)}
+	w.number(f.Number)
 	w.text(f.Stage)
 	w.text(f.Path)
 	w.number(uint64(f.Errno))
@@ -232,7 +242,7 @@ func (f *Failed) Encode() []byte {
 // Decode fills f and reports whether the message is a whole Failed.
 func (f *Failed) Decode(message []byte) bool {
 	r := read(message, KindFailed)
-	f.Stage, f.Path, f.Errno = r.text(), r.text(), uint32(r.number())
+	f.Number, f.Stage, f.Path, f.Errno = r.number(), r.text(), r.text(), uint32(r.number())
 	return r.whole()
 }
 

@@ -21,7 +21,7 @@ func fullSetup() Setup {
 
 func fullStart() Start {
 	return Start{
-		Argv: []string{"/bin/true", ""}, Env: []string{"A=1"}, Dir: "/",
+		Number: 1 << 33, Argv: []string{"/bin/true", ""}, Env: []string{"A=1"}, Dir: "/",
 		UID: 700000, Framed: true, AttachLater: true, Rlimits: []Rlimit{{7, 1024}, {4, 0}},
 		Landlock: 6, Writable: []string{"/tmp"},
 	}
@@ -29,7 +29,7 @@ func fullStart() Start {
 
 func TestRoundTrip(t *testing.T) {
 	setup, start := fullSetup(), fullStart()
-	exit, signal, failed := Exit{0x8b}, Signal{15}, Failed{"mount", "/x", 2}
+	exit, signal, failed := Exit{3, 0x8b}, Signal{15}, Failed{4, "mount", "/x", 2}
 	attach, dial, dialed := Attach{3, true, []string{"/var/task", "/opt"}}, Dial{1 << 40, 65535}, Dialed{7, 111}
 	relay, flow := Relay{9}, Flow{10, Address{"\x0a\x00\x00\x01", 53}, Address{"0123456789abcdef", 40000}}
 	folder := Folder{5, "/srv/nas"}
@@ -85,7 +85,7 @@ func FuzzDecode(f *testing.F) {
 	setup, start := fullSetup(), fullStart()
 	f.Add(setup.Encode())
 	f.Add(start.Encode())
-	f.Add((&Failed{"a", "b", 3}).Encode())
+	f.Add((&Failed{5, "a", "b", 3}).Encode())
 	f.Fuzz(func(_ *testing.T, b []byte) {
 		new(Setup).Decode(b)
 		new(Start).Decode(b)
