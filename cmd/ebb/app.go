@@ -74,7 +74,7 @@ func (a *app) root() *cobra.Command {
 	_ = root.MarkPersistentFlagDirname("data-dir")
 	root.CompletionOptions.DisableDefaultCmd = true
 	root.AddCommand(
-		a.serveVerb(), a.initVerb(), a.deployVerb(), a.invokeVerb(), a.logsVerb(), a.lsVerb(), a.topVerb(), a.rmVerb(), a.aliasVerb(), a.layerVerb(), a.runtimeVerb(),
+		a.serveVerb(), a.initVerb(), a.deployVerb(), a.invokeVerb(), a.taskVerb(), a.logsVerb(), a.lsVerb(), a.topVerb(), a.rmVerb(), a.aliasVerb(), a.layerVerb(), a.runtimeVerb(),
 		a.doctorVerb(), a.envVerb(), a.backupVerb(), a.restoreVerb(), a.versionVerb(), a.completionVerb(),
 	)
 	return root

@@ -10,9 +10,13 @@ import (
 	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/aws/middleware"
 	"github.com/aws/aws-sdk-go-v2/service/lambda"
 	"github.com/aws/aws-sdk-go-v2/service/lambda/types"
+	smithyhttp "github.com/aws/smithy-go/transport/http"
 	"github.com/spf13/cobra"
+
+	client "github.com/ebb-faas/ebb/sdk/go"
 )
 
 // invocation is the result of 'ebb invoke -o json'.
@@ -29,6 +33,8 @@ type invocation struct {
 type invokeOptions struct {
 	payload, qualifier, clientContext string
 	log, dryRun                       bool
+	async                             bool
+	id                                string // with async: of the task
 }
 
 // invokeVerb runs a function once.
@@ -54,10 +60,18 @@ func (a *app) invokeVerb() *cobra.Command {
 	cmd.Flags().StringVar(&opt.clientContext, "client-context", "", "`JSON` that the function finds in its context")
 	cmd.Flags().BoolVarP(&opt.log, "log", "l", false, "print the end of this invocation's log to standard error")
 	cmd.Flags().BoolVar(&opt.dryRun, "dry-run", false, "only check that the function could be invoked")
+	cmd.Flags().BoolVar(&opt.async, "async", false, "do not wait: print the id of the task, see: ebb task")
+	cmd.Flags().StringVar(&opt.id, "id", "", "with --async: the task's `ID`, which is accepted once")
 	return cmd
 }
 
 func (a *app) invoke(ctx context.Context, name string, opt invokeOptions) error {
+	switch {
+	case opt.async && (opt.log || opt.dryRun || opt.clientContext != ""):
+		return usagef("--async: goes with neither --log nor --dry-run nor --client-context")
+	case opt.id != "" && !opt.async:
+		return usagef("--id: only with --async")
+	}
 	payload, err := a.payload(opt.payload)
 	if err != nil {
 		return err
@@ -83,11 +97,37 @@ func (a *app) invoke(ctx context.Context, name string, opt invokeOptions) error 
 		return err
 	}
 	defer c.Close()
+	if opt.async {
+		return a.invokeAsync(ctx, c, in, opt.id)
+	}
 	out, err := c.Lambda().Invoke(ctx, in)
 	if err != nil {
 		return &named{name, err}
 	}
 	return a.invoked(name, out)
+}
+
+// taskIDHeader chooses the id of a task.
+const taskIDHeader = "X-Ebb-Idempotency-Key"
+
+// invokeAsync has the function run later.
+func (a *app) invokeAsync(ctx context.Context, c *client.Client, in *lambda.InvokeInput, id string) error {
+	in.InvocationType = types.InvocationTypeEvent
+	var options []func(*lambda.Options)
+	if id != "" {
+		options = append(options, lambda.WithAPIOptions(smithyhttp.AddHeaderValue(taskIDHeader, id)))
+	}
+	out, err := c.Lambda().Invoke(ctx, in, options...)
+	if err != nil {
+		return &named{*in.FunctionName, err}
+	}
+	if id == "" {
+		id, _ = middleware.GetRequestIDMetadata(out.ResultMetadata)
+	}
+	return a.print(struct {
+		Function string `json:"function"`
+		Task     string `json:"task"`
+	}{*in.FunctionName, id}, nil, [][]string{{id}})
 }
 
 // payload reads what --data means.

@@ -103,6 +103,7 @@ func (a *API) register(h huma.API) {
 	a.registerKeys(h)
 	a.registerRoles(h)
 	a.registerSecrets(h)
+	a.registerTasks(h)
 }
 
 // operation adds what all operations have.

@@ -8,6 +8,7 @@ import (
 
 	"github.com/ebb-faas/ebb/internal/auth"
 	"github.com/ebb-faas/ebb/internal/cluster"
+	"github.com/ebb-faas/ebb/internal/deliver"
 	"github.com/ebb-faas/ebb/internal/function"
 	"github.com/ebb-faas/ebb/internal/logs"
 	"github.com/ebb-faas/ebb/internal/pool"
@@ -32,6 +33,9 @@ type Config struct {
 	Nodes func(context.Context) ([]cluster.Peer, error)
 	// Backup writes a consistent archive (a zstd-compressed tar) of the node.
 	Backup func(ctx context.Context, w io.Writer) error
+
+	// Tasks are asynchronous invocations. nil = there are none.
+	Tasks *deliver.Deliver
 
 	Auth      *auth.Auth
 	Functions *function.Functions

@@ -215,6 +215,7 @@ func (n *node) apiConfig() api.Config {
 		Auth:      n.auth,
 		Functions: n.functions,
 		Secrets:   n.secrets,
+		Tasks:     n.deliver,
 		Logs:      n.logs,
 		Log:       n.log,
 	}
