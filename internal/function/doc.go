@@ -1,6 +1,6 @@
 // Package function keeps functions: it creates, changes, publishes, resolves and
-// deletes functions, their versions and their URLs, and owns what their settings
-// mean: which values are allowed, which defaults apply, what a change implies.
+// deletes functions, their versions, aliases, layers, URLs and resource policies,
+// and owns what their settings mean: which values are allowed, which defaults apply, what a change implies.
 //
 // The database is authoritative; Functions remembers nothing. Packages are kept
 // by artifact, under the digest that a version names; which runtimes there are,
@@ -18,8 +18,13 @@
 //     what was changed is the revision that was checked (compare-and-set).
 //  4. OnChange is called after every commit and before the caller hears of it,
 //     also when the outcome is unknown: a copy dropped after the call is right.
-//  5. A function goes with its versions and URLs in one transaction.
+//  5. A function goes with its versions, aliases, URLs and policies in one
+//     transaction; an alias goes with its URL and policy.
 //  6. An error names the field and changed nothing.
+//  7. A version that an alias leads to stays.
+//  8. A version keeps its layers: their content is in use as long as it exists,
+//     whatever becomes of the layer.
+//  9. A resource policy only ever adds to what somebody may do.
 //
 // A crash between storing a package and committing leaves a package that nobody
 // uses; collection removes it (Digests, artifact.Store.Collect). There is no
@@ -27,6 +32,6 @@
 //
 // Walk D (a deploy) enters from lambdaapi at Create, UpdateCode, UpdateConfig or
 // Publish and leaves through OnChange, by which invoke and gateway drop what they
-// keep. Walk A (an invocation) enters at Resolve, and at URL from the gateway,
+// keep. Walk A (an invocation) enters at Route, and at URL from the gateway,
 // when those copies are missing.
 package function

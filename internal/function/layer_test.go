@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/ebb-faas/ebb/internal/artifact"
 	"github.com/ebb-faas/ebb/internal/ebb"
 	"github.com/ebb-faas/ebb/internal/function"
 )
@@ -113,16 +114,22 @@ func TestLayerRefusals(t *testing.T) {
 
 // The limit is on what a function has in its instance, wherever it comes from.
 func TestCodeAndLayersTogether(t *testing.T) {
-	f := open(t, function.Config{})
-	limit := f.packages.Limits().MaxUnpacked
-	big := f.layer("big", strings.Repeat("x", int(limit)-3))
+	const limit = 1000
+	f := openWith(t, function.Config{}, artifact.Config{MaxUnpacked: limit})
 	f.mustCreate("f")
-	small := must2(f.packages.Unpacked(t.Context(), must2(f.Resolve(t.Context(), key("f"), ""))(t).Code.Digest))(t)
-	if small <= 3 {
-		t.Fatalf("the package has only %d bytes", small)
+	code := must2(f.packages.Unpacked(t.Context(), must2(f.Resolve(t.Context(), key("f"), ""))(t).Code.Digest))(t)
+	fits, big := f.layer("l", strings.Repeat("x", int(limit-code))), f.layer("l", strings.Repeat("x", int(limit-code+1)))
+	set := func(l *ebb.LayerVersion) error {
+		_, err := f.UpdateConfig(t.Context(), function.UpdateConfig{FunctionKey: key("f"), Layers: []string{layerARN(l)}})
+		return err
 	}
-	_, err := f.UpdateConfig(t.Context(), function.UpdateConfig{FunctionKey: key("f"), Layers: []string{layerARN(big)}})
-	refused(t, err, ebb.Invalid, ebb.TypeInvalidParameterValue, "Function code combined with layers exceeds the maximum allowed size of 262144000 bytes.")
+	refused(t, set(big), ebb.Invalid, ebb.TypeInvalidParameterValue,
+		"Function code combined with layers exceeds the maximum allowed size of 1000 bytes. The actual size is 1001 bytes.")
+	if err := set(fits); err != nil {
+		t.Error(err)
+	}
+	_, err := f.UpdateCode(t.Context(), function.UpdateCode{FunctionKey: key("f"), Zip: zipped(strings.Repeat("y", int(code)+1))})
+	refused(t, err, ebb.Invalid, ebb.TypeInvalidParameterValue, "Function code combined with layers exceeds")
 }
 
 func TestLayerPages(t *testing.T) {

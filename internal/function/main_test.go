@@ -65,12 +65,19 @@ type fixture struct {
 
 func open(t testing.TB, cfg function.Config) *fixture {
 	t.Helper()
+	return openWith(t, cfg, artifact.Config{})
+}
+
+// openWith is open with limits of packages.
+func openWith(t testing.TB, cfg function.Config, packages artifact.Config) *fixture {
+	t.Helper()
 	dir := t.TempDir()
 	s, err := store.Open(t.Context(), store.Config{Path: filepath.Join(dir, "ebb.db")})
 	if err != nil {
 		t.Fatal(err)
 	}
-	p, err := artifact.Open(artifact.Config{Dir: filepath.Join(dir, "artifact")})
+	packages.Dir = filepath.Join(dir, "artifact")
+	p, err := artifact.Open(packages)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -30,7 +30,8 @@
 // Invariants:
 //
 //  1. Nothing is invoked for a URL of type AWS_IAM without a valid signature
-//     over the whole request.
+//     over the whole request, and for one of type NONE unless its policy makes it
+//     public.
 //  2. After Forget(key) returns, no later request sees what key's URLs were.
 //  3. The payload of an answer is copied, never kept: what is pooled is not
 //     reachable once ServeHTTP has returned.

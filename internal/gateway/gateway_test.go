@@ -303,3 +303,34 @@ func BenchmarkGateway(b *testing.B) {
 		g.ServeHTTP(w, req)
 	}
 }
+
+// A URL without authentication lets nobody in unless its policy does, whatever
+// kind of function stands behind it.
+func TestNotPublic(t *testing.T) {
+	closed := plainURL(func(f *ebb.FunctionURL) { f.Public = false })
+	for name, web := range map[string]bool{"event": false, "web": true} {
+		r := newRigBefore(t, Config{}, closed, &door{web: web, t: t})
+		if a := r.do(t, "GET", r.url, ""); a.status != 403 || a.body != `{"Message":"Forbidden"}` {
+			t.Errorf("%s: %+v", name, a)
+		}
+	}
+}
+
+// door fails the test if something is invoked.
+type door struct {
+	web bool
+	t   *testing.T
+}
+
+func (d *door) Resolve(context.Context, ebb.FunctionKey, string) (*ebb.Version, error) {
+	v := &ebb.Version{}
+	if d.web {
+		v.Env = map[string]string{ebb.EnvWebPort: "8080"}
+	}
+	return v, nil
+}
+
+func (d *door) Invoke(context.Context, *ebb.Invocation, ebb.Sink) (ebb.Result, error) {
+	d.t.Error("the function was invoked")
+	return ebb.Result{}, nil
+}

@@ -1,5 +1,5 @@
 // Package lambdaapi is the AWS Lambda wire API: the API of functions, versions,
-// function URLs and invocations, for SDKs, the AWS CLI and tools unchanged.
+// aliases, layers, policies, function URLs and invocations, for SDKs, the AWS CLI and tools unchanged.
 //
 // It owns the translation between the wire and the platform's nouns: paths,
 // shapes, statuses, ARNs, markers, and the refusal of what ebb does not offer.
@@ -18,7 +18,8 @@
 //  4. Nothing is done for a caller before auth has proved and authorised them.
 //     Downloads of packages are proved by their presigned address.
 //  5. The payload and the answer of an invocation are not decoded; the answer
-//     is held in memory once, because headers tell its outcome.
+//     is held in memory once, because headers tell its outcome. That of
+//     InvokeWithResponseStream is not held: it goes on as the function writes it.
 //
 // It keeps nothing: a crash loses the requests in flight. Walk A enters at
 // Invoke and leaves at package invoke; walk D enters at CreateFunction or
