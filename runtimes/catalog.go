@@ -38,6 +38,7 @@ type Runtime struct {
 	Mounts   []Mount  // what the command needs besides what every box has
 	StartEnv []string // names of variables that count only if set at process start; "*" = all
 	Prepare  *Prepare // what makes starts faster if it was run once; nil = nothing
+	Compile  *Prepare // likewise, once for each code that it runs; see Prepare.For
 	Heap     Heap     // of {heapMB} in Argv
 	Root     string   // tree on the host that is the box's root (a container image's); "" = the host's own programs
 	Literal  bool     // Argv is run as it stands
@@ -90,7 +91,8 @@ type family struct {
 	Heap      Heap              `json:"heap"`
 	Argv      []string          `json:"argv"` // with {interpreter}, and what Command fills in
 	Prepare   *prepare          `json:"prepare"`
-	Env       []string          `json:"env"` // with {bin}, the interpreter's folder
+	Compile   *prepare          `json:"compile"` // the same for each code, which the command finds in its places
+	Env       []string          `json:"env"`     // with {bin}, the interpreter's folder
 	StartEnv  []string          `json:"startEnv"`
 }
 
@@ -259,6 +261,9 @@ func (f *family) runtime(id string, p probed, bootstraps string) *Runtime {
 	r.Mounts = f.bootstrapMounts(bootstraps)
 	if f.Prepare != nil && compareVersions(p.Version, f.Prepare.Since) >= 0 {
 		r.Prepare = f.Prepare.of(p, fill, bootstraps)
+	}
+	if f.Compile != nil && compareVersions(p.Version, f.Compile.Since) >= 0 {
+		r.Compile = f.Compile.of(p, fill, bootstraps)
 	}
 	for _, m := range p.Mounts {
 		if !provided(m) {

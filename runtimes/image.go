@@ -155,6 +155,9 @@ func (c *Catalog) Add(id, name string, img Image, in Interpreter) error {
 	r := f.runtime(id, probed{Version: in.Version, Build: in.Build, Executable: in.Executable}, c.bootstraps)
 	r.Root = img.Root
 	r.Env = append(slices.Clone(img.Env), r.Env...)
+	if r.Compile != nil {
+		r.Compile = r.Compile.within(img.Root, c.prepared)
+	}
 	if r.Prepare != nil {
 		r.Prepare = r.Prepare.within(img.Root, c.prepared)
 		if err := os.MkdirAll(r.Prepare.Dir, 0o755); err != nil {

@@ -60,6 +60,9 @@ func (p *Prepare) within(root, prepared string) *Prepare {
 // keepPrepared makes a place for what runtimes prepare.
 func (c *Catalog) keepPrepared() error {
 	for _, r := range c.runtimes {
+		if r.Compile != nil {
+			r.Compile.Dir = filepath.Join(c.prepared, r.Compile.Key)
+		}
 		p := r.Prepare
 		if p == nil || p.Dir != "" { // an alias shares it
 			continue
@@ -89,8 +92,13 @@ func (c *Catalog) Tidy() error {
 	}
 	used := make(map[string]bool)
 	for _, id := range c.IDs() {
-		if r, ok := c.Lookup(id); ok && r.Prepare != nil {
+		r, ok := c.Lookup(id)
+		if ok && r.Prepare != nil {
 			used[r.Prepare.Key] = true
+		}
+		if ok && r.Compile != nil {
+			used[r.Compile.Key] = true
+			r.Compile.tidyCodes()
 		}
 	}
 	for _, d := range old {
@@ -111,6 +119,9 @@ func (p *Prepare) Command(path func(string) string) []string {
 // Begin makes a directory for the command to write to, as the mount of the box
 // that it needs. Every uid may write there.
 func (p *Prepare) Begin() (Mount, error) {
+	if err := os.MkdirAll(p.Dir, 0o755); err != nil {
+		return Mount{}, err
+	}
 	dir, err := os.MkdirTemp(p.Dir, ".new-*")
 	if err == nil {
 		err = os.Chmod(dir, 0o777)

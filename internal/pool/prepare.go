@@ -27,7 +27,7 @@ const (
 // once, by this ebb or an earlier one. Without it starts are slower, no more.
 func (p *Pool) prepareRuntime(ctx context.Context, rt *runtimes.Runtime) {
 	began := time.Now()
-	done, err := p.runPreparation(ctx, rt)
+	done, err := p.runPreparation(ctx, rt, rt.Prepare, nil)
 	switch {
 	case err != nil && ctx.Err() == nil:
 		p.deps.Log.Warn("starts could not be made faster", "runtime", rt.ID, "error", err)
@@ -36,28 +36,28 @@ func (p *Pool) prepareRuntime(ctx context.Context, rt *runtimes.Runtime) {
 	}
 }
 
-// runPreparation runs the command in a box of its own, in which nothing of a
-// user's is.
-func (p *Pool) runPreparation(ctx context.Context, rt *runtimes.Runtime) (done bool, err error) {
-	mount, err := rt.Prepare.Begin()
+// runPreparation runs the command of prep in a box of its own, in which nothing
+// of a user's runs; mounts may be something of a user's that it reads.
+func (p *Pool) runPreparation(ctx context.Context, rt *runtimes.Runtime, prep *runtimes.Prepare, mounts []sandbox.Mount) (done bool, err error) {
+	mount, err := prep.Begin()
 	if err != nil {
 		return false, err
 	}
 	path := func(inside string) string { return inside }
-	defer func() { err = errors.Join(err, rt.Prepare.Finish(mount, done, path)) }()
+	defer func() { err = errors.Join(err, prep.Finish(mount, done, path)) }()
 	spec := preparation(rt.Root, rt.Mounts)
-	spec.Mounts = append(spec.Mounts, sandbox.Mount{Source: mount.Source, Target: mount.Target, Writable: true})
+	spec.Mounts = append(append(spec.Mounts, mounts...), sandbox.Mount{Source: mount.Source, Target: mount.Target, Writable: true})
 	box, err := p.deps.Driver.Create(ctx, spec)
 	if err != nil {
 		return false, err
 	}
 	defer box.Destroy()
 	path = box.Path
-	if rt.Prepare.Done(path) {
+	if prep.Done(path) {
 		return false, nil
 	}
 	_, err = p.complete(ctx, box, sandbox.Process{
-		Argv: rt.Prepare.Command(path), Env: append(slices.Clone(rt.Env), "LANG=C.UTF-8", "TZ=:UTC"), Dir: path("/tmp"),
+		Argv: prep.Command(path), Env: append(slices.Clone(rt.Env), "LANG=C.UTF-8", "TZ=:UTC"), Dir: path("/tmp"),
 	})
 	return err == nil, err
 }

@@ -47,23 +47,14 @@ func (in *instance) code(ctx context.Context) (*runtimes.Runtime, []sandbox.Moun
 		return nil, nil, ebb.Errorf(ebb.Invalid, ebb.TypeInvalidRuntime,
 			"Runtime: %s is not installed on this node", v.Runtime)
 	}
-	code, err := deps.Packages.Dir(ctx, v.Code.Digest)
+	mounts, err := in.pool.sources(ctx, v)
 	if err != nil {
 		return nil, nil, err
 	}
-	mounts := []sandbox.Mount{{Source: code, Target: runtimeapi.TaskRoot}}
-	if len(v.Layers) == 0 {
-		return rt, mounts, nil
+	if len(mounts) > 1 {
+		rt = layered(rt, mounts[0].Source, mounts[1].Source)
 	}
-	layers := make([]ebb.Digest, len(v.Layers))
-	for i, l := range v.Layers {
-		layers[i] = l.Code.Digest
-	}
-	opt, err := deps.Packages.Overlay(ctx, layers)
-	if err != nil {
-		return nil, nil, err
-	}
-	return layered(rt, code, opt), append(mounts, sandbox.Mount{Source: opt, Target: runtimeapi.LayerRoot}), nil
+	return rt, append(mounts, in.pool.compiled(rt, v)...), nil
 }
 
 // layered is rt for a function with layers: a program that its package lacks may

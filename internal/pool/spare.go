@@ -25,6 +25,8 @@ type spares struct {
 	wake chan struct{} // something is short; capacity 1
 
 	prepared map[string]bool // of runtimes, by their Prepare.Key; of run alone
+	asked    map[string]bool // of code, likewise
+	codes    []*ebb.Version  // whose code is to be compiled
 
 	mu     sync.Mutex
 	stocks map[string]*stock // by what their process is
@@ -45,10 +47,10 @@ type stock struct {
 const wantedHalf = 10 * time.Second
 
 // places are where a spare's code will be.
-var places = []string{runtimeapi.TaskRoot, runtimeapi.LayerRoot, sandbox.FolderRoot}
+var places = []string{runtimeapi.TaskRoot, runtimeapi.LayerRoot, sandbox.FolderRoot, runtimes.CompiledDir}
 
 func newSpares(p *Pool) *spares {
-	return &spares{pool: p, wake: make(chan struct{}, 1), prepared: make(map[string]bool), stocks: make(map[string]*stock)}
+	return &spares{pool: p, wake: make(chan struct{}, 1), prepared: make(map[string]bool), asked: make(map[string]bool), stocks: make(map[string]*stock)}
 }
 
 // take returns a spare that can become an instance of v, or nil. Either way it
@@ -132,6 +134,12 @@ func (s *spares) run(ctx context.Context) {
 			if !s.make(ctx, st) {
 				break // said why; tried again when one is wanted
 			}
+		}
+		if v := s.uncompiled(); v != nil && ctx.Err() == nil {
+			s.pool.ending.Add(1)
+			s.pool.compile(ctx, v)
+			s.pool.ending.Done()
+			s.call() // there may be more
 		}
 		if rt := s.unprepared(); rt != nil && ctx.Err() == nil {
 			s.pool.ending.Add(1)

@@ -252,6 +252,7 @@ func (n *node) changed(key ebb.FunctionKey) {
 	for _, v := range versions {
 		if v.WebPort() == 0 {
 			n.pool.Prewarm(v.Runtime, v.MemoryMB)
+			n.pool.Compile(v)
 		}
 	}
 	if len(versions) == 0 {

@@ -9,6 +9,7 @@ import time
 
 from . import channel as frames
 from .channel import Channel
+from .compiled import use as use_compiled
 from .context import Context, Fixed
 from .errors import Fault, describe, entry
 from .hooks import call, load_hooks
@@ -93,6 +94,7 @@ class Instance(object):
         except OSError:
             pass  # the handler's module will be missed with a better message
         importlib.invalidate_caches()
+        use_compiled(task_root)
         try:
             self.handler = load(init["handler"], task_root)
             self.hooks = load_hooks(task_root)
