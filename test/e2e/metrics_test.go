@@ -39,9 +39,19 @@ func TestMetrics(t *testing.T) {
 	}
 }
 
+func scrapeOf(t *testing.T, p *platform.Platform) (int, string) {
+	t.Helper()
+	return scrapeAt(t, p.API, p.Client.Config().Token)
+}
+
 func scrape(t *testing.T, token string) (int, string) {
 	t.Helper()
-	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, shared.API+"/metrics", nil)
+	return scrapeAt(t, shared.API, token)
+}
+
+func scrapeAt(t *testing.T, api, token string) (int, string) {
+	t.Helper()
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, api+"/metrics", nil)
 	if err != nil {
 		t.Fatal(err)
 	}
