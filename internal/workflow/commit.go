@@ -22,7 +22,6 @@ type work struct {
 	MapRun    string          `json:"m,omitempty"`
 	Machine   string          `json:"sm,omitempty"`
 	Express   *expressStart   `json:"e,omitempty"`
-	Reason    string          `json:"r,omitempty"` // why the task cannot be called
 }
 
 // Kinds of work.

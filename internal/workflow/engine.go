@@ -10,6 +10,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/ebb-faas/ebb/internal/asl"
 	"github.com/ebb-faas/ebb/internal/ebb"
 	"github.com/ebb-faas/ebb/internal/jsonata"
 	"github.com/ebb-faas/ebb/internal/queue"
@@ -97,31 +98,33 @@ func (e *Engine) Handlers() map[string]queue.Handler {
 	}
 }
 
-// Queues are the options of the engine's queues. A message whose holders died
-// time and again is no dead letter: a task of it fails, everything else is ebb's
-// own work and goes on.
+// Queues are the options of the engine's queues. Which messages a process held
+// when it died says little of them: they are ebb's own work, or calls that run in
+// boxes. So they are handled again, and only after many deaths a task fails.
 func (e *Engine) Queues() map[string]queue.Options {
-	poison := func(m *queue.Message, reason string) queue.Outcome {
-		w, err := read(m)
-		if err != nil {
-			return queue.Dead(reason, nil)
-		}
-		if w.Task != nil {
-			w.Reason = reason
-		}
-		body, err := json.Marshal(w)
-		if err != nil {
-			return queue.Dead(reason, nil)
-		}
-		return queue.Later(e.cfg.Now(), body)
-	}
 	all := make(map[string]queue.Options)
-	for name := range e.Handlers() {
-		all[name] = queue.Options{Poison: poison}
+	for name, handle := range e.Handlers() {
+		all[name] = queue.Options{Poison: func(m *queue.Message, reason string) queue.Outcome {
+			ctx := context.Background()
+			w, err := read(m)
+			if err != nil || w.Task == nil || m.Crashes < maxCrashes {
+				return handle(ctx, m)
+			}
+			name := asl.ErrTaskFailed
+			return e.settle(m, e.deliver(ctx, w.Execution, &arrival{
+				ask: wanted(w.Op), events: []asl.Event{{Kind: asl.TaskFailed, Op: w.Op, Error: &name, Cause: &reason}},
+			}))
+		}}
 	}
-	all[queueTask] = queue.Options{Poison: poison, Concurrency: taskConcurrency}
+	tasks := all[queueTask]
+	tasks.Concurrency = taskConcurrency
+	all[queueTask] = tasks
 	return all
 }
+
+// maxCrashes is how many processes may die with a task in their hands before it
+// fails.
+const maxCrashes = 20
 
 // taskConcurrency is how many calls of resources this process makes at once.
 const taskConcurrency = 1024

@@ -138,10 +138,6 @@ func (e *Engine) handleTask(ctx context.Context, m *queue.Message) queue.Outcome
 	if err != nil {
 		return e.settle(m, err)
 	}
-	if w.Reason != "" {
-		name := asl.ErrTaskFailed
-		return e.settle(m, e.deliver(ctx, w.Execution, &arrival{ask: wanted(w.Op), events: []asl.Event{{Kind: asl.TaskFailed, Op: w.Op, Error: &name, Cause: &w.Reason}}}))
-	}
 	x, mach, err := e.executionAndMachine(ctx, w.Execution)
 	if err != nil {
 		return e.settle(m, err)

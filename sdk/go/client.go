@@ -88,7 +88,7 @@ func (c *Client) Lambda(opts ...func(*lambda.Options)) *lambda.Client {
 		BaseEndpoint: aws.String(c.base.String()),
 		Region:       c.cfg.Region,
 		Credentials:  aws.CredentialsProviderFunc(c.credentials),
-		HTTPClient:   c.http,
+		HTTPClient:   steady{c.http},
 		Retryer:      aws.NopRetryer{},
 	}, opts...)
 }
