@@ -37,8 +37,8 @@ func (a *app) aliasVerb() *cobra.Command {
 		Long: "An alias is a name for a published version, or for two that share the invocations. A change\n" +
 			"counts from the next invocation on.",
 		Example: "  ebb alias set hello live 3\n  ebb alias ls hello",
-		Args: args(cobra.NoArgs),
-		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+		Args:    args(cobra.NoArgs),
+		RunE:    func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	cmd.AddCommand(a.aliasSetVerb(), a.aliasListVerb(), a.aliasRemoveVerb())
 	return cmd

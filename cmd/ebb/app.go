@@ -75,9 +75,20 @@ func (a *app) root() *cobra.Command {
 	root.CompletionOptions.DisableDefaultCmd = true
 	root.AddCommand(
 		a.serveVerb(), a.initVerb(), a.deployVerb(), a.invokeVerb(), a.taskVerb(), a.logsVerb(), a.lsVerb(), a.topVerb(), a.rmVerb(), a.aliasVerb(), a.layerVerb(), a.runtimeVerb(),
+		a.triggerVerb(), a.calendarVerb(),
 		a.doctorVerb(), a.envVerb(), a.backupVerb(), a.restoreVerb(), a.versionVerb(), a.completionVerb(),
 	)
 	return root
+}
+
+// withClient has fn speak to the platform.
+func (a *app) withClient(fn func(*client.Client) error) error {
+	c, err := a.connect()
+	if err != nil {
+		return err
+	}
+	defer c.Close()
+	return fn(c)
 }
 
 // where finds the platform: --data, else AWS_ENDPOINT_URL, else the default data

@@ -35,8 +35,8 @@ func (a *app) layerVerb() *cobra.Command {
 			"java/lib/ and lib/, programs in bin/. Its versions never change. Functions name theirs in\n" +
 			"ebb.yaml or with: aws lambda update-function-configuration --layers ARN...",
 		Example: "  ebb layer publish shared ./layer\n  ebb layer ls",
-		Args: args(cobra.NoArgs),
-		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+		Args:    args(cobra.NoArgs),
+		RunE:    func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	cmd.AddCommand(a.layerPublishVerb(), a.layerListVerb(), a.layerRemoveVerb())
 	return cmd

@@ -104,6 +104,8 @@ func (a *API) register(h huma.API) {
 	a.registerRoles(h)
 	a.registerSecrets(h)
 	a.registerTasks(h)
+	a.registerTriggers(h)
+	a.registerCalendars(h)
 }
 
 // operation adds what all operations have.

@@ -14,6 +14,8 @@ import (
 	"github.com/ebb-faas/ebb/internal/pool"
 	"github.com/ebb-faas/ebb/internal/sandbox"
 	"github.com/ebb-faas/ebb/internal/secret"
+	"github.com/ebb-faas/ebb/internal/trigger"
+	"github.com/ebb-faas/ebb/internal/trigger/timer"
 	"github.com/ebb-faas/ebb/runtimes"
 )
 
@@ -40,6 +42,8 @@ type Config struct {
 	Auth      *auth.Auth
 	Functions *function.Functions
 	Secrets   *secret.Secrets
+	Triggers  *trigger.Triggers
+	Calendars *timer.Kind
 	Logs      *logs.Store
 	Log       *slog.Logger
 

@@ -65,9 +65,11 @@ func actions() map[string]grant {
 			"lambda:UpdateAlias", "lambda:PutFunctionConcurrency", "lambda:DeleteFunctionConcurrency",
 			"lambda:PutProvisionedConcurrencyConfig", "lambda:DeleteProvisionedConcurrencyConfig",
 			"lambda:UpdateEventSourceMapping", "lambda:PutFunctionScalingConfig", "lambda:StopDurableExecution",
+			"ebb:PauseTrigger", "ebb:ResumeTrigger", "ebb:TestTrigger",
 			"states:StopExecution", "states:RedriveExecution", "states:UpdateMapRun", "states:UpdateStateMachineAlias",
 		},
 		deploy: append(append(deployLambda(), deployStates()...),
+			"ebb:CreateTrigger", "ebb:UpdateTrigger", "ebb:DeleteTrigger",
 			"ebb:PutRole", "ebb:DeleteRole", "ebb:PutSecret", "ebb:RotateSecret", "ebb:DeleteSecret", "sts:AssumeRole"),
 		administer: {
 			"ebb:ListKeys", "ebb:GetKey", "ebb:CreateKey", "ebb:UpdateKey", "ebb:RotateKey", "ebb:DeleteKey",
@@ -83,6 +85,7 @@ func actions() map[string]grant {
 		administer: {
 			"ebb:CreateService", "ebb:UpdateService", "ebb:DeleteService", "ebb:RotateMasterKey", "ebb:CreateBackup",
 			"ebb:AddRuntime", "ebb:RemoveRuntime",
+			"ebb:PutCalendar", "ebb:DeleteCalendar", // of all services
 		},
 	} {
 		for _, name := range names {
@@ -96,6 +99,7 @@ func seeEbb() []string {
 	return []string{
 		"ebb:GetNode", "ebb:ListInstances", "ebb:GetLogs", "ebb:GetMetrics",
 		"ebb:ListServices", "ebb:GetService", "ebb:ListRoles", "ebb:GetRole", "ebb:ListSecrets", "ebb:GetSecret",
+		"ebb:ListTriggers", "ebb:GetTrigger", "ebb:ListFires", "ebb:ListCalendars", "ebb:GetCalendar",
 		"ebb:ListRuntimes",
 	}
 }

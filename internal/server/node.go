@@ -218,6 +218,8 @@ func (n *node) apiConfig() api.Config {
 		Tasks:     n.deliver,
 		Logs:      n.logs,
 		Log:       n.log,
+		Triggers:  n.triggers,
+		Calendars: n.timers,
 	}
 }
 

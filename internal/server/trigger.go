@@ -25,7 +25,7 @@ func (n *node) assembleTriggers() {
 			return n.deliver.Withdraw(tx, t.Service, t.Target, id, reason)
 		},
 	})
-	n.triggers = trigger.New(n.cfg.Triggers, trigger.Deps{Store: n.store, Log: n.log, CheckTarget: n.checkEventTarget},
+	n.triggers = trigger.New(n.cfg.Triggers, trigger.Deps{Store: n.store, Log: n.log, CheckTarget: n.checkEventTarget, Send: n.sendEvent},
 		map[ebb.TriggerKind]trigger.Kind{ebb.TriggerTimer: n.timers})
 }
 

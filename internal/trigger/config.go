@@ -31,6 +31,9 @@ type Deps struct {
 	Log   *slog.Logger
 	// CheckTarget refuses a target that events of a service cannot go to.
 	CheckTarget func(ctx context.Context, service ebb.ServiceID, target string) error
+	// Send prepares the delivery of an event to a trigger's target under an id;
+	// what it returns makes it so in a Tx.
+	Send func(ctx context.Context, t *ebb.Trigger, id ebb.MessageID, event []byte) (func(*store.Tx) error, error)
 }
 
 // Validate refuses values that cannot work, naming the key.

@@ -22,6 +22,8 @@ type Kind interface {
 	// Set is called in the Tx in which a trigger is made (old is nil), changed, or
 	// deleted (now is nil). It is pure SQL and may be called again.
 	Set(tx *store.Tx, old, now *ebb.Trigger) error
+	// Sample is an event of the kind, to try a trigger with.
+	Sample(ctx context.Context, t *ebb.Trigger) ([]byte, error)
 	// Source is what must run for a trigger that is not paused; nil if nothing.
 	Source(t *ebb.Trigger) Source
 }
@@ -189,6 +191,30 @@ func (g *Triggers) Pause(ctx context.Context, key ebb.TriggerKey) (*ebb.Trigger,
 // Resume is the opposite of Pause.
 func (g *Triggers) Resume(ctx context.Context, key ebb.TriggerKey) (*ebb.Trigger, error) {
 	return g.change(ctx, key, func(t *ebb.Trigger) { t.Paused = false })
+}
+
+// Test delivers one event now, or a sample of the kind's if it is nil, paused or
+// not. It returns the id of what that became.
+func (g *Triggers) Test(ctx context.Context, key ebb.TriggerKey, event []byte) (ebb.MessageID, error) {
+	t, err := g.Get(ctx, key)
+	if err != nil {
+		return "", err
+	}
+	if event == nil {
+		if event, err = g.kinds[t.Kind].Sample(ctx, t); err != nil {
+			return "", err
+		}
+	}
+	random, err := uuid.NewV7()
+	if err != nil {
+		return "", err
+	}
+	id := ebb.MessageID("test-" + random.String())
+	send, err := g.deps.Send(ctx, t, id, event)
+	if err != nil {
+		return "", err
+	}
+	return id, g.deps.Store.Tx(ctx, send)
 }
 
 // Get returns a trigger, or NotFound.

@@ -37,6 +37,8 @@ func (k *tap) Check(_ context.Context, t *ebb.Trigger) (json.RawMessage, error) 
 
 func (k *tap) Set(*store.Tx, *ebb.Trigger, *ebb.Trigger) error { return nil }
 
+func (k *tap) Sample(context.Context, *ebb.Trigger) ([]byte, error) { return []byte(`{}`), nil }
+
 func (k *tap) Source(t *ebb.Trigger) Source { return &source{k, t} }
 
 type source struct {

@@ -1,11 +1,13 @@
 package timer
 
 import (
+	"context"
 	"encoding/json"
 	"strings"
 	"time"
 
 	"github.com/ebb-faas/ebb/internal/ebb"
+	"github.com/ebb-faas/ebb/internal/store"
 )
 
 // taskID is the id of the task that a fire becomes: readable, and another's only
@@ -34,6 +36,19 @@ type detail struct {
 	LocalTime    string `json:"localTime"` // RFC 3339, in the timer's zone
 	BusinessDate string `json:"businessDate,omitempty"`
 	Calendar     string `json:"calendar,omitempty"`
+}
+
+// Sample implements trigger.Kind: the event as it were if the timer was due now.
+func (k *Kind) Sample(ctx context.Context, t *ebb.Trigger) (event []byte, err error) {
+	now := k.deps.Now().Truncate(time.Second)
+	err = k.deps.Store.Read(ctx, func(tx *store.Tx) error {
+		p, err := k.plan(tx, t)
+		if err == nil {
+			event = p.event(t, k.deps.Region, taskID(t, now), now)
+		}
+		return err
+	})
+	return event, err
 }
 
 // event is what is delivered for the fire.
