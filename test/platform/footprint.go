@@ -99,13 +99,14 @@ func Members(data string) ([]int, error) {
 	return slices.Collect(maps.Keys(members)), err
 }
 
-// mark is the name of the cgroup that all boxes of a data directory are in.
+// mark is how the name of the cgroup begins that all boxes of a data directory
+// are in.
 func mark(data string) string {
 	sum := sha256.Sum256([]byte(filepath.Clean(data)))
 	return "ebb-" + hex.EncodeToString(sum[:4])
 }
 
-// groups counts the directories named name, and those below them, in all cgroup
+// groups counts the directories whose names begin with name, and those below them, in all cgroup
 // trees of the machine, and collects the processes in them.
 func groups(mounts, name string) (dirs int, members map[int]bool, err error) {
 	members = make(map[int]bool)
@@ -113,7 +114,7 @@ func groups(mounts, name string) (dirs int, members map[int]bool, err error) {
 		if gone(err) {
 			return nil
 		}
-		if err != nil || !d.IsDir() || !strings.Contains(path+"/", "/"+name+"/") {
+		if err != nil || !d.IsDir() || !strings.Contains(path+"/", "/"+name) {
 			return err
 		}
 		dirs++

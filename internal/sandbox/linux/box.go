@@ -299,6 +299,7 @@ func (b *box) Destroy() {
 		}
 		closeAll(closers)
 		b.d.forget(b)
+		b.d.backlog <- struct{}{}
 		go b.clean()
 	})
 }
@@ -321,7 +322,10 @@ func closeAll(list []io.Closer) {
 // clean does what nobody needs to wait for: giving up /tmp writes back what is
 // dirty in it, and a group stays busy for a while.
 func (b *box) clean() {
-	defer b.d.cleaning.Done()
+	defer func() {
+		<-b.d.backlog
+		b.d.cleaning.Done()
+	}()
 	b.closeWay()
 	var errs []error
 	if b.tmp != nil {
@@ -332,6 +336,7 @@ func (b *box) clean() {
 	}
 	if b.group != nil {
 		errs = append(errs, b.group.remove())
+		b.d.ahead.forget(b.group.name)
 	}
 	if b.uid != 0 {
 		b.d.uids.release(b.uid)

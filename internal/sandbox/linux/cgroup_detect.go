@@ -62,6 +62,21 @@ func (h hierarchies) own(controller string) string {
 	return ""
 }
 
+// roots lists where the hierarchies are mounted, each once.
+func (h hierarchies) roots() (list []string) {
+	for line := range strings.Lines(h.mountinfo) {
+		before, after, ok := strings.Cut(strings.TrimSpace(line), " - ")
+		left, right := strings.Fields(before), strings.Fields(after)
+		if !ok || len(left) < 5 || len(right) < 1 || right[0] != "cgroup" && right[0] != "cgroup2" {
+			continue
+		}
+		if point := filepath.Join(h.prefix, unescape(left[4])); !contains(list, point) {
+			list = append(list, point)
+		}
+	}
+	return list
+}
+
 // path returns our group's path in a hierarchy.
 func (h hierarchies) path(controller string) (string, bool) {
 	for line := range strings.Lines(h.self) {

@@ -30,7 +30,7 @@ func Check(dir string) (level sandbox.Level, err error) {
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(scratch)) }()
 	ctx := context.Background()
-	d, err := Open(ctx, Config{Dir: scratch, TmpMB: minTmpMB, TmpPool: 1}, slog.New(slog.DiscardHandler))
+	d, err := Open(ctx, Config{Dir: scratch, TmpMB: minTmpMB, TmpPool: 1, Ahead: -1}, slog.New(slog.DiscardHandler))
 	if err != nil {
 		return level, err
 	}

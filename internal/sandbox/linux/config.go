@@ -16,6 +16,7 @@ const (
 	DefaultUIDBase      = 700000
 	DefaultUIDCount     = 65536
 	DefaultTmpPool      = 4
+	DefaultAhead        = 4
 	DefaultStartTimeout = 10 * time.Second
 )
 
@@ -29,6 +30,8 @@ type Config struct {
 	// TmpPool is how many /tmp images of TmpMB are kept ready.
 	TmpPool int
 	TmpMB   int
+	// Ahead is how many boxes are begun before they are wanted. -1: none.
+	Ahead int
 	// StartTimeout is how long the making of one box may take.
 	StartTimeout time.Duration
 	// Egress is about connections out of boxes.
@@ -44,6 +47,9 @@ func (c Config) withDefaults() Config {
 	}
 	if c.TmpPool == 0 {
 		c.TmpPool = DefaultTmpPool
+	}
+	if c.Ahead == 0 {
+		c.Ahead = DefaultAhead
 	}
 	if c.TmpMB == 0 {
 		c.TmpMB = sandbox.DefaultTmpMB
@@ -65,6 +71,8 @@ func (c Config) Validate() error {
 		return badConfig("UIDCount: %d is not a range of 1 to 1048576 ids below 2^31", c.UIDCount)
 	case c.TmpPool < 0 || c.TmpPool > 256:
 		return badConfig("TmpPool: %d is not between 0 and 256", c.TmpPool)
+	case c.Ahead < -1 || c.Ahead > 256:
+		return badConfig("Ahead: %d is not between -1 and 256", c.Ahead)
 	case c.TmpMB < minTmpMB || c.TmpMB > maxTmpMB:
 		return badConfig("TmpMB: %d is not between %d and %d", c.TmpMB, minTmpMB, maxTmpMB)
 	case c.StartTimeout < 0:

@@ -14,6 +14,8 @@ import (
 	"sync"
 	"sync/atomic"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/ebb-faas/ebb/internal/egress"
 	"github.com/ebb-faas/ebb/internal/sandbox"
 )
@@ -36,6 +38,8 @@ type Driver struct {
 	ways     sync.Map // number of a box's way out → *egress.Relay
 	nextWay  atomic.Uint64
 	stuck    stuck
+	ahead    *ahead
+	backlog  chan struct{} // holds one for each box that is being cleaned up
 
 	mu       sync.Mutex
 	closed   bool
@@ -61,6 +65,8 @@ func Open(ctx context.Context, cfg Config, log *slog.Logger) (*Driver, error) {
 		network: egress.New(cfg.Egress),
 	}
 	d.stage = filepath.Join(d.run, "root")
+	d.ahead = newAhead(d, max(0, cfg.Ahead))
+	d.backlog = make(chan struct{}, maxBacklog)
 	if err := d.open(ctx); err != nil {
 		return nil, unavailable("linux sandbox: %w", errors.Join(err, d.release()))
 	}
@@ -121,11 +127,21 @@ func (d *Driver) open(ctx context.Context) error {
 	return nil
 }
 
+// maxBacklog is how many boxes may wait to be cleaned up; whoever destroys more
+// waits until some are.
+const maxBacklog = 256
+
 // parentName is the name of ebb's group in every hierarchy. Two data directories
-// on one machine have two.
+// on one machine have two, also where two containers have given them one path.
 func parentName(dir string) string {
 	sum := sha256.Sum256([]byte(filepath.Clean(dir)))
-	return "ebb-" + hex.EncodeToString(sum[:4])
+	name := "ebb-" + hex.EncodeToString(sum[:4])
+	var st unix.Stat_t
+	if err := unix.Stat(dir, &st); err != nil {
+		return name
+	}
+	sum = sha256.Sum256(fmt.Appendf(nil, "%d:%d", st.Dev, st.Ino))
+	return name + "-" + hex.EncodeToString(sum[:3])
 }
 
 // Level tells how strong the isolation in force is.
@@ -176,6 +192,7 @@ func (d *Driver) Close() error {
 	for _, b := range left {
 		b.Destroy()
 	}
+	d.ahead.close()
 	d.cleaning.Wait()
 	return d.release()
 }

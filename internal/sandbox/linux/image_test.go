@@ -127,7 +127,7 @@ func TestImageBoxIsABox(t *testing.T) {
 	}
 	box := imageBox(t, b, sandbox.Spec{ID: "box", Root: root, Mounts: mounts})
 	sandboxtest.StartProcess(t, box, sandbox.Process{Argv: []string{"sh", "-c", script}, Dir: "/", Env: []string{"PATH=/bin:/usr/bin"}})
-	const want = "allowed\nof the image\n127.0.0.1 localhost ebb\n::1 localhost\nebb\nsandbox\n2\n" +
+	const want = "allowed\nof the image\n127.0.0.1 localhost ebb sandbox.localdomain\n::1 localhost\nebb\nsandbox\n2\n" +
 		"/etc:\ngroup\nhostname\nhosts\npasswd\nresolv.conf\n\n/srv:\nz\nhidden\n"
 	if out := sandboxtest.ReadAll(t, box); out != want {
 		t.Errorf("output\n%s\nwant\n%s", out, want)

@@ -120,7 +120,7 @@ func ownIdentity(t *testing.T, b sandboxtest.Boxes) {
 		seen[uids[1]] = true
 	}
 	out := shell(t, b, "names", "id -un; hostname; getent hosts $(hostname); true > /tmp/mine; stat -c %U /tmp/mine")
-	if out != "sandbox\nebb\n127.0.0.1       localhost ebb\nsandbox\n" {
+	if out != "sandbox\nebb\n127.0.0.1       localhost ebb sandbox.localdomain\nsandbox\n" {
 		t.Errorf("names are %q", out)
 	}
 }

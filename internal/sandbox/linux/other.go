@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/ebb-faas/ebb/internal/ebb"
+	"github.com/ebb-faas/ebb/internal/egress"
 	"github.com/ebb-faas/ebb/internal/sandbox"
 )
 
@@ -16,7 +17,9 @@ type Config struct {
 	Dir               string
 	UIDBase, UIDCount int
 	TmpPool, TmpMB    int
+	Ahead             int
 	StartTimeout      time.Duration
+	Egress            egress.Config
 }
 
 // Driver cannot exist here.

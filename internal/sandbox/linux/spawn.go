@@ -26,18 +26,12 @@ const namespaces = unix.CLONE_NEWNS | unix.CLONE_NEWPID | unix.CLONE_NEWIPC |
 // create does the work of Driver.Create. What it took before an error is given
 // back by Destroy.
 func (b *box) create(ctx context.Context, spec sandbox.Spec) error {
-	if err := b.fork(); err != nil {
-		return fmt.Errorf("start ebb-init: %w", err)
+	blank, err := b.blank()
+	if err != nil {
+		return err
 	}
-	// All this goes on while ebb-init starts.
-	var err error
+	b.init, b.ctl, b.group = blank.init, blank.ctl, blank.group
 	if b.uid, err = b.d.uids.take(); err != nil {
-		return err
-	}
-	if b.group, err = b.d.groups.create(b.id, b.limits); err != nil {
-		return err
-	}
-	if err = b.group.join(b.init.Pid); err != nil {
 		return err
 	}
 	setup, err := b.setup(ctx, spec)
@@ -65,16 +59,17 @@ func (b *box) mountFolders(ctx context.Context, spec *sandbox.Spec) error {
 	return b.mount(ctx, folders, true)
 }
 
-// fork starts ebb-init with our socket as its descriptor 3.
-func (b *box) fork() error {
-	ours, theirs, err := socketPair(unix.SOCK_SEQPACKET)
-	if err != nil {
-		return err
+// blank takes one that was made ahead, or makes one.
+func (b *box) blank() (*blank, error) {
+	s := b.d.ahead.take()
+	if s == nil {
+		return b.d.newBlank(b.id, b.limits)
 	}
-	defer func() { _ = theirs.Close() }()
-	b.ctl = ours
-	b.init, err = b.d.startInit(theirs, &syscall.SysProcAttr{Cloneflags: namespaces, Setsid: true})
-	return err
+	if err := s.group.limit(b.limits); err != nil {
+		b.d.ahead.drop(s)
+		return nil, err
+	}
+	return s, nil
 }
 
 // startInit starts ebb-init with one end of its control socket.

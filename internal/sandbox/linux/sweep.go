@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -32,11 +33,11 @@ func (d *Driver) Sweep(ctx context.Context) error {
 		}
 	}
 	for name, isDir := range names {
-		if isDir && !d.isLive(name) {
+		if isDir && !d.isLive(name) && !d.ahead.isLive(name) {
 			errs = append(errs, d.groups.sweep(ctx, name))
 		}
 	}
-	errs = append(errs, d.unmountRun())
+	errs = append(errs, d.sweepElsewhere(ctx), d.unmountRun())
 	plain := d.plainTmp("")
 	entries, err := os.ReadDir(plain)
 	if err != nil && !errors.Is(err, os.ErrNotExist) {
@@ -51,6 +52,60 @@ func (d *Driver) Sweep(ctx context.Context) error {
 		return unavailable("sweep: %w", err)
 	}
 	return nil
+}
+
+// maxGroupDepth bounds how far down groups of an earlier ebb are looked for.
+const maxGroupDepth = 8
+
+// sweepElsewhere removes what an ebb left that had another place among the
+// groups: another unit, another container, a terminal. What it left has the name
+// that this data directory gives and no other, and its ebb is gone: ours has the
+// directory for itself.
+func (d *Driver) sweepElsewhere(ctx context.Context) error {
+	h, err := readHierarchies()
+	if err != nil {
+		return err
+	}
+	ours := d.groups.parents()
+	var errs []error
+	for _, root := range h.roots() {
+		for _, dir := range findGroups(root, parentName(d.cfg.Dir), maxGroupDepth) {
+			if slices.Contains(ours, dir) {
+				continue
+			}
+			old := &cgroups{unified: dir, mkdir: d.groups.mkdir, rmdir: d.groups.rmdir, write: d.groups.write}
+			entries, err := os.ReadDir(dir)
+			if errors.Is(err, os.ErrNotExist) {
+				continue
+			}
+			errs = append(errs, err)
+			for _, e := range entries {
+				if e.IsDir() {
+					errs = append(errs, old.sweep(ctx, e.Name()))
+				}
+			}
+			errs = append(errs, old.remove(dir, 200*time.Millisecond))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// findGroups returns the groups of a name below dir.
+func findGroups(dir, name string, depth int) (found []string) {
+	entries, err := os.ReadDir(dir)
+	if err != nil { // a group that has just gone
+		return nil
+	}
+	for _, e := range entries {
+		switch {
+		case !e.IsDir():
+		case e.Name() == name:
+			found = append(found, filepath.Join(dir, name))
+		case depth > 0:
+			found = append(found, findGroups(filepath.Join(dir, e.Name()), name, depth-1)...)
+		}
+	}
+	return found
 }
 
 func (d *Driver) isLive(id string) bool {
