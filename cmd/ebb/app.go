@@ -31,6 +31,7 @@ type app struct {
 
 	dir     string // --data: data directory, "" = not given
 	output  string // -o
+	service string // --service: name or id, "" = not given
 	started bool   // the verb itself has begun: errors are no longer about usage
 }
 
@@ -68,6 +69,7 @@ func (a *app) root() *cobra.Command {
 	flags := root.PersistentFlags()
 	flags.StringVar(&a.dir, "data", "", "data directory `DIR` of the platform (default $EBB_DATA, else "+server.DefaultData()+")")
 	flags.StringVar(&a.dir, "data-dir", "", "the same as --data `DIR`, also where --data means something else (ebb invoke)")
+	flags.StringVar(&a.service, "service", "", "the service to act for, by `NAME` or id (default $EBB_SERVICE, else that of the keys)")
 	flags.StringVarP(&a.output, "output", "o", outTable, "`FORMAT` of the result: json or table")
 	_ = root.RegisterFlagCompletionFunc("output", cobra.FixedCompletions([]string{outJSON, outTable}, cobra.ShellCompDirectiveNoFileComp))
 	_ = root.MarkPersistentFlagDirname("data")
@@ -76,6 +78,7 @@ func (a *app) root() *cobra.Command {
 	root.AddCommand(
 		a.serveVerb(), a.initVerb(), a.deployVerb(), a.invokeVerb(), a.taskVerb(), a.logsVerb(), a.lsVerb(), a.topVerb(), a.rmVerb(), a.aliasVerb(), a.layerVerb(), a.runtimeVerb(),
 		a.triggerVerb(), a.calendarVerb(),
+		a.serviceVerb(), a.keyVerb(), a.roleVerb(), a.secretVerb(), a.schemaVerb(), a.diffVerb(),
 		a.doctorVerb(), a.envVerb(), a.backupVerb(), a.restoreVerb(), a.versionVerb(), a.completionVerb(),
 	)
 	return root
@@ -92,8 +95,16 @@ func (a *app) withClient(fn func(*client.Client) error) error {
 }
 
 // where finds the platform: --data, else AWS_ENDPOINT_URL, else the default data
-// directory.
+// directory; and the service: --service, else EBB_SERVICE.
 func (a *app) where() (client.Config, error) {
+	cfg, err := a.platform()
+	if cfg.Service = a.service; cfg.Service == "" {
+		cfg.Service = os.Getenv("EBB_SERVICE")
+	}
+	return cfg, err
+}
+
+func (a *app) platform() (client.Config, error) {
 	if a.dir != "" {
 		return client.Discover(a.dir)
 	}

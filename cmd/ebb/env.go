@@ -73,7 +73,7 @@ func variables(cfg client.Config) []variable {
 	}
 	// An older session's token would spoil every signature made with these keys.
 	for _, v := range []variable{
-		{"AWS_SESSION_TOKEN", cfg.SessionToken}, {"EBB_TOKEN", cfg.Token}, {"EBB_GATEWAY", cfg.Gateway},
+		{"AWS_SESSION_TOKEN", cfg.SessionToken}, {"EBB_TOKEN", cfg.Token}, {"EBB_GATEWAY", cfg.Gateway}, {"EBB_SERVICE", cfg.Service},
 	} {
 		if v.value != "" {
 			vars = append(vars, v)

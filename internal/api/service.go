@@ -40,7 +40,7 @@ type (
 		Limit  int    `query:"limit" minimum:"0" maximum:"100" doc:"items in one answer"`
 	}
 	ServicePath struct {
-		Service string `path:"service" maxLength:"64" doc:"name or id"`
+		Service string `path:"service" maxLength:"64" doc:"name or id; - is the one that the caller acts for"`
 	}
 	serviceOutput   struct{ Body Service }
 	servicesOutput  struct{ Body Services }
@@ -93,10 +93,14 @@ func (a *API) registerServices(h huma.API) {
 // service is the one that the caller acts for.
 func service(ctx context.Context) ebb.ServiceID { return auth.From(ctx).Service }
 
-// find reads a service by name or id, if the caller may know of it.
+// find reads a service by name or id ("-" is the caller's), if the caller may know of it.
 func (a *API) find(ctx context.Context, name string) (*ebb.Service, error) {
+	p := auth.From(ctx)
+	if name == "-" {
+		name = string(p.Service)
+	}
 	s, err := a.cfg.Functions.Service(ctx, name)
-	if p := auth.From(ctx); !p.Node && (err == nil && !p.Reaches(s.ID) || ebb.KindOf(err) == ebb.NotFound) {
+	if !p.Node && (err == nil && !p.Reaches(s.ID) || ebb.KindOf(err) == ebb.NotFound) {
 		// Whether there is such a service is not theirs to know.
 		return nil, ebb.Errorf(ebb.Forbidden, ebb.TypeAccessDenied,
 			"User: %s is not authorized to act for the service %.80q", p.ARN, name)

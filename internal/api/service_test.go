@@ -99,6 +99,7 @@ func TestNothingCrossesServices(t *testing.T) {
 		status                int
 	}{
 		{"GET", "/v1/services/payments", "", 200},
+		{"GET", "/v1/services/-", "", 200},
 		{"GET", "/v1/services/other", "", 403},
 		{"GET", "/v1/services/999999999999", "", 403},
 		{"GET", "/v1/services/none", "", 403}, // as if it were there

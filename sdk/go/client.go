@@ -9,6 +9,8 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/lambda"
+	"github.com/aws/smithy-go/middleware"
+	smithyhttp "github.com/aws/smithy-go/transport/http"
 )
 
 // DefaultRegion stands in ARNs and signatures where no other is set.
@@ -19,6 +21,10 @@ type Config struct {
 	Endpoint string // http://HOST:PORT of the management API
 	Gateway  string // http://HOST:PORT of the data plane, "" = unknown
 	Region   string // "" = DefaultRegion
+
+	// Service is the name or id of the service that requests are about; "" = that
+	// of the keys. Only keys that act for the whole node may name another.
+	Service string
 
 	// Keys sign requests the AWS way (SigV4). SessionToken is "" for keys that
 	// live long.
@@ -85,12 +91,21 @@ func (c *Client) Config() Config { return c.cfg }
 // (never for Invoke, unless the function may run twice).
 func (c *Client) Lambda(opts ...func(*lambda.Options)) *lambda.Client {
 	return lambda.New(lambda.Options{
+		APIOptions:   c.apiOptions(),
 		BaseEndpoint: aws.String(c.base.String()),
 		Region:       c.cfg.Region,
 		Credentials:  aws.CredentialsProviderFunc(c.credentials),
 		HTTPClient:   steady{c.http},
 		Retryer:      aws.NopRetryer{},
 	}, opts...)
+}
+
+// apiOptions has the AWS clients name the service.
+func (c *Client) apiOptions() []func(*middleware.Stack) error {
+	if c.cfg.Service == "" {
+		return nil
+	}
+	return []func(*middleware.Stack) error{smithyhttp.SetHeaderValue(ServiceHeader, c.cfg.Service)}
 }
 
 // credentials hands the keys to whatever signs.

@@ -66,7 +66,7 @@ func Discover(dir string) (Config, error) {
 // FromEnvironment reads the variables that 'ebb env' prints and every AWS SDK
 // reads: AWS_ENDPOINT_URL_LAMBDA or AWS_ENDPOINT_URL, AWS_REGION or
 // AWS_DEFAULT_REGION, AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY,
-// AWS_SESSION_TOKEN; and EBB_TOKEN and EBB_GATEWAY. The error is a
+// AWS_SESSION_TOKEN; and EBB_TOKEN, EBB_GATEWAY and EBB_SERVICE. The error is a
 // *NotRunningError if no endpoint is set.
 func FromEnvironment() (Config, error) { return fromLookup(os.Getenv) }
 
@@ -82,6 +82,7 @@ func fromLookup(get func(string) string) (Config, error) {
 	cfg := Config{
 		Endpoint:        first("AWS_ENDPOINT_URL_LAMBDA", "AWS_ENDPOINT_URL"),
 		Gateway:         get("EBB_GATEWAY"),
+		Service:         get("EBB_SERVICE"),
 		Region:          first("AWS_REGION", "AWS_DEFAULT_REGION"),
 		AccessKeyID:     get("AWS_ACCESS_KEY_ID"),
 		SecretAccessKey: get("AWS_SECRET_ACCESS_KEY"),

@@ -27,6 +27,9 @@ func (c *Client) send(ctx context.Context, method, path string, query url.Values
 	if err != nil {
 		return nil, fmt.Errorf("client: %w", err)
 	}
+	if c.cfg.Service != "" {
+		req.Header.Set(ServiceHeader, c.cfg.Service)
+	}
 	if body != nil {
 		req.Header.Set("Content-Type", "application/json")
 	}
