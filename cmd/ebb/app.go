@@ -94,16 +94,24 @@ func (a *app) withClient(fn func(*client.Client) error) error {
 	return fn(c)
 }
 
-// where finds the platform: --data, else AWS_ENDPOINT_URL, else the default data
-// directory; and the service: --service, else EBB_SERVICE.
+// where finds the platform, and the service to act for.
 func (a *app) where() (client.Config, error) {
 	cfg, err := a.platform()
-	if cfg.Service = a.service; cfg.Service == "" {
-		cfg.Service = os.Getenv("EBB_SERVICE")
-	}
+	cfg.Service = a.chosen()
 	return cfg, err
 }
 
+// chosen is the service to act for: --service, else EBB_SERVICE; "" = that of
+// the keys.
+func (a *app) chosen() string {
+	if a.service != "" {
+		return a.service
+	}
+	return os.Getenv("EBB_SERVICE")
+}
+
+// platform finds the platform: --data, else AWS_ENDPOINT_URL, else the default
+// data directory.
 func (a *app) platform() (client.Config, error) {
 	if a.dir != "" {
 		return client.Discover(a.dir)
@@ -117,11 +125,15 @@ func (a *app) platform() (client.Config, error) {
 
 // connect makes the client that verbs speak through. Its requests report upload
 // progress to whoever asks for it (see watchUpload).
-func (a *app) connect() (*client.Client, error) {
-	cfg, err := a.where()
+func (a *app) connect() (*client.Client, error) { return a.connectAs(a.chosen()) }
+
+// connectAs is connect for a service.
+func (a *app) connectAs(service string) (*client.Client, error) {
+	cfg, err := a.platform()
 	if err != nil {
 		return nil, err
 	}
+	cfg.Service = service
 	t, ok := http.DefaultTransport.(*http.Transport)
 	if !ok {
 		return nil, errors.New("net/http has no default transport")

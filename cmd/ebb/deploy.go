@@ -13,7 +13,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/ebb-faas/ebb/internal/ebb"
 	"github.com/ebb-faas/ebb/internal/manifest"
 )
 
@@ -22,27 +21,29 @@ type deployOptions struct {
 	only    []string
 	publish bool
 	dryRun  bool
+	prune   bool
+	yes     bool
 }
 
 // deployVerb makes the platform's functions what manifests say.
 func (a *app) deployVerb() *cobra.Command {
 	var opt deployOptions
-	var schema bool
 	cmd := &cobra.Command{
 		Use:   "deploy [FOLDER|FILE]...",
 		Short: "Create or update the functions of an ebb.yaml",
 		Long: "Deploy reads ebb.yaml (of this folder, or of those named), builds and packs each function's\n" +
 			"code, and creates or updates what differs on the platform. Files named in " + ignoreFile + " (which\n" +
 			"reads like .gitignore) stay out of the package. What is left out of ebb.yaml goes back to\n" +
-			"its default, except url, which is then left as it is.",
+			"its default, except url, which is then left as it is. A service that ebb.yaml describes is\n" +
+			"made or changed first. With --prune, functions of the service that no ebb.yaml names are\n" +
+			"deleted.",
 		Example: "  ebb deploy\n" +
 			"  ebb deploy services/hello --only hello --publish\n" +
 			"  ebb deploy --dry-run -o json\n" +
-			"  ebb deploy --schema > ebb.schema.json",
+			"  ebb deploy --prune --yes",
 		RunE: func(cmd *cobra.Command, given []string) error {
-			if schema {
-				_, err := a.out.Write(manifest.Schema())
-				return err
+			if opt.prune && len(opt.only) > 0 {
+				return usagef("--prune: cannot be told from --only what else to delete; leave one of them out")
 			}
 			if len(given) == 0 {
 				given = []string{"."}
@@ -53,7 +54,8 @@ func (a *app) deployVerb() *cobra.Command {
 	cmd.Flags().StringSliceVar(&opt.only, "only", nil, "deploy only the functions of these `NAMES`, separated by commas")
 	cmd.Flags().BoolVar(&opt.publish, "publish", false, "publish a version of each function afterwards")
 	cmd.Flags().BoolVar(&opt.dryRun, "dry-run", false, "build, pack and compare, but change nothing")
-	cmd.Flags().BoolVar(&schema, "schema", false, "print the JSON Schema of ebb.yaml and end")
+	cmd.Flags().BoolVar(&opt.prune, "prune", false, "delete functions of the service that no ebb.yaml names; asks on a terminal, else needs --yes")
+	cmd.Flags().BoolVarP(&opt.yes, "yes", "y", false, "do not ask before --prune deletes")
 	return cmd
 }
 
@@ -61,7 +63,7 @@ func (a *app) deployVerb() *cobra.Command {
 type deployed struct {
 	Function   string   `json:"function"` // "" of a layer
 	Layer      string   `json:"layer,omitempty"`
-	Action     string   `json:"action"`  // created, updated or unchanged
+	Action     string   `json:"action"`  // created, updated, unchanged or deleted
 	Changed    []string `json:"changed"` // what differed, by its key in ebb.yaml
 	ARN        string   `json:"arn"`     // "" if a dry run would create it
 	Version    string   `json:"version"` // published, "" if none was asked for
@@ -76,6 +78,7 @@ const (
 	actionCreated   = "created"
 	actionUpdated   = "updated"
 	actionUnchanged = "unchanged"
+	actionDeleted   = "deleted"
 )
 
 // deploy works through the manifests one function at a time. What was done
@@ -85,49 +88,62 @@ func (a *app) deploy(ctx context.Context, paths []string, opt deployOptions) err
 	if err != nil {
 		return err
 	}
-	c, err := a.connect()
-	if err != nil {
-		return err
-	}
-	defer c.Close()
 	results := []deployed{}
-	d := &deployment{
-		lambda: c.Lambda(), service: ebb.DefaultService, opt: opt,
-		show: newProgress(a.errs), built: map[string]bool{}, published: map[string]string{},
-	}
+	show := newProgress(a.errs)
 	err = func() error {
-		for _, m := range manifests {
-			layers, err := d.layers(ctx, m)
-			results = append(results, layers...)
+		for _, group := range byService(manifests) {
+			d, err := a.deployTo(ctx, group[0].Service, opt, show)
 			if err != nil {
 				return err
 			}
-			for i := range m.Functions {
-				f := &m.Functions[i]
-				if len(opt.only) > 0 && !slices.Contains(opt.only, f.Name) {
-					continue
-				}
-				r, err := d.function(ctx, m, f)
-				if err != nil {
-					return &named{f.Name, err}
-				}
-				results = append(results, *r)
+			done, err := d.manifests(ctx, group)
+			results = append(results, done...)
+			if err == nil && opt.prune {
+				done, err = a.prune(ctx, d, group)
+				results = append(results, done...)
+			}
+			d.client.Close()
+			if err != nil {
+				return err
 			}
 		}
 		return nil
 	}()
-	d.show.wait()
+	show.wait()
 	if perr := a.printDeployed(results, err != nil); perr != nil && err == nil {
 		err = perr
 	}
 	return err
 }
 
+// manifests deploys the functions of manifests of one service.
+func (d *deployment) manifests(ctx context.Context, group []*manifest.Manifest) (done []deployed, err error) {
+	for _, m := range group {
+		layers, err := d.layers(ctx, m)
+		done = append(done, layers...)
+		if err != nil {
+			return done, err
+		}
+		for i := range m.Functions {
+			f := &m.Functions[i]
+			if len(d.opt.only) > 0 && !slices.Contains(d.opt.only, f.Name) {
+				continue
+			}
+			r, err := d.function(ctx, m, f)
+			if err != nil {
+				return done, &named{f.Name, err}
+			}
+			done = append(done, *r)
+		}
+	}
+	return done, nil
+}
+
 // loadManifests reads all manifests before anything is done, and checks that no
 // two speak of the same function.
 func loadManifests(paths, only []string) ([]*manifest.Manifest, error) {
 	var all []*manifest.Manifest
-	seen := map[string]string{}
+	seen, named := map[string]string{}, map[string]bool{}
 	for _, path := range paths {
 		m, err := manifest.Load(path)
 		if err != nil {
@@ -135,15 +151,15 @@ func loadManifests(paths, only []string) ([]*manifest.Manifest, error) {
 		}
 		for _, f := range m.Functions {
 			at := fmt.Sprintf("%s:%d:%d", m.Path, f.Position.Line, f.Position.Column)
-			if first, ok := seen[f.Name]; ok {
+			if first, ok := seen[serviceName(m)+"/"+f.Name]; ok {
 				return nil, usagef("%s: functions.%s: is in %s already", at, f.Name, first)
 			}
-			seen[f.Name] = at
+			seen[serviceName(m)+"/"+f.Name], named[f.Name] = at, true
 		}
 		all = append(all, m)
 	}
 	for _, name := range only {
-		if _, ok := seen[name]; !ok {
+		if !named[name] {
 			return nil, usagef("--only: there is no function %q in %s", name, strings.Join(paths, ", "))
 		}
 	}
@@ -181,6 +197,9 @@ func (r *deployed) what() string {
 // text is the action for people.
 func (r *deployed) text() string {
 	text := r.Action
+	if r.DryRun && r.Action == actionDeleted {
+		return "to be deleted"
+	}
 	if r.DryRun && r.Action != actionUnchanged {
 		text = "to be " + text
 	}

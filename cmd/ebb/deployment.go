@@ -14,12 +14,15 @@ import (
 
 	"github.com/ebb-faas/ebb/internal/ebb"
 	"github.com/ebb-faas/ebb/internal/manifest"
+	client "github.com/ebb-faas/ebb/sdk/go"
 )
 
 // deployment carries functions of manifests to the platform.
 type deployment struct {
+	client  *client.Client
 	lambda  *lambda.Client
 	service ebb.ServiceID
+	making  bool // a dry run would make the service
 	opt     deployOptions
 	show    *progress
 	built   map[string]bool // build commands that ran, by folder and command
@@ -38,13 +41,17 @@ func (d *deployment) function(ctx context.Context, m *manifest.Manifest, f *mani
 	if err != nil {
 		return nil, err
 	}
-	layers, err := d.layerARNs(ctx, f)
-	if err != nil {
-		return nil, err
-	}
 	r := &deployed{
 		Function: f.Name, Action: actionUnchanged, Changed: []string{},
 		CodeSHA256: p.sha256, CodeSize: len(p.zip), DryRun: d.opt.dryRun,
+	}
+	if d.making {
+		r.Action = actionCreated
+		return r, nil
+	}
+	layers, err := d.layerARNs(ctx, f)
+	if err != nil {
+		return nil, err
 	}
 	live, err := d.lambda.GetFunction(ctx, &lambda.GetFunctionInput{FunctionName: &f.Name})
 	switch _, missing := errors.AsType[*types.ResourceNotFoundException](err); {

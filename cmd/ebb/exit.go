@@ -126,6 +126,8 @@ func prefix(err error) string {
 // hintFor says what to do about an answer that says no.
 func hintFor(e *client.Error) string {
 	switch {
+	case e.Type == ebb.TypeAccessDenied:
+		return "the key's role does not allow that; an administrator of the service can give another key"
 	case e.Status == http.StatusUnauthorized || e.Status == http.StatusForbidden:
 		return `the credentials were refused; take those of the data directory: eval "$(ebb env --data DIR)"`
 	case e.Type == ebb.TypeResourceNotFound:

@@ -46,7 +46,7 @@ func (a *app) keyCreate(node *bool) *cobra.Command {
 			if expires > 0 {
 				until = new(time.Now().Add(expires))
 			}
-			return a.with(func(c *client.Client) error {
+			return a.withClient(func(c *client.Client) error {
 				k, err := c.CreateKey(cmd.Context(), *node, given[0], role, until)
 				if err != nil {
 					return err
@@ -69,7 +69,7 @@ func (a *app) keyLs(node *bool) *cobra.Command {
 		Short:   "List the access keys of the service",
 		Args:    args(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return a.with(func(c *client.Client) error {
+			return a.withClient(func(c *client.Client) error {
 				all, err := c.Keys(cmd.Context(), *node)
 				if err != nil {
 					return err
@@ -93,7 +93,7 @@ func (a *app) keyShow(node *bool) *cobra.Command {
 		Short: "Show an access key, without what proves it",
 		Args:  args(cobra.ExactArgs(1)),
 		RunE: func(cmd *cobra.Command, given []string) error {
-			return a.with(func(c *client.Client) error {
+			return a.withClient(func(c *client.Client) error {
 				k, err := c.Key(cmd.Context(), *node, given[0])
 				if err != nil {
 					return err
@@ -112,7 +112,7 @@ func (a *app) keyRotate(node *bool) *cobra.Command {
 		Example: "  ebb key rotate AKIA… --overlap 24h",
 		Args:    args(cobra.ExactArgs(1)),
 		RunE: func(cmd *cobra.Command, given []string) error {
-			return a.with(func(c *client.Client) error {
+			return a.withClient(func(c *client.Client) error {
 				k, err := c.RotateKey(cmd.Context(), *node, given[0], overlap)
 				if err != nil {
 					return err
@@ -131,7 +131,7 @@ func (a *app) keySwitch(node *bool, verb, short string, on bool) *cobra.Command 
 		Short: short,
 		Args:  args(cobra.ExactArgs(1)),
 		RunE: func(cmd *cobra.Command, given []string) error {
-			return a.with(func(c *client.Client) error {
+			return a.withClient(func(c *client.Client) error {
 				k, err := c.UpdateKey(cmd.Context(), *node, given[0], client.KeyChange{Enabled: &on})
 				if err != nil {
 					return err

@@ -237,6 +237,9 @@ func (d *deployment) layer(ctx context.Context, m *manifest.Manifest, l *manifes
 
 // newestLayer is the newest version of a layer, or nil.
 func (d *deployment) newestLayer(ctx context.Context, name string) (*lambda.GetLayerVersionOutput, error) {
+	if d.making {
+		return nil, nil
+	}
 	page, err := d.lambda.ListLayerVersions(ctx, &lambda.ListLayerVersionsInput{LayerName: &name, MaxItems: aws.Int32(1)})
 	if err != nil || len(page.LayerVersions) == 0 {
 		return nil, err

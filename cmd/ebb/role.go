@@ -43,7 +43,7 @@ func (a *app) rolePut() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return a.with(func(c *client.Client) error {
+			return a.withClient(func(c *client.Client) error {
 				r, err := c.PutRole(cmd.Context(), given[0], policy)
 				if err != nil {
 					return err
@@ -92,7 +92,7 @@ func (a *app) roleLs() *cobra.Command {
 		Short:   "List the roles of the service",
 		Args:    args(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return a.with(func(c *client.Client) error {
+			return a.withClient(func(c *client.Client) error {
 				all, err := c.Roles(cmd.Context())
 				if err != nil {
 					return err
@@ -116,7 +116,7 @@ func (a *app) roleShow() *cobra.Command {
 		Short: "Show a role's policy, as put reads it",
 		Args:  args(cobra.ExactArgs(1)),
 		RunE: func(cmd *cobra.Command, given []string) error {
-			return a.with(func(c *client.Client) error {
+			return a.withClient(func(c *client.Client) error {
 				r, err := c.Role(cmd.Context(), given[0])
 				if err != nil {
 					return err

@@ -52,7 +52,7 @@ func (a *app) secretPut() *cobra.Command {
 			if cmd.Flags().Changed("description") {
 				about = &description
 			}
-			return a.with(func(c *client.Client) error {
+			return a.withClient(func(c *client.Client) error {
 				s, err := c.PutSecret(cmd.Context(), given[0], value, about)
 				if err != nil {
 					return err
@@ -101,7 +101,7 @@ func (a *app) secretLs() *cobra.Command {
 		Short:   "List the secrets of the service, without their values",
 		Args:    args(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return a.with(func(c *client.Client) error {
+			return a.withClient(func(c *client.Client) error {
 				all, err := c.Secrets(cmd.Context())
 				if err != nil {
 					return err
@@ -125,7 +125,7 @@ func (a *app) secretShow() *cobra.Command {
 		Short: "Show a secret and its versions, without values",
 		Args:  args(cobra.ExactArgs(1)),
 		RunE: func(cmd *cobra.Command, given []string) error {
-			return a.with(func(c *client.Client) error {
+			return a.withClient(func(c *client.Client) error {
 				s, err := c.Secret(cmd.Context(), given[0])
 				if err != nil {
 					return err
@@ -160,7 +160,7 @@ func (a *app) secretRotate() *cobra.Command {
 			if master == (len(given) == 1) {
 				return usagef("either the name of a secret or --master-key")
 			}
-			return a.with(func(c *client.Client) error {
+			return a.withClient(func(c *client.Client) error {
 				if master {
 					id, err := c.RotateMasterKey(cmd.Context())
 					if err != nil {
@@ -188,7 +188,7 @@ func (a *app) secretReveal() *cobra.Command {
 		Short: "Print the value of a secret; the platform writes down who asked",
 		Args:  args(cobra.ExactArgs(1)),
 		RunE: func(cmd *cobra.Command, given []string) error {
-			return a.with(func(c *client.Client) error {
+			return a.withClient(func(c *client.Client) error {
 				value, number, err := c.RevealSecret(cmd.Context(), given[0], version)
 				if err != nil {
 					return err

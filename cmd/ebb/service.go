@@ -113,7 +113,7 @@ func (a *app) serviceCreate() *cobra.Command {
 				return err
 			}
 			c.ID, c.Name = id, &given[0]
-			return a.with(func(api *client.Client) error {
+			return a.withClient(func(api *client.Client) error {
 				s, err := api.CreateService(cmd.Context(), c)
 				if err != nil {
 					return err
@@ -134,7 +134,7 @@ func (a *app) serviceLs() *cobra.Command {
 		Short:   "List the services",
 		Args:    args(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return a.with(func(api *client.Client) error {
+			return a.withClient(func(api *client.Client) error {
 				all, err := api.Services(cmd.Context())
 				if err != nil {
 					return err
@@ -159,7 +159,7 @@ func (a *app) serviceShow() *cobra.Command {
 			if len(given) > 0 {
 				name = given[0]
 			}
-			return a.with(func(api *client.Client) error {
+			return a.withClient(func(api *client.Client) error {
 				s, err := api.Service(cmd.Context(), name)
 				if err != nil {
 					return err
@@ -181,7 +181,7 @@ func (a *app) serviceSet() *cobra.Command {
 		Example: "  ebb service set payments --env STAGE=prod --unset DEBUG --concurrency 100",
 		Args:    args(cobra.ExactArgs(1)),
 		RunE: func(cmd *cobra.Command, given []string) error {
-			return a.with(func(api *client.Client) error {
+			return a.withClient(func(api *client.Client) error {
 				have, err := api.Service(cmd.Context(), given[0])
 				if err != nil {
 					return err
@@ -221,22 +221,12 @@ func (a *app) serviceRm() *cobra.Command {
 	return cmd
 }
 
-// with calls fn with a client.
-func (a *app) with(fn func(*client.Client) error) error {
-	c, err := a.connect()
-	if err != nil {
-		return err
-	}
-	defer c.Close()
-	return fn(c)
-}
-
 // delete deletes things of a kind by name, after asking on a terminal.
 func (a *app) delete(ctx context.Context, kind string, names []string, yes bool, each func(*client.Client, context.Context, string) error) error {
 	if !yes && terminal(a.in) && !a.confirm("delete "+kind+" "+strings.Join(names, ", ")+"?") {
 		return usagef("nothing was deleted")
 	}
-	return a.with(func(c *client.Client) (err error) {
+	return a.withClient(func(c *client.Client) (err error) {
 		gone := []map[string]any{}
 		var rows [][]string
 		for _, name := range names {

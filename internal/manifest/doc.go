@@ -8,6 +8,7 @@
 // whoever packs it.
 //
 //	version: 1
+//	service: payments        # whose they are; or a mapping with its settings
 //	defaults:                # any key of a function; env and tags are merged
 //	  runtime: python3
 //	layers:                  # files that functions find in /opt, by the layer's name
@@ -21,6 +22,7 @@
 //	    timeout: 30s         # or whole seconds
 //	    tmp: 512MB           # size of /tmp
 //	    env: {GREETING: hi}
+//	    secrets: {DB_PASSWORD: db}   # variables whose values are secrets
 //	    tags: {team: payments}
 //	    layers: [shared]     # or NAME:VERSION, or an ARN; the last one on top
 //	    aliases: {live: published}  # or a number, latest, {version: 4, weights: {3: 0.1}}

@@ -39,8 +39,9 @@ func Schema() []byte { return append([]byte(nil), schema...) }
 
 // Manifest is one ebb.yaml.
 type Manifest struct {
-	Path      string // of the file, as it was found
-	Dir       string // its folder; Function.Code is relative to it
+	Path      string   // of the file, as it was found
+	Dir       string   // its folder; Function.Code is relative to it
+	Service   *Service // nil = that of whoever deploys
 	Layers    []Layer
 	Functions []Function
 }

@@ -205,6 +205,23 @@ func TestRoleARN(t *testing.T) {
 	}
 }
 
+// What is published is what this package has.
+func TestPublishedSchemaIsCurrent(t *testing.T) {
+	const path = "../../docs/ebb.schema.json"
+	if *update {
+		if err := os.WriteFile(path, Schema(), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	published, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if string(published) != string(Schema()) {
+		t.Errorf("%s is not current: go test ./internal/manifest -run Published -update", path)
+	}
+}
+
 // The schema for editors knows exactly the keys that the decoder knows.
 func TestSchemaHasTheDecodersKeys(t *testing.T) {
 	type object struct {
@@ -222,7 +239,7 @@ func TestSchemaHasTheDecodersKeys(t *testing.T) {
 	if got, want := keys(s.Defs["function"].Properties), slices.Sorted(maps.Keys(r.function(&draft{}))); !reflect.DeepEqual(got, want) {
 		t.Errorf("function: the schema has %v, the decoder %v", got, want)
 	}
-	if got, want := keys(s.Properties), []string{"defaults", "functions", "layers", "version"}; !reflect.DeepEqual(got, want) {
+	if got, want := keys(s.Properties), []string{"defaults", "functions", "layers", "service", "version"}; !reflect.DeepEqual(got, want) {
 		t.Errorf("the schema has %v at the top", got)
 	}
 	var url struct {

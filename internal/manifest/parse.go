@@ -83,6 +83,7 @@ func (r *reader) manifest(m *Manifest, root ast.Node) {
 	keep := func(dst *ast.Node) setter { return func(_ string, n ast.Node) { *dst = n } }
 	r.fields("", root, map[string]setter{
 		"version":   r.whole(&version, 1, 1),
+		"service":   r.service(&m.Service),
 		"defaults":  keep(&defaults),
 		"functions": keep(&functions),
 		"layers":    keep(&layers),
@@ -116,7 +117,7 @@ func (r *reader) manifest(m *Manifest, root ast.Node) {
 func (r *reader) oneFunction(preset draft, e entry) Function {
 	f := preset
 	f.Name, f.Position = e.name, position(e.key)
-	f.Env, f.Tags = maps.Clone(preset.Env), maps.Clone(preset.Tags)
+	f.Env, f.Tags, f.secrets = maps.Clone(preset.Env), maps.Clone(preset.Tags), maps.Clone(preset.secrets)
 	key := "functions." + e.name
 	if !ebb.ValidFunctionName(e.name) {
 		r.fail(e.key, key, "a function's name is 1 to 64 letters, digits, - or _")
@@ -131,6 +132,7 @@ func (r *reader) oneFunction(preset draft, e entry) Function {
 	}
 	r.imageOrRuntime(&f.Function, key, e)
 	r.settings(&f, key, e)
+	r.secretNames(&f, key, e)
 	if len(f.Tags) > maxTags {
 		r.fail(e.key, key+".tags", "more than %d tags", maxTags)
 	}
@@ -153,6 +155,7 @@ func (r *reader) function(f *draft) map[string]setter {
 		"architecture": r.oneOf(&f.Architecture, "x86_64", "arm64"),
 		"logFormat":    r.oneOf(&f.LogFormat, LogText, LogJSON),
 		"env":          r.table(&f.Env, envName),
+		"secrets":      r.table(&f.secrets, envName),
 		"tags":         r.table(&f.Tags, tagName),
 		"url":          r.url(&f.URL),
 		"layers":       r.layerRefs(&f.Layers),

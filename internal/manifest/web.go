@@ -14,8 +14,9 @@ const DefaultWebPort = 8080
 // draft is a function as it is read: some keys become variables in the end.
 type draft struct {
 	Function
-	web         *web // nil = it is no web function
-	concurrency int  // 0 = not said
+	web         *web              // nil = it is no web function
+	concurrency int               // 0 = not said
+	secrets     map[string]string // variable → secret, perhaps with #VERSION
 }
 
 // web is what a manifest says about a function that is an HTTP server.
