@@ -3,42 +3,42 @@
 
 -- +goose Up
 CREATE TABLE state_machine (
-	service      TEXT    NOT NULL,
-	name         TEXT    NOT NULL,
-	type         TEXT    NOT NULL, -- STANDARD or EXPRESS
+	service      TEXT COLLATE "C" NOT NULL,
+	name         TEXT COLLATE "C" NOT NULL,
+	type         TEXT COLLATE "C" NOT NULL, -- STANDARD or EXPRESS
 	created_at   BIGINT NOT NULL,
 	deleting     BIGINT NOT NULL,
-	revision     TEXT    NOT NULL, -- the current one
-	tags         TEXT    NOT NULL, -- JSON object
+	revision     TEXT COLLATE "C" NOT NULL, -- the current one
+	tags         TEXT COLLATE "C" NOT NULL, -- JSON object
 	PRIMARY KEY (service, name)
 );
 
 -- What a state machine was at one moment. Revisions never change; versions and
 -- executions refer to them, and one that nothing refers to is swept.
 CREATE TABLE state_machine_revision (
-	id         TEXT    NOT NULL PRIMARY KEY,
-	service    TEXT    NOT NULL,
-	name       TEXT    NOT NULL,
+	id         TEXT COLLATE "C" NOT NULL PRIMARY KEY,
+	service    TEXT COLLATE "C" NOT NULL,
+	name       TEXT COLLATE "C" NOT NULL,
 	created_at BIGINT NOT NULL,
-	definition TEXT    NOT NULL,
-	settings   TEXT    NOT NULL -- JSON object, see statemachine.go
+	definition TEXT COLLATE "C" NOT NULL,
+	settings   TEXT COLLATE "C" NOT NULL -- JSON object, see statemachine.go
 );
 CREATE INDEX state_machine_revision_of ON state_machine_revision (service, name);
 
 -- The highest version number ever given out; it outlives the state machine.
 CREATE TABLE state_machine_version_number (
-	service TEXT    NOT NULL,
-	name    TEXT    NOT NULL,
+	service TEXT COLLATE "C" NOT NULL,
+	name    TEXT COLLATE "C" NOT NULL,
 	last    BIGINT NOT NULL,
 	PRIMARY KEY (service, name)
 );
 
 CREATE TABLE state_machine_version (
-	service     TEXT    NOT NULL,
-	name        TEXT    NOT NULL,
+	service     TEXT COLLATE "C" NOT NULL,
+	name        TEXT COLLATE "C" NOT NULL,
 	number      BIGINT NOT NULL,
-	revision    TEXT    NOT NULL,
-	description TEXT    NOT NULL,
+	revision    TEXT COLLATE "C" NOT NULL,
+	description TEXT COLLATE "C" NOT NULL,
 	created_at  BIGINT NOT NULL,
 	PRIMARY KEY (service, name, number),
 	FOREIGN KEY (service, name) REFERENCES state_machine (service, name) ON DELETE CASCADE
@@ -46,11 +46,11 @@ CREATE TABLE state_machine_version (
 CREATE INDEX state_machine_version_revision ON state_machine_version (revision);
 
 CREATE TABLE state_machine_alias (
-	service     TEXT    NOT NULL,
-	name        TEXT    NOT NULL,
-	alias       TEXT    NOT NULL,
-	description TEXT    NOT NULL,
-	routing     TEXT    NOT NULL, -- JSON array of version and weight
+	service     TEXT COLLATE "C" NOT NULL,
+	name        TEXT COLLATE "C" NOT NULL,
+	alias       TEXT COLLATE "C" NOT NULL,
+	description TEXT COLLATE "C" NOT NULL,
+	routing     TEXT COLLATE "C" NOT NULL, -- JSON array of version and weight
 	created_at  BIGINT NOT NULL,
 	updated_at  BIGINT NOT NULL,
 	PRIMARY KEY (service, name, alias),
@@ -58,25 +58,25 @@ CREATE TABLE state_machine_alias (
 );
 
 CREATE TABLE execution (
-	id            TEXT    NOT NULL PRIMARY KEY, -- grows with time
-	service       TEXT    NOT NULL,
-	machine       TEXT    NOT NULL, -- as in the ARN: NAME, or NAME/LABEL for children of a map run
-	name          TEXT    NOT NULL,
-	status        TEXT    NOT NULL,
+	id            TEXT COLLATE "C" NOT NULL PRIMARY KEY, -- grows with time
+	service       TEXT COLLATE "C" NOT NULL,
+	machine       TEXT COLLATE "C" NOT NULL, -- as in the ARN: NAME, or NAME/LABEL for children of a map run
+	name          TEXT COLLATE "C" NOT NULL,
+	status        TEXT COLLATE "C" NOT NULL,
 	started_at    BIGINT NOT NULL,
 	stopped_at    BIGINT NOT NULL,
 	redrive_count BIGINT NOT NULL,
 	redriven_at   BIGINT NOT NULL,
-	revision      TEXT    NOT NULL,
+	revision      TEXT COLLATE "C" NOT NULL,
 	version       BIGINT NOT NULL, -- 0 = started without
-	alias         TEXT    NOT NULL,
-	map_run       TEXT    NOT NULL, -- of a child; '' = none
+	alias         TEXT COLLATE "C" NOT NULL,
+	map_run       TEXT COLLATE "C" NOT NULL, -- of a child; '' = none
 	item          BIGINT NOT NULL, -- of a child: which input it has
-	parent        TEXT    NOT NULL, -- who waits for its end; '' = nobody
+	parent        TEXT COLLATE "C" NOT NULL, -- who waits for its end; '' = nobody
 	parent_op     BIGINT NOT NULL,
-	input         TEXT    NOT NULL,
-	outcome       TEXT    NOT NULL, -- JSON object: output, or error and cause
-	settings      TEXT    NOT NULL, -- JSON object, see execution.go
+	input         TEXT COLLATE "C" NOT NULL,
+	outcome       TEXT COLLATE "C" NOT NULL, -- JSON object: output, or error and cause
+	settings      TEXT COLLATE "C" NOT NULL, -- JSON object, see execution.go
 	UNIQUE (service, machine, name)
 );
 CREATE INDEX execution_listed ON execution (service, machine, started_at, id);
@@ -92,7 +92,7 @@ CREATE INDEX execution_stopped ON execution (stopped_at, id) WHERE stopped_at <>
 -- outside: events, each with the environment it was decided in. To insert a row
 -- under the next sequence is the compare-and-set.
 CREATE TABLE execution_event (
-	execution TEXT    NOT NULL,
+	execution TEXT COLLATE "C" NOT NULL,
 	sequence  BIGINT NOT NULL,
 	events    BYTEA    NOT NULL, -- JSON array, see package workflow
 	PRIMARY KEY (execution, sequence)
@@ -100,7 +100,7 @@ CREATE TABLE execution_event (
 
 -- What folding the rows up to a sequence yields. Derived; may be thrown away.
 CREATE TABLE execution_snapshot (
-	execution  TEXT    NOT NULL,
+	execution  TEXT COLLATE "C" NOT NULL,
 	sequence   BIGINT NOT NULL,
 	last_event BIGINT NOT NULL, -- id of the last history event by then
 	state      BYTEA    NOT NULL, -- JSON object
@@ -109,58 +109,58 @@ CREATE TABLE execution_snapshot (
 
 -- Tasks that wait for a token: an activity's, a callback's.
 CREATE TABLE execution_task (
-	execution    TEXT    NOT NULL,
+	execution    TEXT COLLATE "C" NOT NULL,
 	op           BIGINT NOT NULL,
-	service      TEXT    NOT NULL,
-	activity     TEXT    NOT NULL, -- '' = not one of an activity
-	token        TEXT    NOT NULL,
-	worker       TEXT    NOT NULL,
+	service      TEXT COLLATE "C" NOT NULL,
+	activity     TEXT COLLATE "C" NOT NULL, -- '' = not one of an activity
+	token        TEXT COLLATE "C" NOT NULL,
+	worker       TEXT COLLATE "C" NOT NULL,
 	taken        BIGINT NOT NULL, -- 0 = an activity's, waiting for a worker
 	created_at   BIGINT NOT NULL,
 	heartbeat_at BIGINT NOT NULL,
 	heartbeat_s  BIGINT NOT NULL, -- 0 = none is expected
-	input        TEXT    NOT NULL,
+	input        TEXT COLLATE "C" NOT NULL,
 	PRIMARY KEY (execution, op)
 );
 CREATE INDEX execution_task_waiting ON execution_task (service, activity, created_at, execution, op) WHERE taken = 0;
 
 CREATE TABLE activity (
-	service    TEXT    NOT NULL,
-	name       TEXT    NOT NULL,
+	service    TEXT COLLATE "C" NOT NULL,
+	name       TEXT COLLATE "C" NOT NULL,
 	created_at BIGINT NOT NULL,
-	tags       TEXT    NOT NULL, -- JSON object
+	tags       TEXT COLLATE "C" NOT NULL, -- JSON object
 	PRIMARY KEY (service, name)
 );
 
 CREATE TABLE map_run (
-	id                   TEXT    NOT NULL PRIMARY KEY,
-	execution            TEXT    NOT NULL, -- the parent
+	id                   TEXT COLLATE "C" NOT NULL PRIMARY KEY,
+	execution            TEXT COLLATE "C" NOT NULL, -- the parent
 	op                   BIGINT NOT NULL, -- what the parent waits for
-	service              TEXT    NOT NULL,
-	machine              TEXT    NOT NULL,
-	label                TEXT    NOT NULL,
-	status               TEXT    NOT NULL,
+	service              TEXT COLLATE "C" NOT NULL,
+	machine              TEXT COLLATE "C" NOT NULL,
+	label                TEXT COLLATE "C" NOT NULL,
+	status               TEXT COLLATE "C" NOT NULL,
 	started_at           BIGINT NOT NULL,
 	stopped_at           BIGINT NOT NULL,
 	redrive_count        BIGINT NOT NULL,
 	redriven_at          BIGINT NOT NULL,
 	max_concurrency      BIGINT NOT NULL,
 	tolerated_count      BIGINT NOT NULL, -- -1 = not set
-	tolerated_percentage REAL    NOT NULL, -- -1 = not set
+	tolerated_percentage DOUBLE PRECISION    NOT NULL, -- -1 = not set
 	items                BIGINT NOT NULL, -- -1 = not read yet
 	children             BIGINT NOT NULL, -- executions that there are to be; -1 = not known yet
 	results_written      BIGINT NOT NULL,
-	plan                 TEXT    NOT NULL  -- JSON object: what asl asked for
+	plan                 TEXT COLLATE "C" NOT NULL  -- JSON object: what asl asked for
 );
 CREATE INDEX map_run_of ON map_run (execution, started_at, id);
 
 -- What became of a map run's children.
 CREATE TABLE map_run_child (
-	map_run  TEXT    NOT NULL,
+	map_run  TEXT COLLATE "C" NOT NULL,
 	item     BIGINT NOT NULL,
-	status   TEXT    NOT NULL,
+	status   TEXT COLLATE "C" NOT NULL,
 	items    BIGINT NOT NULL, -- how many items it had
-	outcome  TEXT    NOT NULL, -- JSON object: execution, times, output or error and cause
+	outcome  TEXT COLLATE "C" NOT NULL, -- JSON object: execution, times, output or error and cause
 	PRIMARY KEY (map_run, item)
 );
 
