@@ -53,21 +53,7 @@ var engines = map[string]func(t testing.TB) *store.Store{"sqlite": open, "postgr
 
 func openPostgres(t testing.TB) *store.Store {
 	t.Helper()
-	return openURL(t, migrated(t))
-}
-
-// migrated is a fresh database of ebb's.
-func migrated(t testing.TB) string {
-	t.Helper()
-	return postgrestest.Copy(t, "ebb", func(url string) {
-		s, err := store.Open(t.Context(), store.Config{URL: url})
-		if err != nil {
-			t.Fatal(err)
-		}
-		if err := s.Close(); err != nil {
-			t.Fatal(err)
-		}
-	})
+	return openURL(t, postgrestest.Schema(t))
 }
 
 func openURL(t testing.TB, url string) *store.Store {

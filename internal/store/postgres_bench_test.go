@@ -12,6 +12,7 @@ import (
 
 	"github.com/ebb-faas/ebb/internal/ebb"
 	"github.com/ebb-faas/ebb/internal/store"
+	"github.com/ebb-faas/ebb/internal/store/postgrestest"
 	"github.com/ebb-faas/ebb/internal/store/storetest"
 )
 
@@ -64,7 +65,8 @@ func share(b *testing.B, callers int, do func() error) {
 }
 
 func benchBarePostgres(b *testing.B, connections int) {
-	url := migrated(b)
+	url := postgrestest.Schema(b)
+	openURL(b, url) // makes the tables
 	conns := make(chan *pgx.Conn, connections)
 	for range connections {
 		conn, err := pgx.Connect(b.Context(), url)

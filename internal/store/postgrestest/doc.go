@@ -2,7 +2,8 @@
 //
 // It owns one server for each test binary, made by initdb in a temporary folder
 // and started when the first test asks for a database; and one database for
-// each test that asks; a test that breaks servers has one of its Own. The server is a true one: fsync is on, clients need a
+// each test that asks, or a schema where that does; a test that breaks servers
+// has one of its Own. The server is a true one: fsync is on, clients need a
 // password, and words are sorted as people do, not bytewise, so that what
 // relies on the order of bytes has to say so. The binaries are those on PATH or
 // of Debian's package, PostgreSQL 15 or later; "make deps" installs them.
@@ -15,7 +16,7 @@
 //
 //  1. Nothing outside the temporary folder is touched, and no other server.
 //  2. The server ends with the test binary, however that ends, and by its id.
-//  3. No two tests share a database.
+//  3. No two tests share tables.
 //
 // Every floor's tests may use it. It is no part of the platform.
 package postgrestest

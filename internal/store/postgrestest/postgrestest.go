@@ -19,7 +19,9 @@ var shared struct {
 	server *Server
 	err    error
 	made   int
-	known  map[string]bool // databases that were made
+	// once makes the database of all schemas.
+	once    sync.Once
+	refused error
 }
 
 // Database makes a database for t and returns its URL, password included. It is
@@ -37,40 +39,41 @@ func Database(t testing.TB) string {
 	return url
 }
 
-// Copy is Database with something in it: what prepare put into a database of
-// that name, once for this test binary. It is much quicker than to do so again.
-func Copy(t testing.TB, name string, prepare func(url string)) string {
+// Schema is Database, but a schema of a database that tests share: much quicker
+// to make. Only what names no schema, and what holds for a whole database (roles,
+// settings, notifications), tells the two apart.
+func Schema(t testing.TB) string {
 	t.Helper()
-	template := "template_" + name
+	shared.once.Do(func() { _, _, shared.refused = create(t.Context(), schemas) })
+	skip(t, shared.refused)
 	shared.Lock()
-	known := shared.known[template]
+	shared.made++
+	s, name := shared.server, fmt.Sprintf("test_%d", shared.made)
 	shared.Unlock()
-	if !known {
-		url, _, err := create(t.Context(), template, "")
-		skip(t, err)
-		prepare(url)
+	if err := s.exec(t.Context(), schemas, "CREATE SCHEMA "+name); err != nil {
+		t.Fatal(err)
 	}
-	url, drop, err := create(t.Context(), "", template)
-	skip(t, err)
 	t.Cleanup(func() {
-		if err := drop(); err != nil {
+		if err := s.exec(context.Background(), schemas, "DROP SCHEMA "+name+" CASCADE"); err != nil {
 			t.Error(err)
 		}
 	})
-	return url
+	return s.url(schemas) + "&search_path=" + name
 }
 
-// Make is Database where there is no test: in benchmarks that are programs.
-func Make(ctx context.Context) (url string, drop func() error, err error) { return create(ctx, "", "") }
+// schemas is the database of all schemas.
+const schemas = "schemas"
 
-// create makes a database, of the next free name if it has none, as a copy of
-// another if one is named. It starts the server if need be.
-func create(ctx context.Context, name, template string) (url string, drop func() error, err error) {
+// Make is Database where there is no test: in benchmarks that are programs.
+func Make(ctx context.Context) (url string, drop func() error, err error) { return create(ctx, "") }
+
+// create makes a database, of the next free name if it has none. It starts the
+// server if need be.
+func create(ctx context.Context, name string) (url string, drop func() error, err error) {
 	shared.Lock()
 	defer shared.Unlock()
 	if shared.server == nil && shared.err == nil {
 		shared.server, shared.err = start(ctx)
-		shared.known = make(map[string]bool)
 	}
 	if shared.err != nil {
 		return "", nil, shared.err
@@ -79,19 +82,14 @@ func create(ctx context.Context, name, template string) (url string, drop func()
 		shared.made++
 		name = fmt.Sprintf("test_%d", shared.made)
 	}
-	shared.known[name] = true
-	return shared.server.database(ctx, name, template)
+	return shared.server.database(ctx, name)
 }
 
-func (s *Server) database(ctx context.Context, name, template string) (url string, drop func() error, err error) {
-	statement := "CREATE DATABASE " + name
-	if template != "" {
-		statement += " TEMPLATE " + template
-	}
-	if err := s.exec(ctx, statement); err != nil {
+func (s *Server) database(ctx context.Context, name string) (url string, drop func() error, err error) {
+	if err := s.exec(ctx, postgres, "CREATE DATABASE "+name); err != nil {
 		return "", nil, fmt.Errorf("%w\n%s", err, s.log())
 	}
-	drop = func() error { return s.exec(context.Background(), "DROP DATABASE "+name+" WITH (FORCE)") }
+	drop = func() error { return s.exec(context.Background(), postgres, "DROP DATABASE "+name+" WITH (FORCE)") }
 	return s.url(name), drop, nil
 }
 
@@ -106,7 +104,7 @@ func Own(t testing.TB) (s *Server, url string) {
 			t.Error(err)
 		}
 	})
-	if url, _, err = s.database(t.Context(), "test", ""); err != nil {
+	if url, _, err = s.database(t.Context(), "test"); err != nil {
 		t.Fatal(err)
 	}
 	return s, url

@@ -193,7 +193,7 @@ func (s *Server) run(ctx context.Context) error {
 	tick := time.NewTicker(20 * time.Millisecond)
 	defer tick.Stop()
 	for {
-		if err := s.exec(ctx, "SELECT 1"); err == nil {
+		if err := s.exec(ctx, postgres, "SELECT 1"); err == nil {
 			return nil
 		}
 		select {
@@ -210,9 +210,12 @@ func (s *Server) url(database string) string {
 	return fmt.Sprintf("postgres://%s:%s@127.0.0.1:%d/%s?sslmode=disable", role, password, s.port, database)
 }
 
-// exec runs a statement in the database that every server has.
-func (s *Server) exec(ctx context.Context, statement string) error {
-	conn, err := pgx.Connect(ctx, s.url("postgres"))
+// postgres is the database that every server has.
+const postgres = "postgres"
+
+// exec runs a statement.
+func (s *Server) exec(ctx context.Context, database, statement string) error {
+	conn, err := pgx.Connect(ctx, s.url(database))
 	if err != nil {
 		return err
 	}
