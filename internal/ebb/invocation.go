@@ -62,6 +62,8 @@ const (
 	ErrorUnknown             = "Runtime.Unknown"
 	ErrorSecret              = "Runtime.SecretUnavailable" // the environment refers to a secret that is not there
 	ErrorResponseSize        = "Function.ResponseSizeTooLarge"
+	ErrorExtensionCrash      = "Extension.Crash"
+	ErrorExtensionInit       = "Extension.InitTimeout"
 	ErrorStatus              = "Runtime.ErrorStatus" // a web function answered an event with 400 or above
 	ErrorResponseInterrupted = "Runtime.TruncatedResponse"
 )

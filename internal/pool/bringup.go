@@ -51,7 +51,10 @@ func (p *Pool) start(s *shelf, kept bool, sl *slot) {
 
 // bringUp makes an instance out of a spare, or from the ground up.
 func (p *Pool) bringUp(s *shelf, kept bool, sl *slot, limit time.Duration) (*instance, ebb.Phases, error) {
-	in := p.spares.take(s.version)
+	var in *instance
+	if !p.extended(s.version) {
+		in = p.spares.take(s.version)
+	}
 	if in == nil {
 		in = newInstance(p)
 		p.stats.fresh.Add(1)

@@ -33,7 +33,11 @@ type instance struct {
 	output      *output
 	endpoint    *http.Server
 	memory      memoryPeak
-	ceilings    []ebb.Egress // of what it may connect to; set when it is the version's
+	extensions  *runtimeapi.Extensions             // nil if it cannot have any
+	externals   []*external                        // those that are processes
+	crashed     atomic.Pointer[runtimeapi.Failure] // how one of them failed
+	late        atomic.Bool                        // an invocation ran out of time
+	ceilings    []ebb.Egress                       // of what it may connect to; set when it is the version's
 
 	// Guarded by Pool.mu.
 	state  string
@@ -81,6 +85,9 @@ func (in *instance) log(request ebb.InvocationID, level string, line []byte) {
 		}
 	}
 	in.append(logs.Function, request, level, line)
+	if in.extensions != nil {
+		in.extensions.Line(runtimeapi.TelemetryFunction, line)
+	}
 }
 
 // append records one line in the function's log and in the caller's tail.
@@ -144,6 +151,7 @@ func (in *instance) spoil() (alone bool) {
 // left. It works on an instance at any stage of its start.
 func (in *instance) destroy() {
 	in.farewell()
+	in.dismiss()
 	if in.session != nil {
 		_ = in.session.Close() // first: it takes the last lines
 	}

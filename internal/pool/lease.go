@@ -78,7 +78,7 @@ func (l *Lease) Invoke(ctx context.Context, inv *ebb.Invocation, arn string, sin
 	defer in.shut(ctx, inv.Egress)
 	begin := time.Now()
 	l.answer = answer{sink: sink}
-	out, err := in.session.Invoke(ctx, &runtimeapi.Call{
+	call := runtimeapi.Call{
 		ID:            inv.ID,
 		ARN:           arn,
 		TraceID:       inv.TraceID,
@@ -86,7 +86,9 @@ func (l *Lease) Invoke(ctx context.Context, inv *ebb.Invocation, arn string, sin
 		Deadline:      begin.Add(in.shelf.version.Timeout() - l.spent),
 		Payload:       inv.Payload,
 		HTTP:          inv.HTTP,
-	}, &l.answer)
+	}
+	in.before(&call)
+	out, err := in.session.Invoke(ctx, &call, &l.answer)
 	o := Outcome{Outcome: out, Cause: out.Reason}
 	alone := true
 	if err != nil || out.Ending {
@@ -101,6 +103,7 @@ func (l *Lease) Invoke(ctx context.Context, inv *ebb.Invocation, arn string, sin
 	if !in.shared { // what has no end yet is another's
 		in.output.drain()
 	}
+	in.after(&call, &o, begin)
 	now := time.Now()
 	o.Duration = now.Sub(begin)
 	o.MemoryPeak = in.memory.read(in.box, now)
@@ -118,6 +121,7 @@ func (l *Lease) broke(inv *ebb.Invocation, answered, alone bool, err error) Outc
 	var typ, message string
 	if errors.Is(err, context.DeadlineExceeded) {
 		typ = ebb.ErrorTimeout
+		in.late.Store(true)
 		message = fmt.Sprintf("Task timed out after %.2f seconds", in.shelf.version.Timeout().Seconds())
 	} else if errors.Is(err, context.Canceled) {
 		typ, message = ebb.ErrorStopped, "The invocation was stopped"
@@ -153,7 +157,10 @@ func (in *instance) cause(err error) (typ, message string) {
 		return ebb.ErrorProtocol, "Runtime broke the protocol: " + err.Error()
 	}
 	exit := in.box.Exit()
+	crash := in.crashed.Load()
 	switch {
+	case crash != nil:
+		return crash.ErrorType, "An extension failed: " + string(crash.Document)
 	case exit.Err != nil:
 		return ebb.ErrorInvalidEntrypoint, "Couldn't start the runtime: " + exit.Err.Error()
 	case exit.OOM:

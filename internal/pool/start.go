@@ -63,6 +63,7 @@ func (in *instance) start(ctx context.Context, limit time.Duration) (ebb.Phases,
 			return ph, err
 		}
 	}
+	in.extend(rt, mounts)
 	env, err := in.environment(ctx, rt)
 	if err != nil {
 		return ph, err
@@ -75,6 +76,9 @@ func (in *instance) start(ctx context.Context, limit time.Duration) (ebb.Phases,
 	ph.Specialise = lap()
 	if err = in.ready(ctx, env, limit); err == nil {
 		err = in.initialize(ctx)
+	}
+	if err == nil {
+		err = in.initialised(ctx, clock)
 	}
 	if err == nil { // not before: what comes before is what everybody waits for
 		err = in.box.LimitCPU(v.CPUQuota())
@@ -148,10 +152,10 @@ func (in *instance) environment(ctx context.Context, rt *runtimes.Runtime) (map[
 		Runtime:         rt.Env,
 		Image:           v.IsImage(),
 	}
-	switch rt.Protocol {
-	case runtimes.HTTP:
+	if rt.Protocol == runtimes.HTTP || in.extensions != nil {
 		opt.RuntimeAPI = in.box.RuntimeAPI().Addr().String()
-	case runtimes.Web:
+	}
+	if rt.Protocol == runtimes.Web {
 		opt.WebPort = in.box.Port(v.WebPort())
 	}
 	return runtimeapi.Env(v, opt), nil
@@ -162,12 +166,17 @@ func (in *instance) environment(ctx context.Context, rt *runtimes.Runtime) (map[
 // only what counts there, so that both are the same process.
 func (in *instance) launch(ctx context.Context, rt *runtimes.Runtime, memoryMB int, env map[string]string, generic bool) error {
 	framed := rt.Protocol == runtimes.Framed
-	opt := runtimeapi.Options{MaxResponse: in.pool.cfg.MaxResponse, Log: in.log}
+	opt := runtimeapi.Options{MaxResponse: in.pool.cfg.MaxResponse, Extensions: in.extensions, Log: in.log}
 	switch rt.Protocol {
 	case runtimes.HTTP: // before the process can call
-		in.session = runtimeapi.NewHTTP(in.box.RuntimeAPI(), opt)
+		s := runtimeapi.NewHTTP(in.box.RuntimeAPI(), opt)
+		s.Serve()
+		in.session = s
 	case runtimes.Web:
 		in.session = runtimeapi.NewWeb(in.web(), opt)
+	}
+	if err := in.runExtensions(ctx, env); err != nil {
+		return err
 	}
 	err := in.box.Start(ctx, sandbox.Process{
 		Argv:        rt.Command(memoryMB, in.box.Path),

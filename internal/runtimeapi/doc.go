@@ -4,6 +4,10 @@
 // the managed runtimes (Framed; the frames are in docs/runtime-api.md) and the
 // Lambda Runtime API over HTTP for everybody else (HTTP). It knows no language.
 //
+// Beside the runtime there may be extensions, which are told of invocations and of
+// the end, and of telemetry if they want (Extensions; docs/extensions.md). They
+// share the listener of HTTP, or have one of their own.
+//
 // The walk enters at Session.Ready, Session.Invoke and Session.Hook, called by pool, and
 // leaves at the Sink that Invoke was given. What the runtime says about a
 // request (log lines) leaves through Options.Log.
@@ -26,6 +30,8 @@
 //     instance; where others are in flight, when they have returned. A failed
 //     function is an Outcome, never an error.
 //  5. When Invoke returns, the sink is not called again.
+//  6. What an extension does not take costs a bounded amount of memory, and no
+//     invocation waits for telemetry.
 //
 // A crash of ebb closes the socket and the listener; bootstraps end when they
 // see it, and the box ends anyway. A crash of the process ends the conversation:

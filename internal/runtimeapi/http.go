@@ -2,9 +2,9 @@ package runtimeapi
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"net"
+	"slices"
 	"sync"
 	"time"
 
@@ -29,19 +29,13 @@ const (
 // and is told its mistakes with exact codes. Each of its connections has a
 // goroutine that reads; what a poll is answered with is written by Invoke itself.
 type HTTP struct {
-	opt    Options
-	l      net.Listener
-	places int    // how many invocations may be in flight; set by Ready
-	tenant string // likewise
-
-	serve   sync.Once
-	serving sync.WaitGroup // the goroutines of listener and connections
-	ready   chan struct{}  // closed by the first /next or by init/error
-	closed  chan struct{}
-	closing sync.Once
+	opt   Options
+	srv   *httpServer
+	ready chan struct{} // closed by the first /next or by init/error
 
 	mu       sync.Mutex
-	conns    map[*httpConn]struct{}
+	places   int                  // how many invocations may be in flight; set by Ready
+	tenant   string               // likewise
 	state    httpState            // httpStarted, httpInitError, httpReady
 	failure  *Failure             // set in httpInitError
 	inFlight int                  // Invokes that have not returned
@@ -69,22 +63,38 @@ type exchange struct {
 // now on. It serves from the first Ready: until then, what the runtime sends
 // waits in the listener's backlog.
 func NewHTTP(l net.Listener, opt Options) *HTTP {
-	return &HTTP{
-		opt: opt.withDefaults(), l: l, places: 1, state: httpStarted, ready: make(chan struct{}), closed: make(chan struct{}),
-		conns: make(map[*httpConn]struct{}), handed: make(map[string]*exchange),
+	s := &HTTP{
+		opt: opt.withDefaults(), srv: newHTTPServer(l, maxHTTPConns+1), places: 1, state: httpStarted,
+		ready: make(chan struct{}), handed: make(map[string]*exchange),
+	}
+	s.srv.route, s.srv.lost = s.route, s.lost
+	return s
+}
+
+// Serve begins to serve before Ready is called: extensions come before the
+// runtime.
+func (s *HTTP) Serve() { s.srv.begin() }
+
+// lost forgets the poll of a connection that has ended.
+func (s *HTTP) lost(c *httpConn) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if i := slices.Index(s.polls, c); i >= 0 {
+		s.polls = slices.Delete(s.polls, i, i+1)
 	}
 }
 
 // Ready implements Session. Of Init only the tenant and the concurrency are used:
 // the process has the rest as its environment.
 func (s *HTTP) Ready(ctx context.Context, init Init) (*Failure, error) {
-	s.serve.Do(func() {
-		s.tenant, s.places = init.Tenant, max(1, init.Concurrency)
-		s.serving.Go(s.accept)
-	})
+	s.mu.Lock()
+	s.tenant, s.places = init.Tenant, max(1, init.Concurrency)
+	s.mu.Unlock()
+	s.srv.allow(maxHTTPConns + s.places)
+	s.srv.begin()
 	select {
 	case <-s.ready:
-	case <-s.closed:
+	case <-s.srv.closed:
 		return nil, ErrClosed
 	case <-ctx.Done():
 		return nil, ctx.Err()
@@ -93,9 +103,6 @@ func (s *HTTP) Ready(ctx context.Context, init Init) (*Failure, error) {
 	defer s.mu.Unlock()
 	return s.failure, nil
 }
-
-// timers are for waiting until a deadline.
-var timers = sync.Pool{New: func() any { t := time.NewTimer(time.Hour); t.Stop(); return t }}
 
 // Invoke implements Session.
 func (s *HTTP) Invoke(ctx context.Context, c *Call, sink ebb.Sink) (Outcome, error) {
@@ -106,9 +113,8 @@ func (s *HTTP) Invoke(ctx context.Context, c *Call, sink ebb.Sink) (Outcome, err
 	defer s.leave()
 	var late <-chan time.Time
 	if !c.Deadline.IsZero() {
-		t := timers.Get().(*time.Timer)
-		t.Reset(time.Until(c.Deadline))
-		defer func() { t.Stop(); timers.Put(t) }()
+		t := time.NewTimer(time.Until(c.Deadline))
+		defer t.Stop()
 		late = t.C
 	}
 	select {
@@ -118,7 +124,7 @@ func (s *HTTP) Invoke(ctx context.Context, c *Call, sink ebb.Sink) (Outcome, err
 		return s.abandon(x, ctx.Err())
 	case <-late:
 		return s.abandon(x, context.DeadlineExceeded)
-	case <-s.closed:
+	case <-s.srv.closed:
 		return s.abandon(x, ErrClosed)
 	}
 }
@@ -126,11 +132,9 @@ func (s *HTTP) Invoke(ctx context.Context, c *Call, sink ebb.Sink) (Outcome, err
 // offer gives x to a poll that waits, or lays it down for the next one.
 func (s *HTTP) offer(x *exchange) error {
 	s.mu.Lock()
-	select {
-	case <-s.closed:
+	if s.srv.ended() {
 		s.mu.Unlock()
 		return ErrClosed
-	default:
 	}
 	if s.inFlight == s.places {
 		s.mu.Unlock()
@@ -146,7 +150,7 @@ func (s *HTTP) offer(x *exchange) error {
 	// The one that came last: an earlier one may be of a client that is gone.
 	c := s.polls[n-1]
 	s.polls = s.polls[:n-1]
-	c.polling = false
+	c.waits.Store(false)
 	s.hand(x)
 	s.mu.Unlock()
 	c.invocation(x.call, s.tenant)
@@ -207,22 +211,7 @@ func (s *HTTP) abandon(x *exchange, why error) (Outcome, error) {
 func (s *HTTP) Hook(context.Context, ebb.Hook) (*Failure, error) { return nil, ErrNotOffered }
 
 // Close implements Session.
-func (s *HTTP) Close() error {
-	s.closing.Do(func() {
-		s.mu.Lock()
-		close(s.closed)
-		for c := range s.conns {
-			_ = c.conn.Close() // what runs on it ends
-		}
-		s.mu.Unlock()
-	})
-	err := s.l.Close()
-	s.serving.Wait()
-	if errors.Is(err, net.ErrClosed) {
-		return nil
-	}
-	return err
-}
+func (s *HTTP) Close() error { return s.srv.close() }
 
 // poll is /next: x is what c is to be answered with, nil if c waits from now on.
 func (s *HTTP) poll(c *httpConn) (x *exchange, no *refusal) {
@@ -251,7 +240,7 @@ func (s *HTTP) poll(c *httpConn) (x *exchange, no *refusal) {
 		s.hand(x)
 		return x, nil
 	}
-	c.polling = true
+	c.waits.Store(true)
 	s.polls = append(s.polls, c)
 	return nil, nil
 }

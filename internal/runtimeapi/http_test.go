@@ -28,7 +28,12 @@ func newHTTPRuntime(addr string) *httpRuntime {
 	return &httpRuntime{addr: addr, client: &http.Client{Transport: &http.Transport{}}}
 }
 
-func (r *httpRuntime) url(path string) string { return "http://" + r.addr + "/2018-06-01/" + path }
+func (r *httpRuntime) url(path string) string {
+	if strings.HasPrefix(path, "/") {
+		return "http://" + r.addr + path
+	}
+	return "http://" + r.addr + "/2018-06-01/" + path
+}
 
 // do returns status and body, "" for a request that failed.
 func (r *httpRuntime) do(t *testing.T, method, path, body string, headers ...string) (int, string, http.Header) {

@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -24,20 +25,79 @@ const (
 	unreadAllowed = 256 << 10        // of a body nobody wanted, before the connection is closed instead
 )
 
+// httpServer serves a listener inside a box.
+type httpServer struct {
+	l     net.Listener
+	most  int                           // connections
+	route func(c *httpConn, r *request) // answers a request, or leaves it to be answered later
+	lost  func(c *httpConn)             // the connection has ended
+
+	serve   sync.Once
+	serving sync.WaitGroup // the goroutines of listener and connections
+	closed  chan struct{}
+	closing sync.Once
+
+	mu    sync.Mutex
+	conns map[*httpConn]struct{}
+}
+
+func newHTTPServer(l net.Listener, most int) *httpServer {
+	return &httpServer{l: l, most: most, closed: make(chan struct{}), conns: make(map[*httpConn]struct{})}
+}
+
+// begin serves, from the first call on. Until then, what is sent waits in the
+// listener's backlog.
+func (s *httpServer) begin() { s.serve.Do(func() { s.serving.Go(s.accept) }) }
+
+// allow changes how many connections there may be.
+func (s *httpServer) allow(most int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.most = most
+}
+
+// close ends all, and returns when nothing runs any more.
+func (s *httpServer) close() error {
+	s.closing.Do(func() {
+		s.mu.Lock()
+		close(s.closed)
+		for c := range s.conns {
+			_ = c.conn.Close() // what runs on it ends
+		}
+		s.mu.Unlock()
+	})
+	err := s.l.Close()
+	s.serving.Wait()
+	if errors.Is(err, net.ErrClosed) {
+		return nil
+	}
+	return err
+}
+
+// ended reports whether close was called.
+func (s *httpServer) ended() bool {
+	select {
+	case <-s.closed:
+		return true
+	default:
+		return false
+	}
+}
+
 // httpConn is one connection of a runtime.
 type httpConn struct {
-	s       *HTTP
-	conn    net.Conn
-	in      wireReader
-	polling bool   // waits for an invocation; guarded by HTTP.mu
-	ending  bool   // to be closed after this answer
-	body    []byte // memory for bodies
+	s      *httpServer
+	conn   net.Conn
+	in     wireReader
+	waits  atomic.Bool // a request of it is yet to be answered, by another goroutine
+	ending bool        // to be closed after this answer
+	body   []byte      // memory for bodies
 
-	out sync.Mutex // of what is written: Invoke answers polls
+	out sync.Mutex // of what is written
 }
 
 // accept takes connections until the listener is closed.
-func (s *HTTP) accept() {
+func (s *httpServer) accept() {
 	for {
 		conn, err := s.l.Accept()
 		if err != nil {
@@ -55,15 +115,10 @@ func (s *HTTP) accept() {
 	}
 }
 
-func (s *HTTP) admit(c *httpConn) bool {
+func (s *httpServer) admit(c *httpConn) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	select {
-	case <-s.closed:
-		return false
-	default:
-	}
-	if len(s.conns) >= maxHTTPConns+s.places {
+	if s.ended() || len(s.conns) >= s.most {
 		return false
 	}
 	s.conns[c] = struct{}{}
@@ -71,16 +126,11 @@ func (s *HTTP) admit(c *httpConn) bool {
 }
 
 // gone forgets c.
-func (s *HTTP) gone(c *httpConn) {
+func (s *httpServer) gone(c *httpConn) {
+	s.lost(c)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	delete(s.conns, c)
-	for i, p := range s.polls {
-		if p == c {
-			s.polls = append(s.polls[:i], s.polls[i+1:]...)
-			return
-		}
-	}
 }
 
 // run serves requests until the connection ends.
@@ -88,7 +138,7 @@ func (c *httpConn) run() {
 	defer func() { c.s.gone(c); _ = c.conn.Close() }()
 	for !c.ending {
 		r, err := c.in.head(headTime)
-		if c.busy() {
+		if c.waits.Load() {
 			return // it does not wait for the answer to its poll: that would get out of order
 		}
 		if err != nil {
@@ -106,13 +156,6 @@ func (c *httpConn) run() {
 			return
 		}
 	}
-}
-
-// busy reports whether a poll of this connection waits for its answer.
-func (c *httpConn) busy() bool {
-	c.s.mu.Lock()
-	defer c.s.mu.Unlock()
-	return c.polling
 }
 
 // interrupt makes a read of a request's body end.

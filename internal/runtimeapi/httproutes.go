@@ -54,6 +54,9 @@ type handler func(c *httpConn, r *request)
 // route finds the call. The paths are few and fixed, and one has the request id
 // in the middle.
 func (s *HTTP) route(c *httpConn, r *request) {
+	if s.opt.Extensions != nil && s.opt.Extensions.route(c, r) {
+		return
+	}
 	method, handle := s.find(r.path)
 	switch {
 	case handle == nil:

@@ -124,13 +124,13 @@ func TestHTTPSlowHead(t *testing.T) {
 // TestHTTPConnections: a box has only so many.
 func TestHTTPConnections(t *testing.T) {
 	s, rt := startHTTP(t, Options{})
-	go func() { _, _ = s.Ready(t.Context(), Init{}) }()
 	var all []net.Conn
 	defer func() {
 		for _, c := range all {
 			_ = c.Close()
 		}
 	}()
+	s.Serve()
 	for range maxHTTPConns + 1 {
 		c, err := net.Dial("tcp", rt.addr)
 		if err != nil {

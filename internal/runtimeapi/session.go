@@ -93,6 +93,9 @@ type Options struct {
 	MaxResponse int64
 	// MaxStream is the largest streamed answer, in bytes; 0 = DefaultMaxStream.
 	MaxStream int64
+	// Extensions are served beside the Lambda Runtime API; nil = none. Only HTTP
+	// does that, for others see Extensions.Serve.
+	Extensions *Extensions
 	// Log takes each line the runtime sends, without its line end. request is ""
 	// outside of any invocation. line is only valid during the call. nil = drop.
 	Log func(request ebb.InvocationID, level string, line []byte)

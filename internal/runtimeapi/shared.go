@@ -16,6 +16,9 @@ import (
 // hold up the others, nor fill ebb's memory.
 const window = 256 << 10
 
+// keptBody is how much memory for an answer is kept for each place.
+const keptBody = 4 << 10
+
 // shared is what a Framed that takes several invocations keeps of them.
 //
 // There is no goroutine for reading: one of those in flight leads, that is, it
@@ -33,6 +36,7 @@ type shared struct {
 	broken   error // why the conversation ended
 	draining bool  // one was given up: what is in flight goes on, nothing new begins
 	stream   uint32
+	free     []*flight // to be used again
 	recent   []turn    // by stream modulo length: whose late lines may still come
 	until    time.Time // read deadline of the socket, never later than that of anyone in flight
 
@@ -64,8 +68,6 @@ type item struct {
 	h    header
 	body []byte
 }
-
-var flights = sync.Pool{New: func() any { return &flight{wake: make(chan struct{}, 1)} }}
 
 func newShared(places int) *shared {
 	sh := &shared{places: places, flights: make(map[uint32]*flight), recent: make([]turn, 2*places)}
@@ -117,7 +119,11 @@ func (s *Framed) board(c *Call) (*flight, error) {
 	if sh.stream++; sh.stream == 0 {
 		sh.stream = 1
 	}
-	f := flights.Get().(*flight)
+	f := &flight{wake: make(chan struct{}, 1)}
+	if n := len(sh.free); n > 0 {
+		f = sh.free[n-1]
+		sh.free = sh.free[:n-1]
+	}
 	f.turn, f.deadline, f.place = turn{id: c.ID, stream: sh.stream}, c.Deadline, -1
 	sh.flights[f.stream] = f
 	sh.recent[int(f.stream)%len(sh.recent)] = f.turn
@@ -143,7 +149,10 @@ func (s *Framed) leave(f *flight, failed, reuse bool) {
 	}
 	if reuse && !failed && sh.flights[f.stream] != f {
 		*f = flight{wake: f.wake, queue: f.queue[:0], body: f.body[:0]}
-		flights.Put(f)
+		if cap(f.body) > keptBody {
+			f.body = nil
+		}
+		sh.free = append(sh.free, f)
 	}
 }
 

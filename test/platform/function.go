@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"context"
 	"slices"
+	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/lambda"
@@ -19,7 +20,7 @@ type Function struct {
 	Name     string
 	Runtime  string
 	Handler  string
-	Files    map[string]string // name in the package → content; bootstrap is made executable
+	Files    map[string]string // name in the package → content; bootstrap and extensions/* are made executable
 	Env      map[string]string
 	MemoryMB int32 // 0 = 128
 	TimeoutS int32 // 0 = 3
@@ -38,7 +39,7 @@ func Zip(files map[string]string) ([]byte, error) {
 	for _, name := range names {
 		h := &zip.FileHeader{Name: name, Method: zip.Deflate}
 		h.SetMode(0o644)
-		if name == "bootstrap" {
+		if name == "bootstrap" || strings.HasPrefix(name, "extensions/") {
 			h.SetMode(0o755)
 		}
 		f, err := w.CreateHeader(h)
