@@ -19,6 +19,9 @@ type Config struct {
 	// MaxTimeoutS is the longest timeout a function may ask for, in seconds.
 	// Default 900, at most 86400.
 	MaxTimeoutS int `yaml:"maxTimeoutS"`
+	// MaxEnvBytes is what names and values of an environment may have together.
+	// Default 4096, at most 65536.
+	MaxEnvBytes int `yaml:"maxEnvBytes"`
 	// CodeStorageMB is how much the packages of one service may take together,
 	// zipped, each counted once. Default 76800 (75 GB).
 	CodeStorageMB int64 `yaml:"codeStorageMB"`
@@ -59,9 +62,10 @@ const (
 	DefaultTimeoutS                           = 3
 	DefaultMaxTimeoutS                        = 900
 	CeilingTimeoutS                           = 86400
-	MaxEnvBytes                               = 4096 // names and values together
-	MaxDescription                            = 256  // characters
-	MaxHandler                                = 128  // bytes
+	DefaultMaxEnvBytes                        = 4096 // names and values together
+	CeilingEnvBytes                           = 64 << 10
+	MaxDescription                            = 256 // characters
+	MaxHandler                                = 128 // bytes
 	MaxTags                                   = 50
 	MaxPage                                   = 50 // items in one answer of a list
 )
@@ -71,6 +75,9 @@ func (c Config) Validate() error {
 	if c.MaxTimeoutS < 0 || c.MaxTimeoutS > CeilingTimeoutS {
 		return ebb.Errorf(ebb.Invalid, ebb.TypeConfigInvalid,
 			"MaxTimeoutS: %d is not between 1 and %d", c.MaxTimeoutS, CeilingTimeoutS)
+	}
+	if c.MaxEnvBytes < 0 || c.MaxEnvBytes > CeilingEnvBytes {
+		return ebb.Errorf(ebb.Invalid, ebb.TypeConfigInvalid, "MaxEnvBytes: %d is not between 1 and %d", c.MaxEnvBytes, CeilingEnvBytes)
 	}
 	if c.CodeStorageMB < 0 {
 		return ebb.Errorf(ebb.Invalid, ebb.TypeConfigInvalid, "CodeStorageMB: %d is negative", c.CodeStorageMB)
@@ -87,6 +94,9 @@ func (c Config) withDefaults() Config {
 	}
 	if c.MaxTimeoutS == 0 {
 		c.MaxTimeoutS = DefaultMaxTimeoutS
+	}
+	if c.MaxEnvBytes == 0 {
+		c.MaxEnvBytes = DefaultMaxEnvBytes
 	}
 	if c.CodeStorageMB == 0 {
 		c.CodeStorageMB = 75 << 10

@@ -124,7 +124,7 @@ func (f *Functions) changeService(ctx context.Context, s *ebb.Service, c *Servic
 	if c.Env == nil {
 		return nil
 	}
-	if err := checkShared(s.Env); err != nil {
+	if err := f.checkShared(s.Env); err != nil {
 		return err
 	}
 	return f.checkReferences(ctx, s.ID, s.Env)
@@ -200,13 +200,13 @@ func (f *Functions) Environment(ctx context.Context, v *ebb.Version) (map[string
 
 // checkShared refuses in a service's environment what changes how a single
 // function is run.
-func checkShared(env map[string]string) error {
+func (f *Functions) checkShared(env map[string]string) error {
 	for _, name := range ebb.Settings() {
 		if _, ok := env[name]; ok {
 			return invalid("env.%s: is a setting of one function, and cannot be shared", name)
 		}
 	}
-	return checkEnv(env)
+	return f.checkEnv(env)
 }
 
 // checkReferences refuses references to secrets that are not there.

@@ -3,6 +3,7 @@ package function
 import (
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"unicode/utf8"
 
@@ -66,7 +67,7 @@ func (f *Functions) checkCreate(c *Create) error {
 		checkRange("MemorySize", c.MemoryMB, MinMemoryMB, MaxMemoryMB, "MB"),
 		checkRange("Timeout", c.TimeoutS, 1, f.cfg.MaxTimeoutS, "seconds"),
 		checkRange("EphemeralStorage.Size", c.TmpMB, MinTmpMB, MaxTmpMB, "MB"),
-		f.checkArchitecture(c.Architecture), checkEnv(c.Env), checkTags(c.Tags), checkLogFormat(c.LogFormat),
+		f.checkArchitecture(c.Architecture), f.checkEnv(c.Env), checkTags(c.Tags), checkLogFormat(c.LogFormat),
 		f.checkTarget(c.FunctionKey, "DeadLetterConfig.TargetArn", c.DeadLetter),
 	} {
 		if check != nil {
@@ -103,7 +104,7 @@ func (f *Functions) checkUpdate(u *UpdateConfig) error {
 	if u.DeadLetter != nil {
 		checks = append(checks, f.checkTarget(u.FunctionKey, "DeadLetterConfig.TargetArn", *u.DeadLetter))
 	}
-	checks = append(checks, checkEnv(u.Env))
+	checks = append(checks, f.checkEnv(u.Env))
 	for _, err := range checks {
 		if err != nil {
 			return err
@@ -194,7 +195,7 @@ func checkLogFormat(l string) error {
 	return nil
 }
 
-func checkEnv(env map[string]string) error {
+func (f *Functions) checkEnv(env map[string]string) error {
 	size := 0
 	var reserved []string
 	for name, value := range env {
@@ -216,11 +217,19 @@ func checkEnv(env map[string]string) error {
 			"the environment variables you have provided contains reserved keys that are currently not supported "+
 			"for modification. Reserved keys used in this request: %s", strings.Join(reserved, ", "))
 	}
-	if size > MaxEnvBytes {
+	if size > f.cfg.MaxEnvBytes {
 		return invalid("Environment.Variables: Lambda was unable to configure your environment variables because "+
-			"the environment variables you have provided exceeded the 4KB limit: names and values have %d bytes", size)
+			"the environment variables you have provided exceeded the %s limit: names and values have %d bytes", sizeText(f.cfg.MaxEnvBytes), size)
 	}
 	return nil
+}
+
+// sizeText is how the Lambda API writes 4096.
+func sizeText(bytes int) string {
+	if bytes%1024 == 0 {
+		return strconv.Itoa(bytes/1024) + "KB"
+	}
+	return strconv.Itoa(bytes) + " bytes"
 }
 
 func checkTags(tags map[string]string) error {

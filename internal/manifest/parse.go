@@ -162,6 +162,11 @@ func (r *reader) function(f *draft) map[string]setter {
 		"aliases":      r.aliases(&f.Aliases),
 		"web":          r.web(&f.web),
 
+		"egress":           r.rules(&f.reach.egress),
+		"invocationEgress": r.rules(&f.reach.invocationEgress),
+		"mounts":           r.folders(&f.reach.mounts),
+		"cpuQuota":         r.cores(&f.reach.cpuQuota),
+
 		"instanceConcurrency": r.whole(&f.concurrency, 1, ebb.MaxConcurrency),
 	}
 }

@@ -17,6 +17,7 @@ type draft struct {
 	web         *web              // nil = it is no web function
 	concurrency int               // 0 = not said
 	secrets     map[string]string // variable → secret, perhaps with #VERSION
+	reach       reach
 }
 
 // web is what a manifest says about a function that is an HTTP server.
@@ -59,8 +60,8 @@ func (r *reader) path(dst *string) setter {
 	}
 }
 
-// settings makes f's web and concurrency the variables by which every client of
-// the Lambda API can say the same.
+// settings makes f's web, concurrency and reach the variables by which every
+// client of the Lambda API can say the same.
 func (r *reader) settings(f *draft, key string, e entry) {
 	set := func(what, name, value string) {
 		if _, twice := f.Env[name]; twice {
@@ -78,8 +79,8 @@ func (r *reader) settings(f *draft, key string, e entry) {
 			set("web.events", ebb.EnvEventPath, f.web.events)
 		}
 	}
-	if f.concurrency == 0 {
-		return
+	if f.concurrency != 0 {
+		set("instanceConcurrency", ebb.EnvConcurrency, strconv.Itoa(f.concurrency))
 	}
-	set("instanceConcurrency", ebb.EnvConcurrency, strconv.Itoa(f.concurrency))
+	f.reach.settings(set)
 }

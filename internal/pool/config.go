@@ -45,6 +45,11 @@ type Config struct {
 	PIDs int `yaml:"pids"`
 	// Files is how many file descriptors each of its processes may have.
 	Files int `yaml:"files"`
+	// FileSizeMB is the largest file one of them may write; 0 = a little more than
+	// its /tmp holds.
+	FileSizeMB int `yaml:"fileSizeMB"`
+	// ShmMB is the size of /dev/shm, which counts as memory.
+	ShmMB int `yaml:"shmMB"`
 
 	// PrewarmOff makes no instances ahead.
 	PrewarmOff bool `yaml:"prewarmOff"`
@@ -52,6 +57,9 @@ type Config struct {
 	// runtime in use, before it is known which function needs them.
 	PrewarmMin int `yaml:"prewarmMin"`
 	PrewarmMax int `yaml:"prewarmMax"`
+	// BoxesAhead is how many empty boxes are begun before they are wanted, for starts
+	// that no instance was made ahead for. -1, or PrewarmOff: none.
+	BoxesAhead int `yaml:"boxesAhead"`
 	// PrewarmKeep is for how long after its last use a runtime counts as in use.
 	PrewarmKeep time.Duration `yaml:"prewarmKeep"`
 
@@ -135,6 +143,17 @@ func (c Config) Validate() error {
 	}
 	if c.IdleMin > 0 && c.IdleMax > 0 && c.IdleMax < c.IdleMin {
 		return fmt.Errorf("pool.idleMax: must not be less than pool.idleMin")
+	}
+	for key, bound := range map[string]struct{ v, low, high int }{
+		"pool.pids": {c.PIDs, 16, 1 << 20}, "pool.files": {c.Files, 32, 1 << 20},
+		"pool.fileSizeMB": {c.FileSizeMB, 1, 1 << 20}, "pool.shmMB": {c.ShmMB, 1, 10240},
+	} {
+		if bound.v != 0 && (bound.v < bound.low || bound.v > bound.high) {
+			return fmt.Errorf("%s: %d is not between %d and %d", key, bound.v, bound.low, bound.high)
+		}
+	}
+	if c.BoxesAhead < -1 || c.BoxesAhead > 256 {
+		return fmt.Errorf("pool.boxesAhead: %d is not between -1 (none) and 256", c.BoxesAhead)
 	}
 	return nil
 }

@@ -210,7 +210,8 @@ func (s *spares) make(ctx context.Context, st *stock) bool {
 func (in *instance) prepare(ctx context.Context, rt *runtimes.Runtime, memoryMB int) error {
 	cfg := &in.pool.cfg
 	// The memory limit can only be lowered later, so it begins at the largest.
-	spec := in.spec(rt, sandbox.Limits{MemoryMB: maxMemoryMB, PIDs: cfg.PIDs, Files: cfg.Files})
+	spec := in.spec(rt, sandbox.Limits{MemoryMB: maxMemoryMB, PIDs: cfg.PIDs, Files: cfg.Files,
+		FileSizeMB: cfg.FileSizeMB, ShmMB: cfg.ShmMB})
 	spec.Places = places
 	var err error
 	if in.box, err = in.pool.deps.Driver.Create(ctx, spec); err != nil || !in.pool.generic(rt) {

@@ -126,7 +126,8 @@ func (in *instance) spec(rt *runtimes.Runtime, limits sandbox.Limits) sandbox.Sp
 // limits are those of a version's instances.
 func (in *instance) limits(v *ebb.Version) sandbox.Limits {
 	cfg := &in.pool.cfg
-	return sandbox.Limits{MemoryMB: v.MemoryMB, TmpMB: v.TmpMB, PIDs: cfg.PIDs, Files: cfg.Files}
+	return sandbox.Limits{MemoryMB: v.MemoryMB, TmpMB: v.TmpMB, PIDs: cfg.PIDs, Files: cfg.Files,
+		FileSizeMB: cfg.FileSizeMB, ShmMB: cfg.ShmMB}
 }
 
 // environment builds everything the function will find in its environment, and

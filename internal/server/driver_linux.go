@@ -9,5 +9,9 @@ import (
 )
 
 func openLinux(ctx context.Context, cfg Config, log *slog.Logger) (sandbox.Driver, error) {
-	return linux.Open(ctx, linux.Config{Dir: cfg.Data, Egress: cfg.Egress}, log)
+	ahead := cfg.Pool.BoxesAhead
+	if cfg.Pool.PrewarmOff {
+		ahead = -1
+	}
+	return linux.Open(ctx, linux.Config{Dir: cfg.Data, Ahead: ahead, Egress: cfg.Egress}, log)
 }

@@ -33,7 +33,7 @@ func TestInstancesDie(t *testing.T) {
 	seed := uint64(time.Now().UnixNano())
 	t.Logf("seed %d", seed)
 	random := rand.New(rand.NewPCG(seed, 0))
-	p := start(t, place(t))
+	p := start(t, place(t), configured(t, "pool: {boxesAhead: -1}\n")...) // every box is an instance's
 	create(t, p, python("python", "def handler(event, context):\n    return event\n"),
 		node("node", "exports.handler = async event => event;"))
 	names := []string{"python", "node"}

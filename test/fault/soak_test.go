@@ -64,7 +64,7 @@ func TestSoak(t *testing.T) {
 			t.Fatalf("EBB_SOAK: %q is no number", s)
 		}
 	}
-	p := start(t, place(t), configured(t, "pool: {idleTimeout: 1s, prewarmMin: 1, prewarmMax: 1}\n")...)
+	p := start(t, place(t), configured(t, "pool: {idleTimeout: 1s, prewarmMin: 1, prewarmMax: 1, boxesAhead: -1}\n")...)
 	doors := append(soakDoors(t, p), soakChurn(t, p)...)
 	// The warm-up is of the same kind, so that what is made once is made.
 	if errs := soak(t.Context(), doors, 1000); errs != nil {
