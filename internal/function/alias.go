@@ -234,6 +234,7 @@ type Route struct {
 	Version *ebb.Version
 	Canary  *ebb.Version // nil = all go to Version
 	Weight  float64      // the share of Canary, 0 to 1
+	Loops   bool         // the function may run in a loop
 }
 
 // Route returns where invocations of key with qualifier ("" is $LATEST) go. It
@@ -243,7 +244,9 @@ func (f *Functions) Route(ctx context.Context, key ebb.FunctionKey, qualifier st
 		return r, err
 	}
 	err = f.store.Read(ctx, func(tx *store.Tx) (err error) {
-		r, err = f.route(tx, key, qualifier)
+		if r, err = f.route(tx, key, qualifier); err == nil {
+			r.Loops, err = tx.Loops(key)
+		}
 		return err
 	})
 	if err != nil {

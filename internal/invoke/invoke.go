@@ -20,9 +20,6 @@ type Config struct {
 	Patience time.Duration `yaml:"patience"`
 
 	Region string `yaml:"-"` // set by server
-	// Loops says whether a function may run in one chain of invocations as often
-	// as it likes. nil = none may.
-	Loops func(ebb.FunctionKey) bool `yaml:"-"`
 }
 
 // DefaultPatience outlasts a slow cold start.
@@ -96,7 +93,7 @@ func (i *Invoker) Invoke(ctx context.Context, inv *ebb.Invocation, sink ebb.Sink
 		return ebb.Result{}, &ebb.Error{Kind: ebb.Unavailable, Type: ebb.TypeServiceUnavailable,
 			Message: v.Name + " has changed meanwhile", RetryAfter: time.Second}
 	}
-	if err := hop(inv, i.cfg.Loops != nil && i.cfg.Loops(inv.FunctionKey)); err != nil {
+	if err := hop(inv, v.loops); err != nil {
 		return ebb.Result{}, err
 	}
 	if !v.room.enter() {

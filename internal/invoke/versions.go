@@ -15,6 +15,7 @@ type known struct {
 	*ebb.Version
 	counts *metrics.Version
 	room   *reservation // of the function
+	loops  bool         // it may run in a loop
 }
 
 // route is what a qualifier resolves to: one version, or two of an alias that
@@ -78,9 +79,9 @@ func (c *versions) get(ctx context.Context, key ebb.FunctionKey, qualifier strin
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	g := c.room(key)
-	r = &route{known: known{to.Version, c.counts(to.Version), g}, weight: to.Weight}
+	r = &route{known: known{to.Version, c.counts(to.Version), g, to.Loops}, weight: to.Weight}
 	if to.Canary != nil {
-		r.canary = &known{to.Canary, c.counts(to.Canary), g}
+		r.canary = &known{to.Canary, c.counts(to.Canary), g, to.Loops}
 	}
 	if c.changes == changes {
 		g.limit.Store(limit)

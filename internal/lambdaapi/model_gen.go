@@ -293,6 +293,9 @@ func shapes() map[string]awswire.Shape {
 			{Name: "FunctionName", Loc: awswire.URI, Required: true, Shape: "NamespacedFunctionName"},
 			{Name: "Qualifier", Loc: awswire.Query, Shape: "NumericLatestPublishedOrAliasQualifier"},
 		}},
+		"GetFunctionRecursionConfigRequest": {Fields: []awswire.Field{
+			{Name: "FunctionName", Loc: awswire.URI, Required: true, Shape: "UnqualifiedFunctionName"},
+		}},
 		"GetFunctionRequest": {Fields: []awswire.Field{
 			{Name: "FunctionName", Loc: awswire.URI, Required: true, Shape: "NamespacedFunctionName"},
 			{Name: "Qualifier", Loc: awswire.Query, Shape: "NumericLatestPublishedOrAliasQualifier"},
@@ -319,6 +322,10 @@ func shapes() map[string]awswire.Shape {
 		"GetProvisionedConcurrencyConfigRequest": {Fields: []awswire.Field{
 			{Name: "FunctionName", Loc: awswire.URI, Required: true, Shape: "FunctionName"},
 			{Name: "Qualifier", Loc: awswire.Query, Required: true, Shape: "Qualifier"},
+		}},
+		"GetRuntimeManagementConfigRequest": {Fields: []awswire.Field{
+			{Name: "FunctionName", Loc: awswire.URI, Required: true, Shape: "NamespacedFunctionName"},
+			{Name: "Qualifier", Loc: awswire.Query, Shape: "NumericLatestPublishedOrAliasQualifier"},
 		}},
 		"Handler":     {Min: new(0.0), Max: new(128.0)},
 		"Header":      {Min: new(0.0), Max: new(1024.0), Pattern: `.*`},
@@ -499,12 +506,23 @@ func shapes() map[string]awswire.Shape {
 			{Name: "MaximumEventAgeInSeconds", Shape: "MaximumEventAgeInSeconds"},
 			{Name: "DestinationConfig", Shape: "DestinationConfig"},
 		}},
+		"PutFunctionRecursionConfigRequest": {Fields: []awswire.Field{
+			{Name: "FunctionName", Loc: awswire.URI, Required: true, Shape: "UnqualifiedFunctionName"},
+			{Name: "RecursiveLoop", Required: true, Shape: "RecursiveLoop"},
+		}},
 		"PutProvisionedConcurrencyConfigRequest": {Fields: []awswire.Field{
 			{Name: "FunctionName", Loc: awswire.URI, Required: true, Shape: "FunctionName"},
 			{Name: "Qualifier", Loc: awswire.Query, Required: true, Shape: "Qualifier"},
 			{Name: "ProvisionedConcurrentExecutions", Required: true, Shape: "PositiveInteger"},
 		}},
-		"Qualifier": {Min: new(1.0), Max: new(128.0), Pattern: `(|[a-zA-Z0-9$_-]+)`},
+		"PutRuntimeManagementConfigRequest": {Fields: []awswire.Field{
+			{Name: "FunctionName", Loc: awswire.URI, Required: true, Shape: "NamespacedFunctionName"},
+			{Name: "Qualifier", Loc: awswire.Query, Shape: "NumericLatestPublishedOrAliasQualifier"},
+			{Name: "UpdateRuntimeOn", Required: true, Shape: "UpdateRuntimeOn"},
+			{Name: "RuntimeVersionArn", Shape: "RuntimeVersionArn"},
+		}},
+		"Qualifier":     {Min: new(1.0), Max: new(128.0), Pattern: `(|[a-zA-Z0-9$_-]+)`},
+		"RecursiveLoop": {Enum: []string{"Allow", "Terminate"}},
 		"RemoveLayerVersionPermissionRequest": {Fields: []awswire.Field{
 			{Name: "LayerName", Loc: awswire.URI, Required: true, Shape: "LayerName"},
 			{Name: "VersionNumber", Loc: awswire.URI, Required: true},
@@ -522,6 +540,7 @@ func shapes() map[string]awswire.Shape {
 		"ResponseStreamingInvocationType": {Enum: []string{"RequestResponse", "DryRun"}},
 		"RetentionPeriodInDays":           {Min: new(1.0), Max: new(90.0)},
 		"RoleArn":                         {Pattern: `arn:(aws[a-zA-Z-]*)?:iam::\d{12}:role/?[a-zA-Z_0-9+=,.@\-_/]+`},
+		"RuntimeVersionArn":               {Min: new(26.0), Max: new(2048.0), Pattern: `arn:(aws[a-zA-Z-]*):lambda:[a-z]{2}((-gov)|(-iso(b?)))?-[a-z]+-\d{1}::runtime:.+`},
 		"S3Bucket":                        {Min: new(3.0), Max: new(63.0), Pattern: `[0-9A-Za-z\.\-_]*(?<!\.)`, RE: `[0-9A-Za-z\.\-_]*`, Not: `[\s\S]*\.`},
 		"S3Key":                           {Min: new(1.0), Max: new(1024.0)},
 		"S3ObjectVersion":                 {Min: new(1.0), Max: new(1024.0)},
@@ -549,7 +568,8 @@ func shapes() map[string]awswire.Shape {
 		"TracingConfig": {Fields: []awswire.Field{
 			{Name: "Mode", Shape: "TracingMode"},
 		}},
-		"TracingMode": {Enum: []string{"Active", "PassThrough"}},
+		"TracingMode":             {Enum: []string{"Active", "PassThrough"}},
+		"UnqualifiedFunctionName": {Min: new(1.0), Max: new(140.0), Pattern: `(arn:(aws[a-zA-Z-]*)?:lambda:)?([a-z]{2}((-gov)|(-iso([a-z]?)))?-[a-z]+-\d{1}:)?(\d{12}:)?(function:)?([a-zA-Z0-9-_]+)`},
 		"UntagResourceRequest": {Fields: []awswire.Field{
 			{Name: "Resource", Loc: awswire.URI, Required: true, Shape: "TaggableResource"},
 			{Name: "TagKeys", Wire: "tagKeys", Loc: awswire.Query, Required: true},
@@ -613,6 +633,7 @@ func shapes() map[string]awswire.Shape {
 			{Name: "Cors", Shape: "Cors"},
 			{Name: "InvokeMode", Shape: "InvokeMode"},
 		}},
+		"UpdateRuntimeOn":            {Enum: []string{"Auto", "Manual", "FunctionUpdate"}},
 		"VersionWithLatestPublished": {Min: new(1.0), Max: new(1024.0), Pattern: `(\$LATEST(\.PUBLISHED)?|[0-9]+)`},
 		"VpcConfig": {Fields: []awswire.Field{
 			{Name: "SubnetIds", Shape: "SubnetIds"},

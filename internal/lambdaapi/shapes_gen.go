@@ -364,6 +364,16 @@ type GetFunctionEventInvokeConfigRequest struct {
 	Qualifier    *string `json:"-"`
 }
 
+// GetFunctionRecursionConfigRequest is a structure of the service model.
+type GetFunctionRecursionConfigRequest struct {
+	FunctionName *string `json:"-"`
+}
+
+// GetFunctionRecursionConfigResponse is a structure of the service model.
+type GetFunctionRecursionConfigResponse struct {
+	RecursiveLoop *string `json:",omitzero"`
+}
+
 // GetFunctionRequest is a structure of the service model.
 type GetFunctionRequest struct {
 	FunctionName *string `json:"-"`
@@ -458,6 +468,19 @@ type GetProvisionedConcurrencyConfigResponse struct {
 	Status                                   *string `json:",omitzero"`
 	StatusReason                             *string `json:",omitzero"`
 	LastModified                             *string `json:",omitzero"`
+}
+
+// GetRuntimeManagementConfigRequest is a structure of the service model.
+type GetRuntimeManagementConfigRequest struct {
+	FunctionName *string `json:"-"`
+	Qualifier    *string `json:"-"`
+}
+
+// GetRuntimeManagementConfigResponse is a structure of the service model.
+type GetRuntimeManagementConfigResponse struct {
+	UpdateRuntimeOn   *string `json:",omitzero"`
+	RuntimeVersionArn *string `json:",omitzero"`
+	FunctionArn       *string `json:",omitzero"`
 }
 
 // ImageConfig is a structure of the service model.
@@ -794,6 +817,17 @@ type PutFunctionEventInvokeConfigRequest struct {
 	DestinationConfig        *DestinationConfig `json:",omitzero"`
 }
 
+// PutFunctionRecursionConfigRequest is a structure of the service model.
+type PutFunctionRecursionConfigRequest struct {
+	FunctionName  *string `json:"-"`
+	RecursiveLoop *string `json:",omitzero"`
+}
+
+// PutFunctionRecursionConfigResponse is a structure of the service model.
+type PutFunctionRecursionConfigResponse struct {
+	RecursiveLoop *string `json:",omitzero"`
+}
+
 // PutProvisionedConcurrencyConfigRequest is a structure of the service model.
 type PutProvisionedConcurrencyConfigRequest struct {
 	FunctionName                    *string `json:"-"`
@@ -809,6 +843,21 @@ type PutProvisionedConcurrencyConfigResponse struct {
 	Status                                   *string `json:",omitzero"`
 	StatusReason                             *string `json:",omitzero"`
 	LastModified                             *string `json:",omitzero"`
+}
+
+// PutRuntimeManagementConfigRequest is a structure of the service model.
+type PutRuntimeManagementConfigRequest struct {
+	FunctionName      *string `json:"-"`
+	Qualifier         *string `json:"-"`
+	UpdateRuntimeOn   *string `json:",omitzero"`
+	RuntimeVersionArn *string `json:",omitzero"`
+}
+
+// PutRuntimeManagementConfigResponse is a structure of the service model.
+type PutRuntimeManagementConfigResponse struct {
+	UpdateRuntimeOn   *string `json:",omitzero"`
+	FunctionArn       *string `json:",omitzero"`
+	RuntimeVersionArn *string `json:",omitzero"`
 }
 
 // RemoveLayerVersionPermissionRequest is a structure of the service model.

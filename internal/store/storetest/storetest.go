@@ -40,6 +40,7 @@ func Run(t *testing.T, open func(t *testing.T) *store.Store) {
 		"Provisioned":         testProvisioned,
 		"FunctionURLs":        testFunctionURLs,
 		"Runtime":             testRuntime,
+		"Recursion":           testRecursion,
 		"Trigger":             testTrigger,
 		"TriggerState":        testTriggerState,
 		"Fire":                testFire,
