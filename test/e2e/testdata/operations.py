@@ -119,10 +119,17 @@ def functions():
             RevisionId=made["RevisionId"])
     refused("payload", "RequestTooLargeException", 413, api.invoke, FunctionName=f, Payload=json.dumps("x" * (6 << 20) + "y" * 200))
     refused("not JSON", "InvalidRequestContentException", 400, api.invoke, FunctionName=f, Payload=b"{")
-    refused("event", "NotImplementedException", 501, api.invoke, FunctionName=f, InvocationType="Event")
-    message = refused("concurrency", "NotImplementedException", 501, api.put_function_concurrency, FunctionName=f,
-                      ReservedConcurrentExecutions=1)
-    check("the operation is named", "PutFunctionConcurrency" in message, message)
+    check("event", api.invoke(FunctionName=f, InvocationType="Event")["StatusCode"] == 202)
+    check("loops", api.get_function_recursion_config(FunctionName=f)["RecursiveLoop"] == "Terminate")
+    for loops in ("Allow", "Terminate"):
+        api.put_function_recursion_config(FunctionName=f, RecursiveLoop=loops)
+        check(loops, api.get_function_recursion_config(FunctionName=f)["RecursiveLoop"] == loops)
+    check("runtime", api.put_runtime_management_config(FunctionName=f, UpdateRuntimeOn="Auto")["UpdateRuntimeOn"] == "Auto")
+    check("runtime", api.get_runtime_management_config(FunctionName=f)["FunctionArn"].endswith(f))
+    refused("runtime", "NotImplementedException", 501, api.put_runtime_management_config, FunctionName=f, UpdateRuntimeOn="FunctionUpdate")
+    message = refused("not offered", "NotImplementedException", 501, api.get_function_scaling_config, FunctionName=f,
+                      Qualifier="$LATEST")
+    check("the operation is named", "GetFunctionScalingConfig" in message, message)
     for operation, arguments in {
         "list_event_source_mappings": {}, "list_code_signing_configs": {},
     }.items():
