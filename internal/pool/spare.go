@@ -2,6 +2,7 @@ package pool
 
 import (
 	"context"
+	"maps"
 	"slices"
 	"sync"
 	"time"
@@ -16,7 +17,7 @@ import (
 // generic runtime process in it where the runtime has one. Each is used once,
 // for one version. How many there are of a runtime follows how many were wanted
 // lately, between PrewarmMin and PrewarmMax; a runtime that nobody has used for
-// PrewarmKeep has none.
+// PrewarmKeep has none. A container image counts as a runtime once it was started.
 //
 // One goroutine makes them, one at a time, so that they never take more than one
 // core from the requests that are waited for.
@@ -30,6 +31,7 @@ type spares struct {
 
 	mu     sync.Mutex
 	stocks map[string]*stock // by what their process is
+	images map[imageKey]*runtimes.Runtime
 	closed bool
 	pause  time.Time // nothing is made ahead until then: the node was short of memory
 }
@@ -50,13 +52,14 @@ const wantedHalf = 10 * time.Second
 var places = []string{runtimeapi.TaskRoot, runtimeapi.LayerRoot, sandbox.FolderRoot, runtimes.CompiledDir}
 
 func newSpares(p *Pool) *spares {
-	return &spares{pool: p, wake: make(chan struct{}, 1), prepared: make(map[string]bool), asked: make(map[string]bool), stocks: make(map[string]*stock)}
+	return &spares{pool: p, wake: make(chan struct{}, 1), prepared: make(map[string]bool), asked: make(map[string]bool), stocks: make(map[string]*stock),
+		images: make(map[imageKey]*runtimes.Runtime)}
 }
 
 // take returns a spare that can become an instance of v, or nil. Either way it
 // is noted that one was wanted.
 func (s *spares) take(v *ebb.Version) *instance {
-	rt, ok := s.pool.runtime(v)
+	rt, ok := s.runtime(v)
 	if !ok || s.pool.cfg.PrewarmOff || !fits(rt, v) {
 		return nil
 	}
@@ -89,7 +92,7 @@ func (s *spares) use(rt *runtimes.Runtime, memoryMB int) {
 
 // stock finds or makes the stock of a runtime. s.mu is held.
 func (s *spares) stock(rt *runtimes.Runtime, memoryMB int) *stock {
-	key := rt.Kind(memoryMB)
+	key := kind(rt, memoryMB)
 	st := s.stocks[key]
 	if st == nil {
 		st = &stock{runtime: rt, memory: memoryMB}
@@ -110,7 +113,7 @@ func (s *spares) call() {
 // fits reports whether a generic process can become one of v's: nothing of v
 // counts only at the start of a process or the making of a box.
 func fits(rt *runtimes.Runtime, v *ebb.Version) bool {
-	if v.TmpMB != sandbox.DefaultTmpMB {
+	if v.TmpMB != sandbox.DefaultTmpMB || v.IsImage() && v.Setting(ebb.EnvMounts) != "" {
 		return false
 	}
 	return rt.Protocol != runtimes.Framed ||
@@ -198,7 +201,7 @@ func (s *spares) make(ctx context.Context, st *stock) bool {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.closed || s.stocks[st.runtime.Kind(st.memory)] != st {
+	if s.closed || s.stocks[kind(st.runtime, st.memory)] != st {
 		go s.discard(in)
 		return true
 	}
@@ -212,7 +215,9 @@ func (in *instance) prepare(ctx context.Context, rt *runtimes.Runtime, memoryMB 
 	// The memory limit can only be lowered later, so it begins at the largest.
 	spec := in.spec(rt, sandbox.Limits{MemoryMB: maxMemoryMB, PIDs: cfg.PIDs, Files: cfg.Files,
 		FileSizeMB: cfg.FileSizeMB, ShmMB: cfg.ShmMB})
-	spec.Places = places
+	if !rt.Literal { // an image is all there, and has its own places
+		spec.Places = places
+	}
 	var err error
 	if in.box, err = in.pool.deps.Driver.Create(ctx, spec); err != nil || !in.pool.generic(rt) {
 		return err
@@ -245,6 +250,7 @@ func (s *spares) forget(now time.Time) {
 		if now.Sub(st.used) >= s.pool.cfg.PrewarmKeep {
 			keep = 0
 			delete(s.stocks, key)
+			maps.DeleteFunc(s.images, func(_ imageKey, rt *runtimes.Runtime) bool { return rt == st.runtime })
 		}
 		for len(st.ready) > keep {
 			go s.discard(st.ready[0]) // the oldest

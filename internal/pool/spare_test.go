@@ -115,3 +115,37 @@ func TestBurstWithSpares(t *testing.T) {
 		t.Errorf("%d boxes at once, want at most 10 instances, 6 spares and one being made", n)
 	}
 }
+
+func TestOnlyTheLastImagesHaveBoxesAhead(t *testing.T) {
+	s := New(Config{PrewarmMin: 1}, Deps{}).spares
+	image := func(i int, dir string) (*ebb.Version, *runtimes.Runtime) {
+		v := &ebb.Version{PackageType: ebb.PackageImage, TmpMB: sandbox.DefaultTmpMB, Image: &ebb.Image{}, Code: ebb.Code{Digest: ebb.Digest(rune('a' + i))}}
+		v.Image.Config.WorkingDirectory = dir
+		return v, &runtimes.Runtime{Protocol: runtimes.HTTP, Literal: true, Root: string(v.Code.Digest), Dir: dir}
+	}
+	for i := range 3 * imageStocks {
+		v, rt := image(i, "/")
+		if _, known := s.runtime(v); known {
+			t.Errorf("image %d is known before it was started", i)
+		}
+		s.started(v, rt)
+		first, _ := image(0, "/")
+		if rt, known := s.runtime(first); known {
+			s.stocks[kind(rt, 0)].used = time.Now().Add(time.Hour) // used all the time
+		} else {
+			t.Fatal("the image in use was forgotten")
+		}
+	}
+	if len(s.images) != imageStocks || len(s.stocks) != imageStocks {
+		t.Errorf("%d images, %d stocks", len(s.images), len(s.stocks))
+	}
+	v, rt := image(0, "/other")
+	if _, known := s.runtime(v); known {
+		t.Error("a box with another working directory would be used")
+	}
+	s.started(v, rt)
+	s.forget(time.Now().Add(3 * time.Hour))
+	if len(s.images)+len(s.stocks) != 0 {
+		t.Errorf("%d images, %d stocks after a while", len(s.images), len(s.stocks))
+	}
+}

@@ -75,6 +75,7 @@ func (in *instance) start(ctx context.Context, limit time.Duration) (ebb.Phases,
 	}
 	ph.Specialise = lap()
 	if err = in.ready(ctx, env, limit); err == nil {
+		in.pool.spares.started(v, rt)
 		err = in.initialize(ctx)
 	}
 	if err == nil {

@@ -4,6 +4,7 @@ import (
 	"archive/tar"
 	"bytes"
 	"context"
+	"encoding/base64"
 	"encoding/json"
 	"encoding/pem"
 	"errors"
@@ -505,5 +506,50 @@ func TestImageDeploy(t *testing.T) {
 	stdout, _, code, err := shared.CLI(t.Context(), "ls", "-o", "table")
 	if err != nil || code != 0 || !strings.Contains(stdout, "(image)") {
 		t.Errorf("%v %d %s", err, code, stdout)
+	}
+}
+
+// TestImageBoxesAreMadeAhead: once an image was started, the next start finds its
+// box ready.
+func TestImageBoxesAreMadeAhead(t *testing.T) {
+	t.Parallel()
+	needsBoxes(t)
+	p := start(t, place(t))
+	uri := saved(t, buildImage(t, v1.Config{Entrypoint: []string{"/bootstrap"}, WorkingDir: "/srv"}, program(t, "bootstrap")))
+	if err := createImage(t.Context(), p, "f", uri, nil, nil); err != nil {
+		t.Fatal(err)
+	}
+	begin := func() string {
+		t.Helper()
+		out, err := p.Lambda().Invoke(t.Context(), &lambda.InvokeInput{FunctionName: new("f"), Payload: []byte("{}"), LogType: types.LogTypeTail})
+		if err != nil || out.FunctionError != nil {
+			t.Fatal(out, err)
+		}
+		text, err := base64.StdEncoding.DecodeString(*out.LogResult)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, report, _ := strings.Cut(string(text), "REPORT ")
+		return report
+	}
+	t.Log(begin())
+	eventually(t, func() error {
+		n, err := p.Node(t.Context())
+		if err == nil && n.Instances.Spare == 0 {
+			err = errors.New("nothing is made ahead")
+		}
+		return err
+	})
+	// New settings, the same image: a new instance.
+	if _, err := p.Lambda().UpdateFunctionConfiguration(t.Context(), &lambda.UpdateFunctionConfigurationInput{FunctionName: new("f"), Timeout: new(int32(9))}); err != nil {
+		t.Fatal(err)
+	}
+	report := begin()
+	t.Log(report)
+	if !strings.Contains(report, "\tBox: 0.00 ms") {
+		t.Errorf("the box was made when it was needed: %s", report)
+	}
+	if got := observe(t, p, "f", ask{}); got.Dir != "/srv" || got.UID < 1000 {
+		t.Errorf("%+v", got)
 	}
 }
