@@ -124,6 +124,8 @@ func TestPlatformRolesInSamples(t *testing.T) {
 		"lambda:PutFunctionConcurrency": "yyynn",
 		"lambda:UpdateAlias":            "yyynn",
 		"ebb:GetLogs":                   "yyyyn",
+		"ebb:GetTaskResult":             "yyyyn",
+		"ebb:StopTask":                  "yyynn",
 		"ebb:PutSecret":                 "yynnn",
 		"ebb:RevealSecret":              "ynnnn",
 		"ebb:CreateKey":                 "ynnnn",

@@ -67,6 +67,7 @@ func actions() map[string]grant {
 			"lambda:UpdateEventSourceMapping", "lambda:PutFunctionScalingConfig", "lambda:StopDurableExecution",
 			"ebb:PauseTrigger", "ebb:ResumeTrigger", "ebb:TestTrigger",
 			"states:StopExecution", "states:RedriveExecution", "states:UpdateMapRun", "states:UpdateStateMachineAlias",
+			"ebb:StopTask", "ebb:RedriveTask",
 		},
 		deploy: append(append(deployLambda(), deployStates()...),
 			"ebb:CreateTrigger", "ebb:UpdateTrigger", "ebb:DeleteTrigger",
@@ -100,7 +101,7 @@ func seeEbb() []string {
 		"ebb:GetNode", "ebb:ListInstances", "ebb:GetLogs", "ebb:GetMetrics",
 		"ebb:ListServices", "ebb:GetService", "ebb:ListRoles", "ebb:GetRole", "ebb:ListSecrets", "ebb:GetSecret",
 		"ebb:ListTriggers", "ebb:GetTrigger", "ebb:ListFires", "ebb:ListCalendars", "ebb:GetCalendar",
-		"ebb:ListRuntimes",
+		"ebb:ListRuntimes", "ebb:ListTasks", "ebb:GetTask", "ebb:GetTaskResult",
 	}
 }
 

@@ -9,7 +9,7 @@ import (
 
 // Defaults of Config.
 const (
-	DefaultConcurrency = 384
+	DefaultConcurrency = 192
 	DefaultVisibility  = 30 * time.Second
 	DefaultMaxCrashes  = 4
 	DefaultKeepDead    = 14 * 24 * time.Hour

@@ -26,8 +26,9 @@
 //  2. What a holder writes (its outcome, with the Tx fn of that) is conditional on
 //     the lease's epoch. A stale holder changes nothing and its fn is not run.
 //  3. A message is not handled before NotBefore.
-//  4. A message whose holder crashed twice is leased alone in its queue, so that
-//     it takes no other with it, and after Config.MaxCrashes it is a dead letter.
+//  4. A message whose holder crashed twice is a suspect: few of those run at once,
+//     and one that crashed its holder again runs alone among them, so that it takes
+//     no innocent with it. After Config.MaxCrashes it is a dead letter.
 //  5. Waiting costs nothing: there is a timer for the earliest due message, and
 //     a look at the lanes every Config.Rescan for what other processes wrote.
 //  6. A disk that is full or gone stops claiming; outcomes are kept and written

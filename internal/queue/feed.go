@@ -28,12 +28,13 @@ type order struct {
 // plan is what one turn of a line's feeder does.
 type plan struct {
 	orders  []*order
-	suspect bool
+	suspect int // how many suspects to claim
+	most    int // of those that crashed as often or less
 	rescan  bool
 	pause   time.Duration // how long to wait when there is nothing to do
 }
 
-func (p *plan) empty() bool { return len(p.orders) == 0 && !p.suspect && !p.rescan }
+func (p *plan) empty() bool { return len(p.orders) == 0 && p.suspect == 0 && !p.rescan }
 
 // run claims due messages until ctx ends, then waits for the handlers.
 func (l *line) run(ctx, life context.Context) error {
@@ -118,9 +119,12 @@ func (l *line) plan(now time.Time, rescan bool) *plan {
 	if len(p.orders) > 0 {
 		l.finished = 0
 	}
-	if s := &l.suspect; !s.busy && !s.next.IsZero() {
-		p.suspect = !s.next.After(now)
-		p.pause = min(p.pause, s.next.Sub(now))
+	if s := &l.suspects; !s.next.IsZero() {
+		if !s.next.After(now) {
+			p.suspect, p.most = s.room()
+		} else {
+			p.pause = min(p.pause, s.next.Sub(now))
+		}
 	}
 	if len(l.clock) > 0 {
 		p.pause = min(p.pause, l.clock[0].next.Sub(now))
@@ -144,7 +148,7 @@ func (l *line) restore(p *plan) {
 
 // claim carries a plan out in one Tx and starts what it brought.
 func (l *line) claim(ctx context.Context, p *plan) error {
-	var odd *ebb.Message // the suspect claimed
+	var odd []*ebb.Message // the suspects claimed
 	var oddNext time.Time
 	var found map[string]time.Time
 	err := l.q.store.Tx(ctx, func(tx *store.Tx) (err error) {
@@ -159,8 +163,8 @@ func (l *line) claim(ctx context.Context, p *plan) error {
 			}
 		}
 		odd = nil
-		if p.suspect {
-			if odd, err = tx.ClaimSuspect(l.name, now, until); err != nil && !errors.Is(err, store.ErrNotFound) {
+		if p.suspect > 0 {
+			if odd, err = tx.ClaimSuspects(l.name, p.most, now, until, p.suspect); err != nil {
 				return err
 			}
 		}
@@ -183,14 +187,9 @@ func (l *line) claim(ctx context.Context, p *plan) error {
 	for name, due := range found {
 		l.expect(l.lane(name), due)
 	}
-	if !l.suspect.busy {
-		l.suspect.next = oddNext
-	}
-	if odd != nil && l.life != nil {
-		l.suspect.busy = true
-		h := &held{m: odd, until: odd.Due}
-		l.held[odd.MessageKey] = h
-		l.begin(h)
+	l.suspects.claimed(p, len(odd), oddNext)
+	for _, m := range odd {
+		l.single(m)
 	}
 	l.start()
 	return nil
@@ -248,6 +247,7 @@ func (l *line) giveBack() {
 			}
 		}
 		n.ready, n.queued = nil, false
+		l.waiting = 0
 	}
 	l.mu.Unlock()
 	if len(back) == 0 {

@@ -40,18 +40,20 @@ type line struct {
 	ready    ring  // lanes with leased messages that nobody handles yet
 	held     map[ebb.MessageKey]*held
 	running  int
+	waiting  int                   // bytes of messages that are leased and not begun
 	tenants  map[ebb.ServiceID]int // running, by service
 	finished int                   // since the last claim: how far to claim ahead
-	suspect  suspect
+	suspects suspects
 	rescan   bool
 	counts   map[string]*metrics.Queue // by lane
 }
 
-// suspect is what is known of a queue's suspects: one is handled at a time.
-type suspect struct {
-	next time.Time // when the earliest is due; zero = none known
-	busy bool
-}
+// maxAhead is how many leased messages of a lane may wait in a process that has
+// the database for itself, and maxWaiting how many bytes of all lanes.
+const (
+	maxAhead   = 2048
+	maxWaiting = 32 << 20
+)
 
 func newLine(q *Queue, name string, h Handler) *line {
 	opts := q.cfg.Queues[name]
@@ -104,7 +106,11 @@ func (l *line) takes(name string, service ebb.ServiceID) bool {
 	if n == nil {
 		n = &lane{name: name, service: service, index: -1}
 	}
-	return !n.hungry && len(n.ready) < l.room(n)+l.ahead()
+	ahead := l.ahead()
+	if l.q.cfg.Exclusive {
+		ahead = maxAhead // nobody else could do it meanwhile
+	}
+	return !n.hungry && len(n.ready) < l.room(n)+ahead && l.waiting < maxWaiting
 }
 
 // ahead is how many messages are leased beyond those that can start at once:
@@ -152,6 +158,7 @@ func (l *line) hold(n *lane, m *ebb.Message) {
 	h := &held{m: m, lane: n, until: m.Due}
 	l.held[m.MessageKey] = h
 	n.ready = append(n.ready, h)
+	l.waiting += len(m.Body)
 	if !n.queued {
 		n.queued = true
 		l.ready.push(n)
@@ -169,6 +176,7 @@ func (l *line) start() {
 		h := n.ready[0]
 		n.ready[0] = nil
 		n.ready = n.ready[1:]
+		l.waiting -= len(h.m.Body)
 		if len(n.ready) > 0 {
 			n.queued = true
 			l.ready.push(n)
@@ -229,7 +237,8 @@ func (l *line) ended(h *held) {
 		delete(l.tenants, h.m.Service)
 	}
 	if h.lane == nil {
-		l.suspect.busy, l.rescan = false, true
+		l.suspects.ended()
+		l.rescan = true
 	} else {
 		h.lane.running--
 	}

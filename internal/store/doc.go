@@ -6,9 +6,10 @@
 //
 // There are two engines behind the same methods. SQLite, a file that one process
 // has for itself: one writer, a goroutine with the only connection that writes,
-// to whom callers hand fns; it runs those that wait together in one transaction,
-// each in its own savepoint, and answers them all after the one COMMIT that made
-// them durable. A lone caller never waits for company. PostgreSQL, a server that
+// to whom callers hand fns; it runs those that wait together in one transaction
+// and answers them all after the one COMMIT that made them durable. When one
+// fails after it has written, all of them run anew, each in its own savepoint. A
+// lone caller never waits for company. PostgreSQL, a server that
 // several processes share: each fn has a SERIALIZABLE transaction of its own,
 // run again when another was in its way or when its connection died before the
 // COMMIT was sent. Readers have connections of their own and see what is

@@ -10,8 +10,8 @@ import (
 const messageColumns = `queue, service, id, lane, topic, state, due_at, leased, epoch, attempt, crashes,
 	enqueued_at, ended_at, reason, payload, body`
 
-// SuspectCrashes is from how many crashes on a message is leased alone, see
-// ClaimSuspect. The indexes of the message table name the same number.
+// SuspectCrashes is from how many crashes on a message is a suspect, see
+// ClaimSuspects. The indexes of the message table name the same number.
 const SuspectCrashes = 2
 
 // InsertMessage adds a message, or answers ErrExists when its key is taken,
@@ -27,40 +27,37 @@ func (tx *Tx) InsertMessage(m *ebb.Message) error {
 	return err
 }
 
-// ClaimMessages leases up to limit due messages of a lane until until, those
-// due longest first. A message whose lease ended unrenewed is due as well: it
-// loses the lease, counts a crash and is left for the next claim. Suspects are
-// left out.
-func (tx *Tx) ClaimMessages(queue, lane string, now, until time.Time, limit int) ([]*ebb.Message, error) {
+// claimMessages leases those of the messages that a SELECT finds. One whose lease
+// ended unrenewed is due as well: it loses the lease, counts a crash and is left
+// for the next claim.
+func (tx *Tx) claimMessages(which string, until time.Time, args ...any) ([]*ebb.Message, error) {
 	var ms []*ebb.Message
 	err := tx.rows(`UPDATE message SET leased = 1 - leased, crashes = crashes + leased, epoch = epoch + 1,
 			attempt = attempt + 1 - leased, due_at = CASE WHEN leased = 1 THEN due_at ELSE ? END
-		WHERE (queue, service, id) IN (SELECT queue, service, id FROM message
-			WHERE queue = ? AND lane = ? AND state = 0 AND crashes < 2 AND due_at <= ?
-			ORDER BY due_at LIMIT ?`+tx.skipLocked()+`)
+		WHERE (queue, service, id) IN (SELECT queue, service, id FROM message `+which+tx.skipLocked()+`)
 		RETURNING `+messageColumns,
-		[]any{until.UnixMilli(), queue, lane, now.UnixMilli(), limit}, func(scan func(...any) error) error {
+		append([]any{until.UnixMilli()}, args...), func(scan func(...any) error) error {
 			m, err := scanMessage(scan)
-			if err != nil {
-				return err
-			}
-			if m.Leased {
+			if err == nil && m.Leased {
 				ms = append(ms, m)
 			}
-			return nil
+			return err
 		})
 	return ms, err
 }
 
-// ClaimSuspect leases the suspect of a queue that is due longest, or answers
-// ErrNotFound. One whose lease ended unrenewed counts another crash.
-func (tx *Tx) ClaimSuspect(queue string, now, until time.Time) (*ebb.Message, error) {
-	return tx.message(`UPDATE message SET leased = 1, crashes = crashes + leased, epoch = epoch + 1,
-			attempt = attempt + 1, due_at = ?
-		WHERE (queue, service, id) IN (SELECT queue, service, id FROM message
-			WHERE queue = ? AND state = 0 AND crashes > 1 AND due_at <= ?
-			ORDER BY due_at LIMIT 1`+tx.skipLocked()+`)
-		RETURNING `+messageColumns, until.UnixMilli(), queue, now.UnixMilli())
+// ClaimMessages leases up to limit due messages of a lane until until, those
+// due longest first. Suspects are left out.
+func (tx *Tx) ClaimMessages(queue, lane string, now, until time.Time, limit int) ([]*ebb.Message, error) {
+	return tx.claimMessages(`WHERE queue = ? AND lane = ? AND state = 0 AND crashes < 2 AND due_at <= ?
+		ORDER BY due_at LIMIT ?`, until, queue, lane, now.UnixMilli(), limit)
+}
+
+// ClaimSuspects leases up to limit due suspects of a queue that crashed most
+// times or fewer, those due longest first.
+func (tx *Tx) ClaimSuspects(queue string, most int, now, until time.Time, limit int) ([]*ebb.Message, error) {
+	return tx.claimMessages(`WHERE queue = ? AND state = 0 AND crashes > 1 AND crashes <= ? AND due_at <= ?
+		ORDER BY due_at LIMIT ?`, until, queue, most, now.UnixMilli(), limit)
 }
 
 // NextMessage returns when the earliest message of a lane is due (for a leased

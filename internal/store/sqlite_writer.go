@@ -20,6 +20,7 @@ type writer struct {
 	session session // nil until needed, and after a fault
 	group   []*request
 	crowd   bool // the last group had company: callers come in flocks
+	careful bool // the group is being run anew, with savepoints
 
 	commits, fns, failed atomic.Int64
 }
@@ -56,7 +57,7 @@ func (w *writer) close() error {
 
 // serve runs first, and whoever else is waiting, in one transaction.
 func (w *writer) serve(first *request) {
-	w.group = w.group[:0]
+	w.group, w.careful = w.group[:0], false
 	err := w.begin()
 	if err != nil {
 		// Nobody else was taken yet: each caller gets its own try.
@@ -67,22 +68,53 @@ func (w *writer) serve(first *request) {
 		w.fail(err)
 		return
 	}
-	kept := 0
 	for r := first; r != nil; r = w.next() {
 		if !r.claim() {
 			continue
 		}
 		w.group = append(w.group, r)
-		lost := w.one(r)
+		wrote, lost := w.try(r)
+		if lost == nil && r.err != nil && wrote {
+			lost = w.again()
+		}
 		if lost != nil {
 			w.fail(lost)
 			return
 		}
-		if r.err == nil {
-			kept++
+		if w.careful {
+			break
 		}
 	}
-	w.end(kept)
+	w.end()
+}
+
+// try runs one fn. The fn's own error stays in r.err, wrote says whether it may
+// have left something behind; lost means that the whole transaction is.
+func (w *writer) try(r *request) (wrote bool, lost error) {
+	tx := &Tx{ctx: context.Background(), session: w.session, dialect: w.dialect}
+	r.err = call(r.fn, tx)
+	r.after = tx.after
+	return tx.wrote, tx.lost
+}
+
+// again runs the fns of the group anew, each in its savepoint, because one of
+// them failed after it had written: what the others did is done again without it.
+// Savepoints cost a third, and fns that fail so late are few.
+func (w *writer) again() error {
+	ctx := context.Background()
+	if _, err := w.session.exec(ctx, "ROLLBACK"); err != nil {
+		return err
+	}
+	if err := w.begin(); err != nil {
+		return err
+	}
+	w.careful = true
+	for _, r := range w.group {
+		if err := w.one(r); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // begin opens the connection if there is none, and a transaction.
@@ -127,11 +159,8 @@ func (w *writer) one(r *request) error {
 	if _, err := w.session.exec(ctx, "SAVEPOINT fn"); err != nil {
 		return err
 	}
-	tx := &Tx{ctx: ctx, session: w.session, dialect: w.dialect}
-	r.err = call(r.fn, tx)
-	r.after = tx.after
-	if tx.lost != nil {
-		return tx.lost
+	if _, lost := w.try(r); lost != nil {
+		return lost
 	}
 	if r.err != nil {
 		if _, err := w.session.exec(ctx, "ROLLBACK TO fn"); err != nil {
@@ -144,7 +173,13 @@ func (w *writer) one(r *request) error {
 
 // end commits, and only then answers: even a fn's own error may rest on what
 // an earlier fn of the group wrote.
-func (w *writer) end(kept int) {
+func (w *writer) end() {
+	kept := 0
+	for _, r := range w.group {
+		if r.err == nil {
+			kept++
+		}
+	}
 	last := "COMMIT"
 	if kept == 0 {
 		last = "ROLLBACK"

@@ -6,6 +6,7 @@ import (
 	"database/sql/driver"
 	"errors"
 	"fmt"
+	"strings"
 )
 
 var (
@@ -27,6 +28,7 @@ type Tx struct {
 	// PostgreSQL runs no statement after it, so neither engine does: the fn has
 	// to return.
 	failed error
+	wrote  bool // something that is no SELECT was run, and did not fail
 	ended  bool
 	after  []func()
 }
@@ -81,6 +83,7 @@ func (tx *Tx) exec(query string, args ...any) (int64, error) {
 		return 0, err
 	}
 	n, err := tx.session.exec(tx.ctx, query, args...)
+	tx.wrote = tx.wrote || err == nil
 	return n, tx.note(err)
 }
 
@@ -89,6 +92,8 @@ func (tx *Tx) rows(query string, args []any, each func(scan func(...any) error) 
 	if err := tx.usable(); err != nil {
 		return err
 	}
+	// each may fail after the rows were changed.
+	tx.wrote = tx.wrote || !strings.HasPrefix(query, "SELECT")
 	return tx.note(tx.session.rows(tx.ctx, query, args, each))
 }
 

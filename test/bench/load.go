@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"net/http"
 	"slices"
 	"strconv"
 	"sync"
@@ -18,6 +19,7 @@ type request struct {
 	address string // host:port
 	bytes   []byte
 	want    []byte // must be in the body
+	status  int    // of the answer; 0 = 200
 }
 
 // sample is what one round of load measured.
@@ -65,6 +67,10 @@ func drive(r request, end time.Time) ([]time.Duration, error) {
 	in := bufio.NewReaderSize(c, 16<<10)
 	body := make([]byte, 0, 4<<10)
 	var lat []time.Duration
+	want := r.status
+	if want == 0 {
+		want = http.StatusOK
+	}
 	for now := time.Now(); len(lat) == 0 || now.Before(end); {
 		if _, err := c.Write(r.bytes); err != nil {
 			return lat, err
@@ -73,7 +79,7 @@ func drive(r request, end time.Time) ([]time.Duration, error) {
 		if err != nil {
 			return lat, err
 		}
-		if status != 200 || !bytes.Contains(b, r.want) {
+		if status != want || !bytes.Contains(b, r.want) {
 			return lat, fmt.Errorf("%s answered %d: %.300s", r.address, status, b)
 		}
 		done := time.Now()

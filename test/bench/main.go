@@ -79,7 +79,7 @@ func (b *bench) run(ctx context.Context) (err error) {
 	if err := b.deploy(ctx); err != nil {
 		return err
 	}
-	for _, step := range []func(context.Context) error{b.cold, b.warm} {
+	for _, step := range []func(context.Context) error{b.cold, b.warm, b.async} {
 		if err := step(ctx); err != nil {
 			return err
 		}

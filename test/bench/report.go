@@ -16,6 +16,7 @@ type report struct {
 	Idle     idleRow     `json:"idle"`
 	Cold     []coldRow   `json:"cold"`
 	Warm     []warmGroup `json:"warm"`
+	Async    []asyncRow  `json:"async"`
 }
 
 // idleRow is a platform without functions.
