@@ -36,8 +36,7 @@ type Config struct {
 	// Backup writes a consistent archive (a zstd-compressed tar) of the node.
 	Backup func(ctx context.Context, w io.Writer) error
 
-	// Tasks are asynchronous invocations. nil = there are none.
-	Tasks *deliver.Deliver
+	Tasks *deliver.Deliver // asynchronous invocations
 
 	Auth      *auth.Auth
 	Functions *function.Functions

@@ -63,9 +63,6 @@ type (
 
 // registerTasks names the operations on tasks.
 func (a *API) registerTasks(h huma.API) {
-	if a.cfg.Tasks == nil {
-		return
-	}
 	huma.Register(h, a.operation(h, huma.Operation{
 		OperationID: "ListTasks", Method: http.MethodGet, Path: Prefix + "tasks",
 		Summary: "Asynchronous invocations and what became of them",
