@@ -1,6 +1,10 @@
 package store
 
-import "github.com/ebb-faas/ebb/internal/ebb"
+import (
+	"math"
+
+	"github.com/ebb-faas/ebb/internal/ebb"
+)
 
 const mapRunColumns = `id, execution, op, service, machine, label, status, started_at, stopped_at, redrive_count, redriven_at,
 	max_concurrency, tolerated_count, tolerated_percentage, items, children, results_written, plan`
@@ -9,7 +13,7 @@ const mapRunColumns = `id, execution, op, service, machine, label, status, start
 func (tx *Tx) InsertMapRun(m *ebb.MapRun) error {
 	_, err := tx.exec("INSERT INTO map_run ("+mapRunColumns+") VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
 		m.ID, string(m.Execution), m.Op, string(m.Service), m.Machine, m.Label, m.Status, m.StartedAt.UnixMilli(), millis(m.StoppedAt),
-		m.RedriveCount, millis(m.RedrivenAt), m.MaxConcurrency, m.ToleratedCount, m.ToleratedPercentage,
+		m.RedriveCount, millis(m.RedrivenAt), m.MaxConcurrency, m.ToleratedCount, millionths(m.ToleratedPercentage),
 		m.Items, m.Children, m.ResultsWritten, m.Plan)
 	return err
 }
@@ -27,7 +31,7 @@ func (tx *Tx) UpdateMapRun(m *ebb.MapRun) error {
 // ErrNotFound.
 func (tx *Tx) SetMapRunLimits(id string, concurrency, count int64, percentage float64) error {
 	n, err := tx.exec("UPDATE map_run SET max_concurrency = ?, tolerated_count = ?, tolerated_percentage = ? WHERE id = ?",
-		concurrency, count, percentage, id)
+		concurrency, count, millionths(percentage), id)
 	return changed(n, err)
 }
 
@@ -105,15 +109,19 @@ func (tx *Tx) CountMapRunChildren(mapRun string) (map[string]MapRunCount, error)
 func (tx *Tx) mapRuns(query string, args ...any) (ms []*ebb.MapRun, err error) {
 	err = tx.rows(query, args, func(scan func(...any) error) error {
 		m := new(ebb.MapRun)
-		var started, stopped, redriven int64
+		var started, stopped, redriven, percentage int64
 		if err := scan(&m.ID, &m.Execution, &m.Op, &m.Service, &m.Machine, &m.Label, &m.Status, &started, &stopped,
-			&m.RedriveCount, &redriven, &m.MaxConcurrency, &m.ToleratedCount, &m.ToleratedPercentage,
+			&m.RedriveCount, &redriven, &m.MaxConcurrency, &m.ToleratedCount, &percentage,
 			&m.Items, &m.Children, &m.ResultsWritten, &m.Plan); err != nil {
 			return err
 		}
 		m.StartedAt, m.StoppedAt, m.RedrivenAt = fromMillis(started), someTime(stopped), someTime(redriven)
+		m.ToleratedPercentage = float64(percentage) / 1e6
 		ms = append(ms, m)
 		return nil
 	})
 	return ms, err
 }
+
+// millionths spells a percentage as a whole number.
+func millionths(percentage float64) int64 { return int64(math.Round(percentage * 1e6)) }

@@ -62,6 +62,8 @@ type Engine struct {
 	histories  histories
 	mapRuns    mapRuns
 
+	life       context.Context // ends when Run is asked to
+	end        context.CancelFunc
 	background sync.WaitGroup // calls of functions that nobody waits for any more
 }
 
@@ -69,6 +71,7 @@ type Engine struct {
 func New(cfg Config, deps Deps) *Engine {
 	cfg = cfg.withDefaults()
 	e := &Engine{cfg: cfg, deps: deps, store: deps.Store, log: deps.Log, jsonata: jsonata.New(jsonata.Config{})}
+	e.life, e.end = context.WithCancel(context.Background())
 	e.machines.known = make(map[machineKey]*machine)
 	e.executions.budget = int64(cfg.CacheMB) << 20
 	e.executions.byID = make(map[ebb.ExecutionID]*live)
@@ -105,7 +108,7 @@ func (e *Engine) Queues() map[string]queue.Options {
 	all := make(map[string]queue.Options)
 	for name, handle := range e.Handlers() {
 		all[name] = queue.Options{Poison: func(m *queue.Message, reason string) queue.Outcome {
-			ctx := context.Background()
+			ctx := e.life
 			w, err := read(m)
 			if err != nil || w.Task == nil || m.Crashes < maxCrashes {
 				return handle(ctx, m)
@@ -135,6 +138,7 @@ func (e *Engine) Bind(q *queue.Queue) { e.queue = q }
 // Run sweeps what is old until ctx ends, and then waits for calls in flight that
 // no execution waits for any more.
 func (e *Engine) Run(ctx context.Context) error {
+	defer context.AfterFunc(ctx, e.end)()
 	e.sweepUntil(ctx)
 	e.background.Wait()
 	return nil

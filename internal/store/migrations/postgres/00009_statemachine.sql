@@ -146,7 +146,7 @@ CREATE TABLE map_run (
 	redriven_at          BIGINT NOT NULL,
 	max_concurrency      BIGINT NOT NULL,
 	tolerated_count      BIGINT NOT NULL, -- -1 = not set
-	tolerated_percentage DOUBLE PRECISION    NOT NULL, -- -1 = not set
+	tolerated_percentage BIGINT NOT NULL, -- in millionths of a percent; negative = not set
 	items                BIGINT NOT NULL, -- -1 = not read yet
 	children             BIGINT NOT NULL, -- executions that there are to be; -1 = not known yet
 	results_written      BIGINT NOT NULL,

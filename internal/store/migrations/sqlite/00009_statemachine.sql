@@ -146,7 +146,7 @@ CREATE TABLE map_run (
 	redriven_at          INTEGER NOT NULL,
 	max_concurrency      INTEGER NOT NULL,
 	tolerated_count      INTEGER NOT NULL, -- -1 = not set
-	tolerated_percentage REAL    NOT NULL, -- -1 = not set
+	tolerated_percentage INTEGER NOT NULL, -- in millionths of a percent; negative = not set
 	items                INTEGER NOT NULL, -- -1 = not read yet
 	children             INTEGER NOT NULL, -- executions that there are to be; -1 = not known yet
 	results_written      INTEGER NOT NULL,
