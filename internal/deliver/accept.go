@@ -26,7 +26,11 @@ func (d *Deliver) Accept(ctx context.Context, inv *ebb.Invocation, id ebb.Messag
 	if int64(len(inv.Payload)) > d.cfg.MaxPayload {
 		return d.TooLarge(int64(len(inv.Payload)))
 	}
-	if _, err := d.Resolve(ctx, inv.FunctionKey, inv.Qualifier); err != nil {
+	v, err := d.Resolve(ctx, inv.FunctionKey, inv.Qualifier)
+	if err == nil {
+		err = v.CheckTenant(inv.Tenant)
+	}
+	if err != nil {
 		return err
 	}
 	env := &envelope{Request: inv.ID, Qualifier: inv.Qualifier, Trace: inv.TraceID, Tenant: inv.Tenant, Keyed: id != ""}

@@ -104,3 +104,17 @@ func ParseVersion(qualifier string) (number int64, ok bool) {
 	n, err := strconv.ParseInt(qualifier, 10, 64)
 	return n, err == nil && n > 0
 }
+
+// CheckTenant sees to it that an invocation names its tenant where that counts,
+// and only there.
+func (v *Version) CheckTenant(tenant string) error {
+	switch {
+	case v.PerTenant && tenant == "":
+		return Errorf(Invalid, TypeInvalidParameterValue,
+			"TenantId: The invoked function is enabled with tenancy configuration. Add a valid tenant ID in your request and try again.")
+	case !v.PerTenant && tenant != "":
+		return Errorf(Invalid, TypeInvalidParameterValue,
+			"TenantId: The invoked function is not enabled with tenancy configuration. Remove the tenant ID from your request and try again.")
+	}
+	return nil
+}

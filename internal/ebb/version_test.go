@@ -17,3 +17,16 @@ func TestVersionQualifiers(t *testing.T) {
 		t.Error("versions are not spelt as they are read")
 	}
 }
+
+func TestTenantIsNamedWhereItCounts(t *testing.T) {
+	for _, c := range []struct {
+		per    bool
+		tenant string
+		ok     bool
+	}{{true, "blue", true}, {true, "", false}, {false, "", true}, {false, "blue", false}} {
+		err := (&Version{PerTenant: c.per}).CheckTenant(c.tenant)
+		if (err == nil) != c.ok || err != nil && TypeOf(err) != TypeInvalidParameterValue {
+			t.Errorf("%+v: %v", c, err)
+		}
+	}
+}

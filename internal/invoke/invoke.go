@@ -82,7 +82,7 @@ func (i *Invoker) Invoke(ctx context.Context, inv *ebb.Invocation, sink ebb.Sink
 	if err != nil {
 		return ebb.Result{}, err
 	}
-	if err := checkTenant(v.Version, inv.Tenant); err != nil {
+	if err := v.CheckTenant(inv.Tenant); err != nil {
 		return ebb.Result{}, err
 	}
 	if err := i.pool.Openable(ctx, v.Version, inv.Egress); err != nil {
@@ -143,19 +143,6 @@ func running(ctx, stop context.Context) (context.Context, func()) {
 	ctx, cancel := context.WithCancel(ctx)
 	forget := context.AfterFunc(stop, cancel)
 	return ctx, func() { forget(); cancel() }
-}
-
-// checkTenant sees to it that a tenant is named where it counts, and only there.
-func checkTenant(v *ebb.Version, tenant string) error {
-	switch {
-	case v.PerTenant && tenant == "":
-		return ebb.Errorf(ebb.Invalid, ebb.TypeInvalidParameterValue,
-			"TenantId: The invoked function is enabled with tenancy configuration. Add a valid tenant ID in your request and try again.")
-	case !v.PerTenant && tenant != "":
-		return ebb.Errorf(ebb.Invalid, ebb.TypeInvalidParameterValue,
-			"TenantId: The invoked function is not enabled with tenancy configuration. Remove the tenant ID from your request and try again.")
-	}
-	return nil
 }
 
 // maxTries is how many instances may turn out to be dead when they are handed

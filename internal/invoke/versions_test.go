@@ -136,19 +136,6 @@ func TestVersionOnceChosenStays(t *testing.T) {
 	}
 }
 
-func TestTenantIsNamedWhereItCounts(t *testing.T) {
-	for _, c := range []struct {
-		per    bool
-		tenant string
-		ok     bool
-	}{{true, "blue", true}, {true, "", false}, {false, "", true}, {false, "blue", false}} {
-		err := checkTenant(&ebb.Version{PerTenant: c.per}, c.tenant)
-		if (err == nil) != c.ok || err != nil && ebb.TypeOf(err) != ebb.TypeInvalidParameterValue {
-			t.Errorf("%+v: %v", c, err)
-		}
-	}
-}
-
 func BenchmarkAlias(b *testing.B) {
 	c, _, _ := routed(0.5)
 	b.RunParallel(func(p *testing.PB) {

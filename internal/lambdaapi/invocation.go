@@ -123,7 +123,11 @@ func (a *API) serveInvoke(w http.ResponseWriter, r *http.Request) {
 	}
 	switch kind {
 	case typeDryRun:
-		if _, err := a.functions.Resolve(r.Context(), inv.FunctionKey, inv.Qualifier); err != nil {
+		v, err := a.functions.Resolve(r.Context(), inv.FunctionKey, inv.Qualifier)
+		if err == nil {
+			err = v.CheckTenant(inv.Tenant)
+		}
+		if err != nil {
 			a.fail(w, r, err)
 			return
 		}

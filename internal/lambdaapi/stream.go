@@ -33,6 +33,9 @@ func (a *API) serveInvokeStream(w http.ResponseWriter, r *http.Request) {
 		// The version stands in a header, so it must be known before the answer.
 		inv.Version, err = a.invoker.Resolve(r.Context(), inv.FunctionKey, inv.Qualifier)
 	}
+	if err == nil {
+		err = inv.Version.CheckTenant(inv.Tenant)
+	}
 	if err != nil {
 		a.fail(w, r, err)
 		return

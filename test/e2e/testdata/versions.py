@@ -214,7 +214,9 @@ def tenants():
     for _ in range(3):
         for tenant in ("blue", "green"):
             check(tenant, answer(FunctionName=f, TenantId=tenant)[0] == [tenant, [tenant]])
-    refused("no tenant", "InvalidParameterValueException", 400, api.invoke, FunctionName=f)
+    for kind in ("RequestResponse", "Event", "DryRun"):
+        refused("no tenant: " + kind, "InvalidParameterValueException", 400, api.invoke, FunctionName=f, InvocationType=kind)
+    refused("no tenant of a stream", "InvalidParameterValueException", 400, api.invoke_with_response_stream, FunctionName=f)
     refused("url", "InvalidParameterValueException", 400, api.create_function_url_config, FunctionName=f, AuthType="NONE")
     api.delete_function(FunctionName=f)
     create(f, "def handler(event, context):\n    return context.tenant_id\n")
