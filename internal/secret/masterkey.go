@@ -129,6 +129,19 @@ func (c *Config) writeKeys(all keys) (err error) {
 	return errors.Join(d.Sync(), d.Close())
 }
 
+// sweep removes what writeKeys left when the process was killed: there are keys
+// in it.
+func (c *Config) sweep() error {
+	if c.MasterKey != "" || c.MasterKeyFile != "" {
+		return nil
+	}
+	left, err := filepath.Glob(filepath.Join(c.Dir, "."+MasterKeyFile+".*"))
+	for _, path := range left {
+		err = errors.Join(err, os.Remove(path))
+	}
+	return err
+}
+
 func makeKey() *masterKey {
 	var raw [keySize]byte
 	_, _ = rand.Read(raw[:])
@@ -137,6 +150,9 @@ func makeKey() *masterKey {
 
 // unlock finds the master keys that the database needs, or makes the first one.
 func (s *Secrets) unlock(ctx context.Context) error {
+	if err := s.cfg.sweep(); err != nil {
+		return err
+	}
 	all, err := s.cfg.loadKeys()
 	if err != nil {
 		return err

@@ -225,7 +225,7 @@ func TestFunctionCallsFunction(t *testing.T) {
 }
 
 // bundle adds packages of the tests' Python environment to a function, as
-// "pip install -t ." would; of botocore only the model that is used.
+// "pip install -t ." would; of botocore only the models that are used.
 func bundle(t *testing.T, files map[string]string, names ...string) {
 	t.Helper()
 	out, errs, code, err := shared.Python(t.Context(), "-c", "import boto3, os; print(os.path.dirname(os.path.dirname(boto3.__file__)))")
@@ -241,7 +241,7 @@ func bundle(t *testing.T, files map[string]string, names ...string) {
 		if err != nil || strings.HasSuffix(path, ".pyc") {
 			return err
 		}
-		if parts := strings.Split(within, "/"); len(parts) > 3 && parts[1] == "data" && parts[2] != "lambda" {
+		if parts := strings.Split(within, "/"); len(parts) > 3 && parts[1] == "data" && parts[2] != "lambda" && parts[2] != "sts" {
 			return nil
 		}
 		text, err := os.ReadFile(path)
