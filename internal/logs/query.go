@@ -104,7 +104,7 @@ func (s *Store) filter(q *Query) filter {
 		f.request = f.request[:maxField] // as it was stored
 	}
 	// Lines past their age are gone, though their segment may be here still.
-	f.since = time.Now().Add(-s.cfg.Retention).UnixNano()
+	f.since = time.Now().Add(-s.retention(q.Service)).UnixNano()
 	if !q.Since.IsZero() {
 		f.since = max(f.since, q.Since.UnixNano())
 	}

@@ -234,11 +234,10 @@ func (w *sealer) finish() error {
 // retain removes whole segments, oldest first: those past their age, those over
 // a function's bytes, those over all bytes.
 func (s *Store) retain(now time.Time) {
-	cutoff := now.Add(-s.cfg.Retention)
 	var rest []remains
 	var errs []error
 	for _, st := range s.all() {
-		gone, kept := st.expire(cutoff, s.cfg.MaxFunctionBytes)
+		gone, kept := st.expire(now.Add(-s.retention(st.key.Service)), s.cfg.MaxFunctionBytes)
 		for _, g := range gone {
 			errs = append(errs, st.drop(g))
 		}

@@ -94,6 +94,8 @@ type Store struct {
 	write func(f *os.File, b []byte, off int64) error
 
 	streams sync.Map // ebb.FunctionKey → *Stream
+	// retentions are those of services that have their own.
+	retentions sync.Map // ebb.ServiceID → time.Duration
 	buffers sync.Pool
 
 	buffered  atomic.Int64 // bytes of all unflushed records

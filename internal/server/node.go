@@ -49,6 +49,7 @@ type node struct {
 	began      time.Time
 	gatewayURL string       // set before serving
 	keep       sync.RWMutex // read-held while packages must not be collected
+	shared     sync.Map     // ebb.ServiceID → what its instances started with
 
 	store     *store.Store
 	secrets   *secret.Secrets
@@ -96,6 +97,9 @@ func open(ctx context.Context, cfg Config, log *slog.Logger) (n *node, err error
 		return n, fmt.Errorf("sandbox: %w", err)
 	}
 	n.assemble()
+	if err := n.loadServices(ctx); err != nil {
+		return n, err
+	}
 	return n, n.loadRuntimes(ctx)
 }
 

@@ -2,7 +2,9 @@ package server
 
 import (
 	"context"
+	"fmt"
 	"strings"
+	"time"
 
 	"github.com/ebb-faas/ebb/internal/auth"
 	"github.com/ebb-faas/ebb/internal/ebb"
@@ -53,11 +55,50 @@ func (n *node) environment(ctx context.Context, v *ebb.Version) (map[string]stri
 	return n.secrets.Resolve(ctx, v.Service, env)
 }
 
-// serviceChanged lets the service's instances go: its environment may be another.
+// loadServices looks at all services once, at start.
+func (n *node) loadServices(ctx context.Context) error {
+	for marker := ""; ; {
+		all, next, err := n.functions.Services(ctx, marker, 0)
+		if err != nil {
+			return err
+		}
+		for _, s := range all {
+			n.logs.SetRetention(s.ID, days(s.LogRetentionDays))
+			n.shared.Store(s.ID, started(s))
+		}
+		if marker = next; marker == "" {
+			return nil
+		}
+	}
+}
+
+func days(n int) time.Duration { return time.Duration(n) * 24 * time.Hour }
+
+// started is what instances have of their service from their start on: if it is
+// another one, they must go.
+func started(s *ebb.Service) string {
+	text := fmt.Sprint(s.Env) // maps are printed in order
+	if s.Egress != nil {
+		text += "\x00" + s.Egress.String()
+	}
+	return text
+}
+
+// serviceChanged has everybody go by what the service is now.
 func (n *node) serviceChanged(id ebb.ServiceID) {
 	n.auth.Forget()
 	n.invoker.ForgetService(id)
-	n.pool.Recycle(func(v *ebb.Version) bool { return v.Service == id })
+	s, err := n.functions.Service(context.Background(), string(id))
+	if err != nil { // it is gone, or what it is now is not known
+		if ebb.KindOf(err) != ebb.NotFound {
+			n.log.Error("the instances of a service that was changed are replaced", "service", string(id), "error", err)
+		}
+		s = &ebb.Service{}
+	}
+	n.logs.SetRetention(id, days(s.LogRetentionDays))
+	if was, ok := n.shared.Swap(id, started(s)); !ok || was != started(s) {
+		n.pool.Recycle(func(v *ebb.Version) bool { return v.Service == id })
+	}
 }
 
 // secretChanged lets go of the instances that have its value.
