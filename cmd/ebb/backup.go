@@ -27,7 +27,9 @@ func (a *app) backupVerb() *cobra.Command {
 		Use:   "backup",
 		Short: "Save everything the running platform knows to one file",
 		Long: "Backup writes a consistent archive (a zstd-compressed tar) of the running platform: functions,\n" +
-			"versions, packages, credentials. It holds secrets: keep it as you keep the data directory.\n" +
+			"versions, packages, credentials. It holds root's credentials: keep it as you keep the data\n" +
+			"directory. Secrets are in it in sealed form only, and the master key (master.key) is not: keep\n" +
+			"a copy of that apart.\n" +
 			"Bring it back with: ebb restore.",
 		Example: "  ebb backup\n" +
 			"  ebb backup --out /backup/ebb.tar.zst --force\n" +
@@ -78,7 +80,11 @@ func (a *app) backup(ctx context.Context, c *client.Client, file string, force b
 	if err := os.Rename(tmp.Name(), file); err != nil {
 		return err
 	}
-	return a.print(archive{File: file, Size: n}, nil, [][]string{{"wrote " + file + ", " + bytesText(n)}})
+	if err := a.print(archive{File: file, Size: n}, nil, [][]string{{"wrote " + file + ", " + bytesText(n)}}); err != nil {
+		return err
+	}
+	a.note("secrets are in it sealed; the master key (master.key of the data directory) is not: keep a copy apart")
+	return nil
 }
 
 // copyBackup receives the archive, showing how far it has come.

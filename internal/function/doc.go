@@ -1,6 +1,6 @@
 // Package function keeps functions: it creates, changes, publishes, resolves and
 // deletes functions, their versions, aliases, layers, URLs and resource policies,
-// and owns what their settings mean: which values are allowed, which defaults apply, what a change implies.
+// and the services and roles that they belong to, and owns what their settings mean: which values are allowed, which defaults apply, what a change implies.
 //
 // The database is authoritative; Functions remembers nothing. Packages are kept
 // by artifact, under the digest that a version names; which runtimes there are,

@@ -19,6 +19,9 @@
 //     by weight; the version does not change on the way.
 //  6. An invocation names a tenant if and only if its version is per tenant, and
 //     no instance sees two tenants.
+//  7. What a service has in flight and begins in a second on this node is never
+//     more than its quota (quota.go); admitting takes no lock. After
+//     ForgetService(id) returns, the quota is read anew.
 //
 // It keeps nothing: a crash loses the invocations in flight, whose callers see
 // the connection end. Walk A enters at Invoke and leaves at the sink.

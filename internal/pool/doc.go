@@ -51,6 +51,10 @@
 //  10. An initialisation that ran out of time is made again at most once, for one
 //     request, which no longer waits in line.
 //
+//  11. An instance has the environment that Deps.Environment gave when it started,
+//     secrets resolved in it. After Recycle no request that comes later gets an
+//     instance from before it; the values are nowhere but in that instance.
+//
 // A crash of ebb ends every box (package sandbox); the next start begins with
 // no instances. Walk A enters at Acquire and leaves at Lease.Release.
 package pool

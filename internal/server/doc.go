@@ -2,7 +2,7 @@
 // which things start, and the order in which they stop.
 //
 // Run starts from the ground up (lock the data directory, credentials, store,
-// packages, logs, runtimes, sandbox, functions, pool, door, APIs, listeners),
+// master key, access keys, packages, logs, runtimes, sandbox, functions, pool, door, APIs, listeners),
 // prints one ready line, and stops from the top down when its context ends:
 // listeners first, then work in flight up to its deadline, then instances, then
 // the log and the store. Environment and files are read here only; every other
