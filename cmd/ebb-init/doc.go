@@ -11,6 +11,10 @@
 // own → orphans are reaped, signals forwarded → Exit goes out when the runtime
 // has ended.
 //
+// Between Ready and Start more may come: mounts, the sockets of the box's way out,
+// processes beside the runtime. Started outside of every box it opens one folder
+// of the host and ends.
+//
 // Authority: ebb decides everything; ebb-init holds no policy and no state.
 //
 // Invariants:

@@ -5,11 +5,13 @@
 // hierarchy, the uids of its range and the loop images behind /tmp. It is the
 // authority on which uid and which image belongs to which box.
 //
-// The walk enters at Driver.Create: ebb-init is forked into new namespaces; while
-// it starts, the box's cgroup is made; ebb-init joins it, gets Setup, builds the
-// root and hands back the listeners. Box.Start sends the process and leaves by
-// Output, Conn and the listeners; Box.Destroy kills all and cleans up behind the
-// caller's back.
+// The walk enters at Driver.Create: a blank is taken that was made ahead, or made:
+// ebb-init is forked into new namespaces and, while it starts, joined to a cgroup.
+// It gets Setup, builds the root and hands back the listeners. Box.SetEgress has
+// it open the sockets of the way out, and gives the network a program that leads
+// connections to them. Box.Spawn and Box.Start send processes and leave by Output,
+// Conn and the listeners; Box.Destroy kills all and cleans up behind the caller's
+// back.
 //
 // Invariants:
 //
@@ -24,10 +26,16 @@
 //     bounded amount of its own memory and descriptors.
 //  6. What can be frozen of a box is all but PID 1, so that a death in it is
 //     noticed; a box that goes is thawed where the kernel could not kill it else.
-//  7. What the host lacks is said in Level.Missing; no limit is dropped silently.
+//  7. A blank becomes one box and no other, and has its limits before it is told
+//     anything of it.
+//  8. Out of a box lead only the sockets of its relay, and the kernel leads there
+//     only what the rules in force allow. The host's network is left as it is.
+//  9. ebb itself never walks into a folder of somebody else's: a process does that
+//     can be given up.
+//  10. What the host lacks is said in Level.Missing; no limit is dropped silently.
 //
 // A crash of ebb closes the control sockets, which ends every PID 1; mounts,
 // loop devices (autoclear, backing file already unlinked) and namespaces go with
-// their last user. Only empty cgroups and files under run/ stay; Sweep removes
-// them.
+// their last user, and so do the programs of networks. Only empty cgroups and
+// files under run/ stay; Sweep removes them, also below another parent group.
 package linux
