@@ -23,7 +23,7 @@ func TestWebKeepsTheInterpreterOnly(t *testing.T) {
 		t.Errorf("%+v", w)
 	}
 	image := &Runtime{Protocol: HTTP, Argv: []string{"serve"}, Root: "/img", Dir: "/app", Literal: true}
-	if w := image.Web("ignored"); !slices.Equal(w.Argv, image.Argv) || w.Root != "/img" || w.Dir != "/app" || !w.Literal {
+	if w := image.Web(""); !slices.Equal(w.Argv, image.Argv) || w.Root != "/img" || w.Dir != "/app" || !w.Literal {
 		t.Errorf("%+v", w)
 	}
 }

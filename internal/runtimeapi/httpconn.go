@@ -32,12 +32,12 @@ type httpServer struct {
 	route func(c *httpConn, r *request) // answers a request, or leaves it to be answered later
 	lost  func(c *httpConn)             // the connection has ended
 
-	serve   sync.Once
 	serving sync.WaitGroup // the goroutines of listener and connections
 	closed  chan struct{}
 	closing sync.Once
 
 	mu    sync.Mutex
+	begun bool
 	conns map[*httpConn]struct{}
 }
 
@@ -47,7 +47,14 @@ func newHTTPServer(l net.Listener, most int) *httpServer {
 
 // begin serves, from the first call on. Until then, what is sent waits in the
 // listener's backlog.
-func (s *httpServer) begin() { s.serve.Do(func() { s.serving.Go(s.accept) }) }
+func (s *httpServer) begin() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !s.begun && !s.ended() {
+		s.begun = true
+		s.serving.Go(s.accept)
+	}
+}
 
 // allow changes how many connections there may be.
 func (s *httpServer) allow(most int) {

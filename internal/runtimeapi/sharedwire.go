@@ -70,7 +70,9 @@ type sending struct {
 	pending  []byte
 	spare    []byte    // memory for pending
 	offered  uint64    // bytes ever given to be sent
-	sent     uint64    // bytes that the socket has taken
+	begun    uint64    // bytes of them that are being written, or were
+	sent     uint64    // bytes of them that the socket is known to have taken
+	failed   bool      // a write has
 	deadline time.Time // write deadline of the socket
 }
 
@@ -137,12 +139,14 @@ func (s *Framed) postLarge(b, payload []byte, deadline time.Time) {
 		w.done.Wait()
 	}
 	w.writing = true
+	w.begun += uint64(len(b) + len(payload))
 	w.mu.Unlock()
 	s.writeDeadline(deadline)
 	bufs := net.Buffers{b, payload}
 	n, err := bufs.WriteTo(s.conn)
 	w.mu.Lock()
 	w.sent += uint64(n)
+	w.failed = w.failed || err != nil
 	w.mu.Unlock()
 	if err != nil {
 		s.fail(s.explain(context.Background(), err))
@@ -158,6 +162,7 @@ func (s *Framed) flush(deadline time.Time) {
 	for len(w.pending) > 0 {
 		b := w.pending
 		w.pending = w.spare[:0]
+		w.begun += uint64(len(b))
 		w.mu.Unlock()
 		s.writeDeadline(deadline)
 		n, err := s.conn.Write(b)
@@ -168,7 +173,7 @@ func (s *Framed) flush(deadline time.Time) {
 			w.spare = b
 		}
 		if err != nil {
-			w.pending = nil
+			w.failed, w.pending = true, nil
 			w.mu.Unlock()
 			s.fail(s.explain(context.Background(), err))
 			w.mu.Lock()
@@ -192,7 +197,7 @@ func (s *Framed) unsent(f *flight) bool {
 	w := &s.sh.send
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	return f.sent == 0 || f.sent > w.sent
+	return f.sent == 0 || f.sent > w.begun || w.failed && f.sent > w.sent
 }
 
 // exclusive prepares the socket for a use that is nobody's in flight, and
