@@ -51,6 +51,11 @@ func TestAuthorizeRootRolesAndStrangers(t *testing.T) {
 		{role(nil), "lambda:DeleteFunction", ownARN, false},
 		{role(nil), "lambda:GetLayerVersion", ownARN, false},
 		{role(nil), "ebb:GetNode", "*", false},
+		{role(nil), "states:StartExecution", "arn:aws:states:us-east-1:000000000000:stateMachine:m", true},
+		{role(nil), "states:SendTaskSuccess", "arn:aws:states:us-east-1:000000000000:execution:*", true},
+		{role(nil), "states:DescribeExecution", "arn:aws:states:us-east-1:111111111111:execution:m:e", false},
+		{role(nil), "states:StopExecution", "arn:aws:states:us-east-1:000000000000:execution:m:e", false},
+		{role(nil), "states:CreateStateMachine", "arn:aws:states:us-east-1:000000000000:stateMachine:m", false},
 		{Principal{}, "lambda:InvokeFunction", ownARN, false},
 		{Principal{Service: ebb.DefaultService}, "lambda:InvokeFunction", ownARN, false},
 		{Principal{Kind: Role, Service: ebb.DefaultService}, "lambda:InvokeFunction", ownARN, false}, // no policy

@@ -1,6 +1,7 @@
 package auth
 
 import (
+	"context"
 	"crypto/rand"
 	"net/http"
 
@@ -55,4 +56,13 @@ func rolePrincipal(service ebb.ServiceID, role, session, accessKey string) Princ
 		Kind: Role, Service: service, Role: role, AccessKey: accessKey,
 		ARN: "arn:aws:sts::" + string(service) + ":assumed-role/" + role + "/" + session,
 	}
+}
+
+// Assume is who acts with a role on the platform's own behalf, for a workflow of
+// the role's service. session says what it is for.
+func (a *Auth) Assume(ctx context.Context, roleARN string, service ebb.ServiceID, session string) (Principal, error) {
+	p := rolePrincipal(service, ebb.RoleName(roleARN), session, "")
+	var err error
+	p.policy, err = a.policy(ctx, p.Service, p.Role)
+	return p, err
 }

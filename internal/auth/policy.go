@@ -67,11 +67,18 @@ func Matches(pattern, text string) bool {
 }
 
 // defaultPolicy is the permission set of a role that nobody defined: to invoke
-// and read the functions of its own service.
+// and read the functions of its own service, to start and read executions of its
+// state machines, and to answer their tasks.
 func defaultPolicy(service ebb.ServiceID) *ebb.Policy {
 	return &ebb.Policy{Statement: []ebb.Statement{{
 		Effect: ebb.Allow, Action: ebb.Patterns{"lambda:InvokeFunction", "lambda:GetFunction*"},
 		Resource: ebb.Patterns{"arn:aws:lambda:*:" + string(service) + ":function:?*"},
+	}, {
+		Effect: ebb.Allow, Action: ebb.Patterns{
+			"states:StartExecution", "states:StartSyncExecution", "states:SendTask*",
+			"states:Describe*", "states:Get*", "states:List*",
+		},
+		Resource: ebb.Patterns{"arn:aws:states:*:" + string(service) + ":?*"},
 	}}}
 }
 

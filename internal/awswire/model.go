@@ -163,3 +163,13 @@ func lowerFirst(s string) string {
 	}
 	return strings.ToLower(s[:1]) + s[1:]
 }
+
+// Operation is the operation with a name, or nil.
+func (m *Model) Operation(name string) *Operation {
+	for i := range m.svc.Operations {
+		if m.svc.Operations[i].Name == name {
+			return &m.svc.Operations[i]
+		}
+	}
+	return nil
+}

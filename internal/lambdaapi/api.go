@@ -183,6 +183,7 @@ type call struct {
 	w         http.ResponseWriter
 	r         *http.Request
 	principal auth.Principal
+	named     []byte // instead of a request: the input by the model's names, see Call
 }
 
 // handler runs one operation and returns a pointer to its output, or nil for
@@ -248,11 +249,19 @@ func handlers() map[string]handler {
 	}
 }
 
+// decode fills in the operation's input.
+func (c *call) decode(a *API, in any) error {
+	if c.named != nil {
+		return a.model.DecodeNamed(c.op.Input, c.named, in)
+	}
+	return a.model.Decode(c.op.Input, c.r, auth.Body(c), in)
+}
+
 // typed decodes and validates the operation's input for f.
 func typed[In, Out any](f func(*API, *call, *In) (*Out, error)) handler {
 	return func(a *API, c *call) (any, error) {
 		in := new(In)
-		if err := a.model.Decode(c.op.Input, c.r, auth.Body(c), in); err != nil {
+		if err := c.decode(a, in); err != nil {
 			return nil, err
 		}
 		out, err := f(a, c, in)

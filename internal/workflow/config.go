@@ -17,6 +17,9 @@ type Config struct {
 	// their steps. What is not remembered is folded again.
 	CacheMB int `yaml:"cacheMB"`
 
+	// Objects is where distributed Maps read and write.
+	Objects ObjectsConfig `yaml:"objects"`
+
 	Region string           `yaml:"-"` // set by server
 	Now    func() time.Time `yaml:"-"` // the clock; nil = time.Now
 }

@@ -13,21 +13,14 @@ import (
 	"github.com/ebb-faas/ebb/internal/jsonata"
 )
 
-// optimised are the integrations without aws-sdk: in front that ebb offers, by
-// what they are in the SDK.
-var optimised = map[string]string{ // never changed
-	"s3:getObject": "s3", "s3:putObject": "s3", "s3:listObjectsV2": "s3",
-	"events:putEvents": "eventbridge",
-}
-
 // callService is a task that does an operation of an AWS API which ebb has.
 func (e *Engine) callService(ctx context.Context, c *call, r asl.Resource) outcome {
 	operation, _, _ := strings.Cut(r.API, ".")
-	api, isSDK := strings.CutPrefix(r.Type, "aws-sdk:")
-	if !isSDK {
-		api = optimised[r.Type+":"+operation]
+	api, known := strings.CutPrefix(r.Type, "aws-sdk:")
+	if known && api == "lambda" && operation == "invoke" {
+		return textPayload(e.callInvoke(ctx, c))
 	}
-	if api == "" || e.deps.Call == nil {
+	if !known || operation == "" || e.deps.Call == nil {
 		return failed(notOffered(c.Resource))
 	}
 	answer, ok, err := e.deps.Call(ctx, Call{
@@ -48,6 +41,17 @@ func (e *Engine) callService(ctx context.Context, c *call, r asl.Resource) outco
 		return outcome{err: err}
 	}
 	return outcome{output: &v}
+}
+
+// textPayload makes the payload of an invocation text, which it is in the SDK.
+func textPayload(o outcome) outcome {
+	if o.output != nil {
+		if answer, ok := o.output.V.(*jsonata.Object); ok {
+			payload, _ := answer.Get("Payload")
+			o.output = &asl.Value{V: answer.With("Payload", jsonata.Text(payload))}
+		}
+	}
+	return o
 }
 
 // notOffered is how a task fails whose resource ebb does not have.
