@@ -90,8 +90,9 @@ type Auth struct {
 	roles    fresh[roleKey, *ebb.Policy]
 	services fresh[string, ebb.ServiceID]
 
-	usedMu sync.Mutex
-	used   map[string]time.Time // keys that were used since the last writeUses
+	touched sync.Map // key id → the last minute in which its use was noted
+	usedMu  sync.Mutex
+	used    map[string]time.Time // keys that were used since the last writeUses
 }
 
 // New returns an Auth that knows the root credentials.
@@ -130,6 +131,9 @@ func (a *Auth) Authenticate(r *http.Request, body []byte) (Principal, error) {
 	if p, err = v.verify(r, &c, body); err != nil {
 		return Principal{}, err
 	}
+	if p.Kind == Key {
+		a.touch(p.AccessKey)
+	}
 	return a.actFor(r, p)
 }
 
@@ -165,7 +169,6 @@ func (a *Auth) claimant(r *http.Request) (claim, *verifier, error) {
 		if err := a.valid(h); err != nil {
 			return c, nil, err
 		}
-		a.touch(h)
 		v = h.verifier
 	}
 	return c, v, v.check(r, &c)
@@ -196,6 +199,6 @@ func (a *Auth) byBearer(ctx context.Context, token string) (Principal, error) {
 	if err := a.valid(h); err != nil {
 		return Principal{}, err
 	}
-	a.touch(h)
+	a.touch(h.row.ID)
 	return h.verifier.principal, nil
 }

@@ -9,7 +9,6 @@ import (
 	"errors"
 	"regexp"
 	"slices"
-	"sync/atomic"
 	"time"
 
 	"github.com/ebb-faas/ebb/internal/ebb"
@@ -25,7 +24,6 @@ const MaxPage = 100
 type holder struct {
 	row      *store.Key
 	verifier *verifier
-	touched  atomic.Int64 // the last minute in which its use was noted
 }
 
 // principal is who holds the key.
@@ -61,9 +59,7 @@ func (a *Auth) loadKey(ctx context.Context, old *holder, read func(*store.Tx) (*
 	}
 	// The verifier keeps derived keys: it is made anew only for another secret.
 	if old != nil && bytes.Equal(old.row.Secret.Blob, row.Secret.Blob) && a.principalOf(&old.row.AccessKey) == a.principalOf(&row.AccessKey) {
-		h := &holder{row: row, verifier: old.verifier}
-		h.touched.Store(old.touched.Load())
-		return h, nil
+		return &holder{row: row, verifier: old.verifier}, nil
 	}
 	value, err := a.cfg.Open(row.ID, row.Secret)
 	if err != nil {
@@ -85,14 +81,16 @@ func (a *Auth) valid(h *holder) error {
 	return nil
 }
 
-// touch notes that a key was used, once in a minute at most.
-func (a *Auth) touch(h *holder) {
+// touch notes that a key has proved its holder, once in a minute at most.
+func (a *Auth) touch(id string) {
 	minute := a.cfg.Now().Unix() / 60
-	if was := h.touched.Load(); was == minute || !h.touched.CompareAndSwap(was, minute) {
+	was, known := a.touched.Load(id)
+	if known && was.(int64) == minute {
 		return
 	}
+	a.touched.Store(id, minute)
 	a.usedMu.Lock()
-	a.used[h.row.ID] = time.Unix(minute*60, 0)
+	a.used[id] = time.Unix(minute*60, 0)
 	a.usedMu.Unlock()
 }
 

@@ -295,6 +295,11 @@ func TestLastUsed(t *testing.T) {
 	if at := used(); !at.IsZero() {
 		t.Errorf("a new key was used at %v", at)
 	}
+	wrong := c
+	wrong.SecretAccessKey += "x"
+	if _, err := n.Authenticate(n.signed(t, wrong, false, nil), nil); err == nil || n.Precheck(n.signed(t, c, false, nil)) != nil || !used().IsZero() {
+		t.Errorf("a use that proved nothing is noted (%v)", err)
+	}
 	n.is(t, c, ebb.RoleAdmin, payments)
 	if at := used(); !at.Equal(testNow.Truncate(time.Minute)) {
 		t.Errorf("used at %v", at)

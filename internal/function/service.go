@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"slices"
 	"unicode/utf8"
 
 	"github.com/ebb-faas/ebb/internal/ebb"
@@ -130,19 +131,19 @@ func (f *Functions) changeService(ctx context.Context, s *ebb.Service, c *Servic
 	return f.checkReferences(ctx, s.ID, s.Env)
 }
 
-// DeleteService removes a service that has no functions, with its keys, roles
+// DeleteService removes a service that has no functions, layers, workflows or triggers, with its keys, roles
 // and secrets.
 func (f *Functions) DeleteService(ctx context.Context, id ebb.ServiceID) error {
 	if id == ebb.DefaultService {
 		return ebb.Errorf(ebb.Conflict, ebb.TypeResourceConflict, "the default service cannot be deleted")
 	}
 	return f.commitService(ctx, id, func(tx *store.Tx) error {
-		n, err := tx.CountFunctions(id)
+		has, err := tx.ServiceContents(id)
 		if err != nil {
 			return err
 		}
-		if n > 0 {
-			return ebb.Errorf(ebb.Conflict, ebb.TypeResourceConflict, "service %s has %d functions; delete them first", id, n)
+		for _, kind := range slices.Sorted(maps.Keys(has)) {
+			return ebb.Errorf(ebb.Conflict, ebb.TypeResourceConflict, "service %s has %d %s; delete them first", id, has[kind], kind)
 		}
 		return foundService(tx.DeleteService(id), string(id))
 	})

@@ -96,7 +96,7 @@ type Store struct {
 	streams sync.Map // ebb.FunctionKey → *Stream
 	// retentions are those of services that have their own.
 	retentions sync.Map // ebb.ServiceID → time.Duration
-	buffers sync.Pool
+	buffers    sync.Pool
 
 	buffered  atomic.Int64 // bytes of all unflushed records
 	disk      atomic.Int64 // bytes of all segments

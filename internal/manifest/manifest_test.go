@@ -205,23 +205,6 @@ func TestRoleARN(t *testing.T) {
 	}
 }
 
-// What is published is what this package has.
-func TestPublishedSchemaIsCurrent(t *testing.T) {
-	const path = "../../docs/ebb.schema.json"
-	if *update {
-		if err := os.WriteFile(path, Schema(), 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	published, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if string(published) != string(Schema()) {
-		t.Errorf("%s is not current: go test ./internal/manifest -run Published -update", path)
-	}
-}
-
 // The schema for editors knows exactly the keys that the decoder knows.
 func TestSchemaHasTheDecodersKeys(t *testing.T) {
 	type object struct {

@@ -58,8 +58,31 @@ func (tx *Tx) Services(after string, limit int) (all []*ebb.Service, err error) 
 	return all, err
 }
 
+// ServiceContents counts what keeps a service from being deleted, by what it is;
+// kinds of which there are none are left out.
+func (tx *Tx) ServiceContents(id ebb.ServiceID) (map[string]int, error) {
+	found := make(map[string]int)
+	for kind, query := range map[string]string{
+		"functions":      "SELECT count(*) FROM function WHERE service = ?",
+		"layer versions": "SELECT count(*) FROM layer_version WHERE service = ?",
+		"state machines": "SELECT count(*) FROM state_machine WHERE service = ?",
+		"activities":     "SELECT count(*) FROM activity WHERE service = ?",
+		"triggers":       "SELECT count(*) FROM triggers WHERE service = ?",
+	} {
+		var n int
+		err := tx.row(query, []any{string(id)}, func(scan func(...any) error) error { return scan(&n) })
+		if err != nil {
+			return nil, err
+		}
+		if n > 0 {
+			found[kind] = n
+		}
+	}
+	return found, nil
+}
+
 // DeleteService removes a service with its access keys, roles and secrets, or
-// answers ErrNotFound. Whether it has functions is for the caller to see.
+// answers ErrNotFound. Whether it has functions and the like is for the caller to see.
 func (tx *Tx) DeleteService(id ebb.ServiceID) error {
 	for _, query := range []string{
 		"DELETE FROM access_key WHERE service = ?",

@@ -66,6 +66,20 @@ func testService(t *testing.T, s *store.Store) {
 	is(t, s.Tx(t.Context(), func(tx *store.Tx) error { return tx.UpdateService(&taken) }), store.ErrExists)
 }
 
+func testServiceContents(t *testing.T, s *store.Store) {
+	Must(t, s, func(tx *store.Tx) error { return Insert(tx, "f") })
+	Read(t, s, func(tx *store.Tx) error {
+		got, err := tx.ServiceContents(Service)
+		same(t, got, map[string]int{"functions": 1})
+		if err != nil {
+			return err
+		}
+		got, err = tx.ServiceContents("123456789012")
+		same(t, got, map[string]int{})
+		return err
+	})
+}
+
 // A service goes with all that is its own, and with nothing of others.
 func testServiceDelete(t *testing.T, s *store.Store) {
 	const id, other = ebb.ServiceID("123456789012"), ebb.ServiceID("123456789013")

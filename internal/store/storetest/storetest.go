@@ -53,6 +53,7 @@ func Run(t *testing.T, open func(t *testing.T) *store.Store) {
 		"Activity":            testActivity,
 		"MapRun":              testMapRun,
 		"Service":             testService,
+		"ServiceContents":     testServiceContents,
 		"ServiceDelete":       testServiceDelete,
 		"Key":                 testKey,
 		"Role":                testRole,
