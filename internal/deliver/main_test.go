@@ -3,8 +3,10 @@ package deliver_test
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
+	"os"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -24,7 +26,16 @@ import (
 	"github.com/ebb-faas/ebb/runtimes"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) {
+	if what := os.Getenv(crasher); what != "" {
+		if err := crash(what); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
+		os.Exit(0)
+	}
+	goleak.VerifyTestMain(m)
+}
 
 const service = ebb.DefaultService
 
@@ -32,12 +43,13 @@ const service = ebb.DefaultService
 // what would run functions, and what is outside, is the test's own.
 type bed struct {
 	*deliver.Deliver
-	store    *store.Store
-	queue    *queue.Queue
-	packages *artifact.Store
-	key      ebb.FunctionKey
-	logged   *lockedBuffer
-	stop     func()
+	store     *store.Store
+	queue     *queue.Queue
+	packages  *artifact.Store
+	functions *function.Functions
+	key       ebb.FunctionKey
+	logged    *lockedBuffer
+	stop      func() error
 
 	mu     sync.Mutex
 	invoke func(ctx context.Context, inv *ebb.Invocation, sink ebb.Sink) (ebb.Result, error)
@@ -61,31 +73,25 @@ func (l *lockedBuffer) String() string {
 	return l.b.String()
 }
 
-// newBed runs one until the test ends.
-func newBed(t testing.TB, cfg deliver.Config, targets map[ebb.TargetKind]deliver.Target) *bed {
-	t.Helper()
-	b := &bed{key: storetest.Key("f"), logged: &lockedBuffer{}}
-	dir := t.TempDir()
-	var err error
-	if b.store, err = store.Open(t.Context(), store.Config{Path: filepath.Join(dir, "ebb.db")}); err != nil {
-		t.Fatal(err)
+// openBed opens one on dir and runs it until its stop is called.
+func openBed(dir string, cfg deliver.Config, q queue.Config, targets map[ebb.TargetKind]deliver.Target) (b *bed, err error) {
+	b = &bed{key: storetest.Key("f"), logged: &lockedBuffer{}}
+	if b.store, err = store.Open(context.Background(), store.Config{Path: filepath.Join(dir, "ebb.db")}); err != nil {
+		return nil, err
 	}
-	t.Cleanup(func() { _ = b.store.Close() })
 	if b.packages, err = artifact.Open(artifact.Config{Dir: filepath.Join(dir, "packages")}); err != nil {
-		t.Fatal(err)
+		return nil, errors.Join(err, b.store.Close())
 	}
-	t.Cleanup(func() { _ = b.packages.Close() })
-	storetest.Must(t, b.store, func(tx *store.Tx) error { return storetest.Insert(tx, "f") })
-	functions := function.New(function.Config{CheckTarget: func(key ebb.FunctionKey, to ebb.Target) error { return b.Check(key, to) }},
+	b.functions = function.New(function.Config{CheckTarget: func(key ebb.FunctionKey, to ebb.Target) error { return b.Check(key, to) }},
 		b.store, b.packages, &runtimes.Catalog{})
 	log := slog.New(slog.NewTextHandler(b.logged, nil))
-	b.queue = queue.New(queue.Config{Queues: deliver.Queues(func(m *queue.Message, why string) queue.Outcome { return b.Poisoned(m, why) })},
-		b.store, map[string]queue.Handler{
-			deliver.Async:        func(ctx context.Context, m *queue.Message) queue.Outcome { return b.Async(ctx, m) },
-			deliver.Destinations: func(ctx context.Context, m *queue.Message) queue.Outcome { return b.Destination(ctx, m) },
-		}, log)
+	q.Queues = deliver.Queues(func(m *queue.Message, why string) queue.Outcome { return b.Poisoned(m, why) })
+	b.queue = queue.New(q, b.store, map[string]queue.Handler{
+		deliver.Async:        func(ctx context.Context, m *queue.Message) queue.Outcome { return b.Async(ctx, m) },
+		deliver.Destinations: func(ctx context.Context, m *queue.Message) queue.Outcome { return b.Destination(ctx, m) },
+	}, log)
 	b.Deliver = deliver.New(cfg, deliver.Deps{
-		Store: b.store, Queue: b.queue, Functions: functions, Payloads: b.packages, Log: log,
+		Store: b.store, Queue: b.queue, Functions: b.functions, Payloads: b.packages, Log: log,
 		Resolve: b.resolve,
 		Invoke: func(ctx context.Context, inv *ebb.Invocation, sink ebb.Sink) (ebb.Result, error) {
 			b.mu.Lock()
@@ -94,17 +100,30 @@ func newBed(t testing.TB, cfg deliver.Config, targets map[ebb.TargetKind]deliver
 			return invoke(ctx, inv, sink)
 		},
 	}, targets)
-	functions.OnChange(b.Forget)
+	b.functions.OnChange(b.Forget)
 	ctx, cancel := context.WithCancel(context.Background())
-	ended := make(chan struct{})
-	go func() {
-		defer close(ended)
-		if err := b.queue.Run(ctx); err != nil {
+	ended := make(chan error, 1)
+	go func() { ended <- b.queue.Run(ctx) }()
+	b.stop = sync.OnceValue(func() error {
+		cancel()
+		return errors.Join(<-ended, b.packages.Close(), b.store.Close())
+	})
+	return b, nil
+}
+
+// newBed runs one, with a function f, until the test ends.
+func newBed(t testing.TB, cfg deliver.Config, targets map[ebb.TargetKind]deliver.Target) *bed {
+	t.Helper()
+	b, err := openBed(t.TempDir(), cfg, queue.Config{Exclusive: true, Now: cfg.Now}, targets)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := b.stop(); err != nil {
 			t.Error(err)
 		}
-	}()
-	b.stop = sync.OnceFunc(func() { cancel(); <-ended })
-	t.Cleanup(b.stop)
+	})
+	storetest.Must(t, b.store, func(tx *store.Tx) error { return storetest.Insert(tx, "f") })
 	return b
 }
 

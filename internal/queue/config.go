@@ -40,6 +40,9 @@ type Config struct {
 	// theirs ends.
 	Drain   time.Duration    `yaml:"-"`
 	Metrics *metrics.Metrics `yaml:"-"` // nil = not measured
+	// Failpoint is called between the writes of a message's way, for tests that
+	// end the process there: "enqueued", "claimed", "handled", "settled".
+	Failpoint func(point string) `yaml:"-"`
 	Now     func() time.Time `yaml:"-"` // default time.Now
 }
 
@@ -92,6 +95,9 @@ func (c Config) withDefaults() Config {
 	}
 	if c.Now == nil {
 		c.Now = time.Now
+	}
+	if c.Failpoint == nil {
+		c.Failpoint = func(string) {}
 	}
 	return c
 }

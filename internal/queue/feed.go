@@ -179,6 +179,9 @@ func (l *line) claim(ctx context.Context, p *plan) error {
 	if err != nil {
 		return err
 	}
+	if len(p.orders) > 0 {
+		l.q.cfg.Failpoint("claimed")
+	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	for _, o := range p.orders {

@@ -199,7 +199,9 @@ func (l *line) begin(h *held) {
 	m := view(h.m)
 	l.work.Go(func() {
 		out := l.guarded(ctx, m)
+		l.q.cfg.Failpoint("handled")
 		l.settle(h, &out)
+		l.q.cfg.Failpoint("settled")
 		cancel(nil)
 		l.ended(h)
 	})

@@ -80,7 +80,10 @@ func (q *Queue) Enqueue(tx *store.Tx, e Enqueue) (ebb.MessageID, error) {
 		return "", err
 	}
 	if l != nil {
-		tx.AfterCommit(func() { l.arrived(m) })
+		tx.AfterCommit(func() {
+			q.cfg.Failpoint("enqueued")
+			l.arrived(m)
+		})
 	}
 	return e.ID, nil
 }
