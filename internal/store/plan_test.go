@@ -34,6 +34,14 @@ func TestQueriesUseIndexes(t *testing.T) {
 			func() error { _, err := tx.Layers(key.Service, store.LayerFilter{}, "", 1); return err },
 			func() error { _, err := tx.FunctionPolicy(key, ""); return err },
 			func() error { _, err := tx.LayerPolicy(layer, 1); return err },
+			func() error { _, err := tx.Message(ebb.MessageKey{}); return err },
+			func() error { _, err := tx.NextMessage("", ""); return err },
+			func() error { _, err := tx.NextSuspect(""); return err },
+			func() error { _, _, err := tx.NextLane("", ""); return err },
+			func() error { _, _, err := tx.Messages(store.MessageFilter{}, 1); return err }, // two queries
+			func() error { _, _, err := tx.Messages(store.MessageFilter{State: new(ebb.MessageDead)}, 1); return err },
+			func() error { _, err := tx.EventInvokeConfig(key, ""); return err },
+			func() error { _, err := tx.EventInvokeConfigs(key, true, "", 1); return err },
 		} {
 			if err := call(); err != nil && !errors.Is(err, store.ErrNotFound) {
 				return err
@@ -54,8 +62,8 @@ func TestQueriesUseIndexes(t *testing.T) {
 				t.Errorf("%s\n%s", q, text)
 			}
 		}
-		if checked != 17 {
-			t.Errorf("checked %d queries, want 17", checked)
+		if checked != 26 {
+			t.Errorf("checked %d queries, want 26", checked)
 		}
 		return nil
 	})
