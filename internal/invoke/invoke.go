@@ -147,7 +147,7 @@ func running(ctx, stop context.Context) (context.Context, func()) {
 
 // maxTries is how many instances may turn out to be dead when they are handed
 // an invocation.
-const maxTries = 3
+const maxTries = 6
 
 // run has lease's instance run inv, and keeps the record of it. It reports
 // whether the function saw anything of it.

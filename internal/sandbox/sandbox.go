@@ -86,8 +86,8 @@ type Box interface {
 	Thaw() error
 	// Usage reads what the box has used so far.
 	Usage() Usage
-	// Stop asks the process to end (SIGTERM), and kills all of the box after
-	// grace. It returns when the process has ended. Destroy is still due.
+	// Stop asks the process to end (SIGTERM, see Ask), and kills all of the box
+	// after grace. It returns when the process has ended. Destroy is still due.
 	Stop(grace time.Duration)
 	// Destroy kills everything in the box at once and removes it, listeners and
 	// Conn included. It returns when no process of the box is left; the rest is

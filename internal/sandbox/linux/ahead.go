@@ -92,10 +92,12 @@ func (a *ahead) take() *blank {
 		return nil
 	}
 	a.start()
-	select {
-	case a.want <- struct{}{}:
-	default:
-	}
+	defer func() { // when there is room for it
+		select {
+		case a.want <- struct{}{}:
+		default:
+		}
+	}()
 	for {
 		select {
 		case s := <-a.ready:

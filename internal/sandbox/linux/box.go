@@ -256,14 +256,8 @@ func (b *box) Stop(grace time.Duration) {
 	started := b.started
 	b.mu.Unlock()
 	term := initproto.Signal{Number: uint32(unix.SIGTERM)}
-	if started && b.send(term.Encode()) == nil {
-		timer := time.NewTimer(grace)
-		defer timer.Stop()
-		select {
-		case <-b.done:
-			return
-		case <-timer.C:
-		}
+	if started && sandbox.Ask(func() error { return b.send(term.Encode()) }, b.done, grace) {
+		return
 	}
 	_ = b.init.Kill()
 	<-b.done

@@ -274,12 +274,7 @@ func (b *box) Stop(grace time.Duration) {
 		b.neverRan()
 		return
 	}
-	_ = p.Signal(syscall.SIGTERM)
-	timer := time.NewTimer(grace)
-	defer timer.Stop()
-	select {
-	case <-b.done:
-	case <-timer.C:
+	if !sandbox.Ask(func() error { return p.Signal(syscall.SIGTERM) }, b.done, grace) {
 		b.kill()
 		<-b.done
 	}
