@@ -46,7 +46,7 @@ func (a *API) instances(ctx context.Context, in *instancesInput) (*instancesOutp
 	if err != nil && in.Function != "" {
 		return nil, a.problem(ctx, err)
 	}
-	answer := Instances{Instances: []Instance{}, Counts: a.counts()}
+	answer := Instances{Instances: []Instance{}, Counts: a.counts(ctx)}
 	for _, s := range a.cfg.Instances() {
 		if in.Function != "" && s.Function != only || !auth.From(ctx).Reaches(s.Function.Service) {
 			continue

@@ -8,6 +8,8 @@ import (
 	"runtime/metrics"
 	"strconv"
 	"time"
+
+	"github.com/ebb-faas/ebb/internal/auth"
 )
 
 // Health is the answer of GET /v1/health.
@@ -103,8 +105,12 @@ func (a *API) health(context.Context, *struct{}) (*healthOutput, error) {
 	}
 }
 
-func (a *API) node(context.Context, *struct{}) (*nodeOutput, error) {
+func (a *API) node(ctx context.Context, _ *struct{}) (*nodeOutput, error) {
 	c := &a.cfg
+	var own Memory
+	if auth.From(ctx).Node {
+		own = memory()
+	}
 	return &nodeOutput{Node{
 		Version:   c.Version,
 		Region:    c.Region,
@@ -114,8 +120,8 @@ func (a *API) node(context.Context, *struct{}) (*nodeOutput, error) {
 		Sandbox:   Sandbox{c.Sandbox.Name, c.Sandbox.Summary, list(c.Sandbox.Missing)},
 		Runtimes:  runtimeIDs(c.Runtimes),
 		Limits:    c.Limits,
-		Memory:    memory(),
-		Instances: a.counts(),
+		Memory:    own,
+		Instances: a.counts(ctx),
 	}}, nil
 }
 
@@ -138,7 +144,12 @@ func (a *API) nodes(ctx context.Context, _ *struct{}) (*nodesOutput, error) {
 	return &nodesOutput{answer}, nil
 }
 
-func (a *API) counts() Counts {
+// counts is told to those who act for the whole node: how busy others are is not
+// a service's to know.
+func (a *API) counts(ctx context.Context) Counts {
+	if !auth.From(ctx).Node {
+		return Counts{}
+	}
 	n := a.cfg.Counts()
 	return Counts{Total: n.Instances, Idle: n.Idle, Frozen: n.Frozen, Provisioned: n.Provisioned, Waiting: n.Waiting, Spare: n.Spare}
 }

@@ -8,6 +8,7 @@ import (
 
 	"github.com/ebb-faas/ebb/internal/auth"
 	"github.com/ebb-faas/ebb/internal/ebb"
+	"github.com/ebb-faas/ebb/internal/pool"
 )
 
 const payments = "123456789012"
@@ -127,6 +128,20 @@ func TestNothingCrossesServices(t *testing.T) {
 	}
 	for path, want := range map[string]string{"/v1/services": "payments", "/v1/keys": a.ID, "/v1/secrets": `"secrets":[]`, "/v1/roles": `"roles":[]`} {
 		if code, text := r.as(t, a.Token, "GET", path, "", ""); code != 200 || !strings.Contains(text, want) || strings.Contains(text, "other") {
+			t.Errorf("%s: %d %s", path, code, text)
+		}
+	}
+}
+
+// How busy the node is, is told to those who act for all of it.
+func TestNodeOfAService(t *testing.T) {
+	r := newRig(t, func(c *Config) { c.Counts = func() pool.Counts { return pool.Counts{Instances: 7, Waiting: 3} } })
+	a := r.newService(t, payments, "payments", "developer")
+	for _, path := range []string{"/v1/node", "/v1/instances"} {
+		if code, text := r.as(t, a.Token, "GET", path, "", ""); code != 200 || !strings.Contains(text, `"total":0`) || strings.Contains(text, `"waiting":3`) {
+			t.Errorf("%s: %d %s", path, code, text)
+		}
+		if code, text := r.as(t, testRoot.Token, "GET", path, "", ""); code != 200 || !strings.Contains(text, `"total":7`) {
 			t.Errorf("%s: %d %s", path, code, text)
 		}
 	}
