@@ -215,7 +215,7 @@ func (in *instance) prepare(ctx context.Context, rt *runtimes.Runtime, memoryMB 
 	// The memory limit can only be lowered later, so it begins at the largest.
 	spec := in.spec(rt, sandbox.Limits{MemoryMB: maxMemoryMB, PIDs: cfg.PIDs, Files: cfg.Files,
 		FileSizeMB: cfg.FileSizeMB, ShmMB: cfg.ShmMB})
-	if !rt.Literal { // an image is all there, and has its own places
+	if rt.Family != "" { // a container image is all there, and has its own places
 		spec.Places = places
 	}
 	var err error
