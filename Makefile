@@ -5,7 +5,7 @@
 #   DATA       data directory of "make run"     (build/data)
 #   FUZZTIME   time for each fuzz target        (30s)
 #   SOAK       invocations of "make soak"       (200000)
-#   TESTTIME   cap on the whole of "make test"  (20m)
+#   TESTTIME   cap on the whole of "make test"  (60m)
 
 SHELL       := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
@@ -15,7 +15,7 @@ VERSION  ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev
 DATA     ?= build/data
 FUZZTIME ?= 30s
 SOAK     ?= 200000
-TESTTIME ?= 20m
+TESTTIME ?= 60m
 
 PKG     := github.com/ebb-faas/ebb
 LDFLAGS := -s -w -X $(PKG)/internal/server.version=$(VERSION)
@@ -87,7 +87,7 @@ clean: ## Remove everything that was built here
 
 .PHONY: test
 test: deps build vet ## Everything from a fresh clone: dependencies, build, vet, all tests with -race
-	$(CAP) go test -race -timeout 15m ./...
+	$(CAP) go test -race -timeout 30m ./...
 
 .PHONY: vet
 vet:
