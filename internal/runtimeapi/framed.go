@@ -11,6 +11,7 @@ import (
 	"strconv"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"time"
 
 	"github.com/ebb-faas/ebb/internal/ebb"
@@ -351,7 +352,8 @@ func (s *Framed) explain(ctx context.Context, err error) error {
 			return cause
 		}
 		return context.DeadlineExceeded
-	case errors.Is(err, io.EOF):
+	// Reset: it left something unread. Pipe: it is gone before it was told.
+	case errors.Is(err, io.EOF), errors.Is(err, syscall.ECONNRESET), errors.Is(err, syscall.EPIPE):
 		return fmt.Errorf("runtime closed the socket: %w", io.EOF)
 	}
 	return err

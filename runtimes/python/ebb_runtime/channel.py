@@ -49,6 +49,13 @@ class Channel(object):
                 return None
         return kind, stream, str(frame[:head], "utf-8"), frame[head:]
 
+    def end(self):
+        """Has read return None from now on, in whatever thread it waits. A signal
+        would not do: one that comes just before the thread waits is not seen."""
+        import socket  # pylint: disable=import-outside-toplevel
+        with socket.socket(fileno=os.dup(self.fd)) as s:
+            s.shutdown(socket.SHUT_RD)
+
     def whole(self):
         """True if the next frame is buffered completely."""
         have = self._w - self._r - _SIZE

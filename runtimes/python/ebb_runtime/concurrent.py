@@ -7,7 +7,6 @@ import asyncio
 import inspect
 import os
 import queue
-import signal
 import sys
 import threading
 
@@ -174,6 +173,8 @@ class Threads(Server):
         while True:
             frame = self.channel.read()
             if frame is None:
+                if self.instance.exiting:
+                    raise self.instance.exiting
                 os._exit(1)  # the platform is gone
             self.frame(*frame)
 
@@ -194,7 +195,7 @@ class Threads(Server):
             except SystemExit as e:
                 # Only the main thread can end the process in order.
                 self.instance.exiting = e
-                signal.pthread_kill(threading.main_thread().ident, signal.SIGTERM)
+                self.channel.end()
                 return
             finally:
                 with self.lock:  # before the platform sends the next one for this place
