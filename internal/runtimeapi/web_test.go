@@ -67,6 +67,7 @@ func startWeb(t *testing.T, web WebOptions, handler http.HandlerFunc) *webRig {
 }
 
 func (r *webRig) serve(w http.ResponseWriter, req *http.Request) {
+	_ = http.NewResponseController(w).EnableFullDuplex() // as the gateway does: an answer may come before the request is read
 	var sink catch
 	out, err := r.Invoke(context.Background(), &Call{ID: "id-1", ARN: "arn:x", TraceID: "Root=1", Deadline: time.Now().Add(r.life),
 		HTTP: &ebb.Exchange{Request: req, Writer: w}}, &sink)
