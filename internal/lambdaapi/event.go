@@ -65,7 +65,7 @@ func (a *API) invokeAsync(c *call, in *InvokeAsyncRequest) (*InvokeAsyncResponse
 		return nil, err
 	}
 	if a.cfg.Events == nil {
-		return unimplementedAsync()
+		return nil, ebb.Errorf(ebb.Unimplemented, ebb.TypeNotImplemented, "InvokeAsync: not offered here")
 	}
 	body, err := payload(c.r)
 	if err != nil {
@@ -78,10 +78,6 @@ func (a *API) invokeAsync(c *call, in *InvokeAsyncRequest) (*InvokeAsyncResponse
 		return nil, err
 	}
 	return &InvokeAsyncResponse{Status: new(int32(http.StatusAccepted))}, nil
-}
-
-func unimplementedAsync() (*InvokeAsyncResponse, error) {
-	return nil, ebb.Errorf(ebb.Unimplemented, ebb.TypeNotImplemented, "InvokeAsync: not offered here")
 }
 
 // eventMiddleware lets asynchronous invocations in, which have a limit of their
