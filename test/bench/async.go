@@ -7,6 +7,7 @@ import (
 	"encoding/hex"
 	"fmt"
 	"io"
+	"math"
 	"net/http"
 	"regexp"
 	"strconv"
@@ -19,96 +20,75 @@ import (
 	"github.com/ebb-faas/ebb/test/platform"
 )
 
-// asyncRow is how many events a second go through, beside synchronous
-// invocations of the same function with the same payload in the same run.
-type asyncRow struct {
-	Callers     int     `json:"callers"`
-	Sync        float64 `json:"syncPerSecond"`
-	Accepted    float64 `json:"acceptedPerSecond"` // 202 answered, while they were sent
-	Through     float64 `json:"throughPerSecond"`  // from the first request to the last function's end
-	RatioThru   float64 `json:"ratioThrough"`
-	RatioAccept float64 `json:"ratioAccepted"`
-	SyncCPU     float64 `json:"syncCPUUs"` // microseconds of CPU for each, whole process tree
-	EventCPU    float64 `json:"eventCPUUs"`
-	Events      int     `json:"events"`
-	Done        int     `json:"done"`
-}
-
 // eventBytes is the size of an event's payload.
 const eventBytes = 1 << 10
 
-// async measures asynchronous invocation of the Node echo, end to end.
+// eventCallers is how many send events at once.
+const eventCallers = 64
+
+// async measures asynchronous invocation of the Node echo, end to end, beside
+// synchronous invocations of it with the same payload.
 func (b *bench) async(context.Context) error {
-	const name = "async, 64 callers"
-	if !strings.Contains(name, b.only) {
-		return nil
+	if _, err := b.urls(); err != nil {
+		return err
 	}
-	const callers = 64
-	row := asyncRow{Callers: callers}
 	var sync, sent sample
 	var through time.Duration
+	done := 0
 	for round := -1; round < b.rounds; round++ { // round -1 warms up
-		progress("%-28s round %d/%d", name, max(round+1, 0), b.rounds)
-		plain, err := invokeEvent(b.platform, "node", "RequestResponse")
+		progress("async, round %d/%d", max(round+1, 0), b.rounds)
+		s, e, took, err := b.events()
 		if err != nil {
 			return err
 		}
-		cpu0, err := platform.TreeCPU(b.platform.PID())
-		if err != nil {
-			return err
-		}
-		s, err := load(plain, callers, b.each)
-		if err != nil {
-			return err
-		}
-		cpu1, err := platform.TreeCPU(b.platform.PID())
-		if err != nil {
-			return err
-		}
-		s.cpu = cpu1 - cpu0
-		event, err := invokeEvent(b.platform, "node", "Event")
-		if err != nil {
-			return err
-		}
-		event.status = http.StatusAccepted
-		before, err := handled(b.platform)
-		if err != nil {
-			return err
-		}
-		begin := time.Now()
-		e, err := load(event, callers, b.each)
-		if err != nil {
-			return err
-		}
-		done, err := drained(b.platform, before+e.requests)
-		if err != nil {
-			return err
-		}
-		cpu2, err := platform.TreeCPU(b.platform.PID())
-		if err != nil {
-			return err
-		}
-		e.cpu = cpu2 - cpu1
 		if round < 0 {
 			continue
 		}
-		through += time.Since(begin)
-		row.Done += done - before
 		sync.add(s)
 		sent.add(e)
+		through += took
+		done += e.requests
 	}
-	progress("")
-	row.Events = sent.requests
-	row.Sync = float64(sync.requests) / sync.elapsed.Seconds()
-	row.Accepted = float64(sent.requests) / sent.elapsed.Seconds()
-	row.Through = float64(sent.requests) / through.Seconds()
-	row.SyncCPU = float64(sync.cpu.Microseconds()) / float64(sync.requests)
-	row.EventCPU = float64(sent.cpu.Microseconds()) / float64(sent.requests)
-	row.RatioThru, row.RatioAccept = row.Through/row.Sync, row.Accepted/row.Sync
-	b.report.Async = append(b.report.Async, row)
-	fmt.Printf("\n%s, %d bytes, Node echo: synchronous %.0f/s, accepted %.0f/s (%.2f×), through %.0f/s (%.2f×), %d of %d done; CPU %.0f and %.0f µs\n",
-		name, eventBytes, row.Sync, row.Accepted, row.RatioAccept, row.Through, row.RatioThru, row.Done, row.Events, row.SyncCPU, row.EventCPU)
+	rate := float64(done) / through.Seconds()
+	table := b.report.table(fmt.Sprintf("async, %d callers", eventCallers), "rate/s", "sync×", "CPU µs")
+	table.add("synchronous", sync.rate(), 1, sync.cpuEach(sync.cpu))
+	table.add("accepted", sent.rate(), sent.rate()/sync.rate(), math.NaN())
+	table.add("through, to the last function's end", rate, rate/sync.rate(), sent.cpuEach(sent.cpu))
+	table.note("%d events of %d bytes, all of them handled", done, eventBytes)
 	return nil
+}
+
+// events measures one round: synchronous calls, and events with how long it took
+// until the last was handled.
+func (b *bench) events() (sync, sent sample, took time.Duration, err error) {
+	plain := target{pid: b.platform.PID(), request: func() (request, error) { return invokeEvent(b.platform, "node", "RequestResponse") }}
+	if sync, err = plain.measure(eventCallers, b.each); err != nil {
+		return sync, sent, 0, err
+	}
+	event, err := invokeEvent(b.platform, "node", "Event")
+	if err != nil {
+		return sync, sent, 0, err
+	}
+	event.status = http.StatusAccepted
+	before, err := handled(b.platform)
+	if err != nil {
+		return sync, sent, 0, err
+	}
+	cpuBefore, _, err := cpu(b.platform.PID())
+	if err != nil {
+		return sync, sent, 0, err
+	}
+	begin := time.Now()
+	if sent, err = load(event, eventCallers, b.each); err != nil {
+		return sync, sent, 0, err
+	}
+	if err := drained(b.platform, before+sent.requests); err != nil {
+		return sync, sent, 0, err
+	}
+	took = time.Since(begin)
+	after, _, err := cpu(b.platform.PID())
+	sent.cpu = after - cpuBefore
+	return sync, sent, took, err
 }
 
 // invokeEvent is an Invoke of a function, signed like an SDK's.
@@ -134,15 +114,15 @@ func invokeEvent(p *platform.Platform, function, kind string) (request, error) {
 }
 
 // drained waits until so many events have been handled.
-func drained(p *platform.Platform, want int) (n int, err error) {
+func drained(p *platform.Platform, want int) error {
 	const limit = 2 * time.Minute
-	err = platform.Poll(context.Background(), limit, func() (err error) {
-		if n, err = handled(p); err == nil && n < want {
+	return platform.Poll(context.Background(), limit, func() error {
+		n, err := handled(p)
+		if err == nil && n < want {
 			err = fmt.Errorf("%d of %d events handled", n, want)
 		}
 		return err
 	})
-	return n, err
 }
 
 var doneRE = regexp.MustCompile(`(?m)^ebb_queue_attempts_total\{function="node",outcome="done",queue="async",service="[0-9]+"\} (\S+)$`)

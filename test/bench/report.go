@@ -3,6 +3,8 @@ package main
 import (
 	"encoding/json"
 	"fmt"
+	"io"
+	"math"
 	"os"
 	"text/tabwriter"
 	"time"
@@ -10,99 +12,98 @@ import (
 
 // report is what a run found, as it is written to the JSON file.
 type report struct {
-	Date     string      `json:"date"`
-	Machine  string      `json:"machine"`
-	MemoryMB int         `json:"memoryMB"`
-	Idle     idleRow     `json:"idle"`
-	Cold     []coldRow   `json:"cold"`
-	Warm     []warmGroup `json:"warm"`
-	Async    []asyncRow  `json:"async"`
+	Date     string   `json:"date"`
+	Machine  string   `json:"machine"`
+	MemoryMB int      `json:"memoryMB"`
+	Tables   []*table `json:"tables"`
 }
 
-// idleRow is a platform without functions.
-type idleRow struct {
-	RSSMiB    float64 `json:"rssMiB"`
-	PSSMiB    float64 `json:"pssMiB"`
-	BinaryMiB float64 `json:"binaryMiB"`
+// table is what one group found: a row for each thing measured, a column for
+// each quantity, its unit in its name.
+type table struct {
+	Name    string   `json:"name"`
+	Columns []string `json:"columns"`
+	Rows    []row    `json:"rows"`
+	Notes   []string `json:"notes,omitempty"` // what the numbers do not say
 }
 
-// coldRow is the time from zero instances to the answer, beside the time the
-// bare interpreter (or binary) takes to start and end; milliseconds.
-type coldRow struct {
-	Name    string  `json:"name"`
-	P50     float64 `json:"p50Ms"`
-	P99     float64 `json:"p99Ms"`
-	BareP50 float64 `json:"bareP50Ms"`
-	BareP99 float64 `json:"bareP99Ms"`
+// row is a line of a table.
+type row struct {
+	Name   string   `json:"name"`
+	Values []number `json:"values"` // as many as there are columns
 }
 
-type warmGroup struct {
-	Name string    `json:"name"`
-	Rows []warmRow `json:"rows"`
+// number is a value of a row; NaN is one that was not measured, null in JSON.
+type number float64
+
+// MarshalJSON implements json.Marshaler.
+func (n number) MarshalJSON() ([]byte, error) {
+	if f := float64(n); !math.IsNaN(f) && !math.IsInf(f, 0) {
+		return json.Marshal(f)
+	}
+	return []byte("null"), nil
 }
 
-// warmRow is one target of a group. The ratios are to the group's first row.
-type warmRow struct {
-	Name       string  `json:"name"`
-	Requests   int     `json:"requests"`
-	PerSecond  float64 `json:"perSecond"`
-	P50        float64 `json:"p50Us"` // microseconds
-	P99        float64 `json:"p99Us"`
-	CPU        float64 `json:"cpuUs"` // per request, process tree, microseconds
-	RatioRate  float64 `json:"ratioRate"`
-	RatioP50   float64 `json:"ratioP50"`
-	RatioCPU   float64 `json:"ratioCPU"`
-	RatioPlain float64 `json:"ratioPlainNode"` // rate to the plain Node echo's
+// String shows three digits, which is more than a measurement is worth.
+func (n number) String() string {
+	switch size := math.Abs(float64(n)); {
+	case math.IsNaN(size) || math.IsInf(size, 0):
+		return "–"
+	case size >= 100:
+		return fmt.Sprintf("%.0f", float64(n))
+	case size >= 10:
+		return fmt.Sprintf("%.1f", float64(n))
+	}
+	return fmt.Sprintf("%.2f", float64(n))
 }
 
 func newReport() *report {
 	return &report{Date: time.Now().UTC().Format(time.RFC3339), Machine: machine(), MemoryMB: memoryMB}
 }
 
-func newWarmRow(name string, s *sample) warmRow {
-	us := func(d time.Duration) float64 { return float64(d) / float64(time.Microsecond) }
-	return warmRow{
-		Name: name, Requests: s.requests,
-		PerSecond: float64(s.requests) / s.elapsed.Seconds(),
-		P50:       us(quantile(s.latencies, 0.5)),
-		P99:       us(quantile(s.latencies, 0.99)),
-		CPU:       us(s.cpu) / float64(max(s.requests, 1)),
-	}
+// table begins a table of the report.
+func (r *report) table(name string, columns ...string) *table {
+	t := &table{Name: name, Columns: columns}
+	r.Tables = append(r.Tables, t)
+	return t
 }
 
-// addWarm computes the ratios and prints the group.
-func (r *report) addWarm(name string, rows []warmRow) {
-	plain := 0.0
-	for _, row := range rows {
-		if row.Name == "plain Node echo" {
-			plain = row.PerSecond
+// add appends a row.
+func (t *table) add(name string, values ...float64) {
+	if len(values) != len(t.Columns) {
+		panic(fmt.Sprintf("%s: %d values in %d columns", name, len(values), len(t.Columns)))
+	}
+	r := row{Name: name}
+	for _, v := range values {
+		r.Values = append(r.Values, number(v))
+	}
+	t.Rows = append(t.Rows, r)
+}
+
+// note appends a line below the table.
+func (t *table) note(format string, args ...any) {
+	t.Notes = append(t.Notes, fmt.Sprintf(format, args...))
+}
+
+// print writes the table as text.
+func (t *table) print(out io.Writer) {
+	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', tabwriter.AlignRight)
+	fmt.Fprintf(w, "\n%s\t", t.Name)
+	for _, c := range t.Columns {
+		fmt.Fprintf(w, "%s\t", c)
+	}
+	fmt.Fprintln(w)
+	for _, r := range t.Rows {
+		fmt.Fprintf(w, "%s\t", r.Name)
+		for _, v := range r.Values {
+			fmt.Fprintf(w, "%s\t", v)
 		}
+		fmt.Fprintln(w)
 	}
-	for i := range rows {
-		rows[i].RatioRate = rows[i].PerSecond / rows[0].PerSecond
-		rows[i].RatioP50 = rows[i].P50 / rows[0].P50
-		rows[i].RatioCPU = rows[i].CPU / rows[0].CPU
-		rows[i].RatioPlain = rows[i].PerSecond / plain
+	_ = w.Flush() // as the other writes: to standard output
+	for _, n := range t.Notes {
+		fmt.Fprintln(out, n)
 	}
-	r.Warm = append(r.Warm, warmGroup{Name: name, Rows: rows})
-	w := tabwriter.NewWriter(os.Stdout, 0, 0, 2, ' ', tabwriter.AlignRight)
-	fmt.Fprintf(w, "\n%s\t\trate/s\tp50 µs\tp99 µs\tCPU µs\trate×\tp50×\tCPU×\tplain Node×\t\n", name)
-	for _, row := range rows {
-		fmt.Fprintf(w, "%s\t\t%.0f\t%.0f\t%.0f\t%.1f\t%.2f\t%.2f\t%.2f\t%.2f\t\n", row.Name,
-			row.PerSecond, row.P50, row.P99, row.CPU, row.RatioRate, row.RatioP50, row.RatioCPU, row.RatioPlain)
-	}
-	_ = w.Flush()
-}
-
-func (r *report) printCold() {
-	fmt.Printf("%s, %d MB\nidle ebb: %.1f MiB RSS, %.1f MiB PSS; binary %.1f MiB\n\n",
-		r.Machine, r.MemoryMB, r.Idle.RSSMiB, r.Idle.PSSMiB, r.Idle.BinaryMiB)
-	w := tabwriter.NewWriter(os.Stdout, 0, 0, 2, ' ', tabwriter.AlignRight)
-	fmt.Fprintln(w, "from zero\t\tp50 ms\tp99 ms\tbare p50 ms\tbare p99 ms\t")
-	for _, c := range r.Cold {
-		fmt.Fprintf(w, "%s\t\t%.1f\t%.1f\t%.1f\t%.1f\t\n", c.Name, c.P50, c.P99, c.BareP50, c.BareP99)
-	}
-	_ = w.Flush()
 }
 
 // write saves the report; nothing if no file was named.
