@@ -253,9 +253,10 @@ func (in *instance) initialised(ctx context.Context, began time.Time) error {
 	return err
 }
 
-// before tells the extensions of an invocation that is about to be handed over.
+// before tells the extensions, if there are any, of an invocation that is about to
+// be handed over.
 func (in *instance) before(c *runtimeapi.Call) {
-	if in.extensions == nil {
+	if in.extensions == nil || !in.extensions.Any() {
 		return
 	}
 	in.platform("platform.start", map[string]any{"requestId": c.ID, "version": in.shelf.version.Qualifier()})
@@ -265,7 +266,7 @@ func (in *instance) before(c *runtimeapi.Call) {
 // after waits until the extensions have seen to the invocation. If they do not
 // in its time, or fail, the instance is of no more use.
 func (in *instance) after(c *runtimeapi.Call, o *Outcome, began time.Time) {
-	if in.extensions == nil {
+	if in.extensions == nil || !in.extensions.Any() {
 		return
 	}
 	status := "success"
