@@ -51,6 +51,7 @@ var floors = map[string]int{
 
 	"internal/store":    4,
 	"internal/artifact": 4,
+	"internal/objects":  4,
 	"internal/sandbox":  4,
 	"internal/metrics":  4,
 	"internal/trace":    4,

@@ -41,7 +41,6 @@ type Config struct {
 	DestinationAge time.Duration `yaml:"destinationAge"`
 
 	HTTP  HTTPConfig  `yaml:"http"`
-	S3    S3Config    `yaml:"s3"`
 	Kafka KafkaConfig `yaml:"kafka"`
 
 	Region   string           `yaml:"-"`
@@ -55,15 +54,6 @@ type HTTPConfig struct {
 	// Private are networks (CIDR) of this machine or link-local ones that records
 	// may be sent to; without it they may go to neither.
 	Private []netip.Prefix `yaml:"private"`
-}
-
-// S3Config is how records are written to buckets.
-type S3Config struct {
-	Endpoint        string `yaml:"endpoint"` // "" = S3 destinations are refused
-	Region          string `yaml:"region"`
-	PathStyle       bool   `yaml:"pathStyle"`
-	AccessKeyID     string `yaml:"accessKeyId"`
-	SecretAccessKey string `yaml:"secretAccessKey"`
 }
 
 // KafkaConfig is how records are written to topics.
@@ -110,7 +100,6 @@ func (c Config) withDefaults() Config {
 	set(&c.DestinationAge, DefaultDestinationAge)
 	set(&c.HTTP.Timeout, DefaultHTTPTimeout)
 	set(&c.Region, "us-east-1")
-	set(&c.S3.Region, c.Region)
 	set(&c.Patience, 30*time.Second)
 	if len(c.RetryDelays) == 0 {
 		c.RetryDelays = []time.Duration{time.Minute, 2 * time.Minute}

@@ -15,6 +15,7 @@ import (
 
 	"github.com/ebb-faas/ebb/internal/deliver"
 	"github.com/ebb-faas/ebb/internal/ebb"
+	"github.com/ebb-faas/ebb/internal/objects"
 )
 
 var sample = deliver.Delivery{
@@ -77,8 +78,9 @@ func TestS3Target(t *testing.T) {
 		body, _ = io.ReadAll(r.Body)
 	}))
 	defer srv.Close()
-	s := deliver.NewS3(deliver.S3Config{Endpoint: srv.URL, Region: "us-east-1", PathStyle: true, AccessKeyID: "AKIA", SecretAccessKey: "secret"})
-	defer http.DefaultClient.CloseIdleConnections()
+	buckets := objects.New(objects.Config{Endpoint: srv.URL, AccessKeyID: "AKIA", SecretAccessKey: "secret"})
+	defer buckets.Close()
+	s := deliver.NewS3(buckets)
 	if err := s.Deliver(t.Context(), target(t, "arn:aws:s3:::bucket/some/prefix"), &sample); err != nil {
 		t.Fatal(err)
 	}

@@ -29,7 +29,7 @@ type Config struct {
 	Images func(ctx context.Context, uri string) (*artifact.Image, artifact.OpenLayer, error) `yaml:"-"`
 	// Objects opens an object of the object store that is configured, for packages
 	// that are there. nil = there is none.
-	Objects func(ctx context.Context, bucket, key, version string) (io.ReadCloser, error) `yaml:"-"`
+	Objects func(ctx context.Context, service ebb.ServiceID, bucket, key, version string) (io.ReadCloser, error) `yaml:"-"`
 	// NoLayers is why instances of this node cannot have layers; "" = they can.
 	NoLayers string `yaml:"-"`
 	// Probe runs a command in a box whose root is an image's tree, and returns what

@@ -154,7 +154,7 @@ func TestLayerPages(t *testing.T) {
 
 func TestPackageFromAnObjectStore(t *testing.T) {
 	content := zipped("stored")
-	f := open(t, function.Config{Objects: func(_ context.Context, bucket, key, version string) (io.ReadCloser, error) {
+	f := open(t, function.Config{Objects: func(_ context.Context, _ ebb.ServiceID, bucket, key, version string) (io.ReadCloser, error) {
 		if bucket != "b" || key != "k" || version != "7" {
 			return nil, errors.New("wrong object: " + bucket + key + version)
 		}
@@ -176,5 +176,5 @@ func TestPackageFromAnObjectStore(t *testing.T) {
 	c = none.create("f")
 	c.Zip, c.Object = nil, from
 	_, err = none.Functions.Create(t.Context(), c)
-	refused(t, err, ebb.Unimplemented, ebb.TypeNotImplemented, "s3.endpoint")
+	refused(t, err, ebb.Unimplemented, ebb.TypeNotImplemented, "objects.endpoint")
 }

@@ -23,7 +23,7 @@ func (f *Functions) putSource(ctx context.Context, service ebb.ServiceID, zip []
 		}
 		return code, f.checkStorage(ctx, service, code)
 	}
-	r, err := f.object(ctx, o)
+	r, err := f.object(ctx, service, o)
 	if err != nil {
 		return ebb.Code{}, err
 	}
@@ -36,11 +36,11 @@ func (f *Functions) putSource(ctx context.Context, service ebb.ServiceID, zip []
 }
 
 // checkSourceOnly does what putSource does and stores nothing.
-func (f *Functions) checkSourceOnly(ctx context.Context, zip []byte, o *Object) (ebb.Code, error) {
+func (f *Functions) checkSourceOnly(ctx context.Context, service ebb.ServiceID, zip []byte, o *Object) (ebb.Code, error) {
 	if o == nil {
 		return f.packages.Check(ctx, bytes.NewReader(zip))
 	}
-	r, err := f.object(ctx, o)
+	r, err := f.object(ctx, service, o)
 	if err != nil {
 		return ebb.Code{}, err
 	}
@@ -48,12 +48,12 @@ func (f *Functions) checkSourceOnly(ctx context.Context, zip []byte, o *Object) 
 	return f.packages.CheckLarge(ctx, r)
 }
 
-func (f *Functions) object(ctx context.Context, o *Object) (io.ReadCloser, error) {
+func (f *Functions) object(ctx context.Context, service ebb.ServiceID, o *Object) (io.ReadCloser, error) {
 	if f.cfg.Objects == nil {
 		return nil, ebb.Errorf(ebb.Unimplemented, ebb.TypeNotImplemented,
-			"S3Bucket: no object store is configured on this platform (s3.endpoint); send the package as ZipFile")
+			"S3Bucket: no object store is configured on this platform (s3 is off, and objects.endpoint not set); send the package as ZipFile")
 	}
-	return f.cfg.Objects(ctx, o.Bucket, o.Key, o.Version)
+	return f.cfg.Objects(ctx, service, o.Bucket, o.Key, o.Version)
 }
 
 // checkOneSource checks that a package is given, and only once. under is what

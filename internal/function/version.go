@@ -70,7 +70,7 @@ func (f *Functions) UpdateCode(ctx context.Context, u UpdateCode) (*ebb.Version,
 	case preview.IsImage():
 		code, image, err = f.putImage(ctx, u.ImageURI)
 	case u.DryRun:
-		code, err = f.checkSourceOnly(ctx, u.Zip, u.Object)
+		code, err = f.checkSourceOnly(ctx, u.Service, u.Zip, u.Object)
 	default:
 		if code, err = f.putSource(ctx, u.Service, u.Zip, u.Object); err == nil {
 			err = f.checkUnpacked(ctx, code.Digest, preview.Layers)

@@ -64,7 +64,7 @@ func TestLayers(t *testing.T) {
 	}
 	p.raw("GET", "/2018-10-31/layers/l/versions/2", "").is(t, 404, "ResourceNotFoundException", "The resource you requested does not exist.")
 	p.raw("GET", "/2018-10-31/layers/l/versions/0", "").is(t, 400, "InvalidParameterValueException", "Layer Version Cannot be less than 1")
-	p.raw("POST", "/2018-10-31/layers/l/versions", `{"Content":{"S3Bucket":"bucket","S3Key":"k"}}`).is(t, 501, "NotImplementedException", "s3.endpoint")
+	p.raw("POST", "/2018-10-31/layers/l/versions", `{"Content":{"S3Bucket":"bucket","S3Key":"k"}}`).is(t, 501, "NotImplementedException", "objects.endpoint")
 	p.raw("POST", "/2018-10-31/layers/l/versions", `{"Content":{"S3Bucket":"bucket"}}`).is(t, 400, "InvalidParameterValueException", "Content.S3Key: missing")
 }
 

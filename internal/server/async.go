@@ -31,14 +31,11 @@ func (n *node) assembleAsync() {
 
 	d := cfg.Deliver
 	d.Region, d.Patience = cfg.Region, cfg.Invoke.Patience
-	if d.S3.Region == "" {
-		d.S3.Region = cfg.Region
-	}
 	n.targets = map[ebb.TargetKind]deliver.Target{
 		ebb.TargetHTTP: deliver.NewHTTP(d.HTTP), ebb.TargetWorkflow: workflows{n.workflow},
 	}
-	if d.S3.Endpoint != "" {
-		n.targets[ebb.TargetS3] = deliver.NewS3(d.S3)
+	if n.objects != nil {
+		n.targets[ebb.TargetS3] = deliver.NewS3(n.objects)
 	}
 	if len(d.Kafka.Brokers) > 0 {
 		n.targets[ebb.TargetKafka] = deliver.NewKafka(d.Kafka)

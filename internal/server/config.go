@@ -11,7 +11,6 @@ import (
 	"github.com/goccy/go-yaml"
 
 	"github.com/ebb-faas/ebb/internal/artifact"
-	"github.com/ebb-faas/ebb/internal/artifact/bucket"
 	"github.com/ebb-faas/ebb/internal/artifact/oci"
 	"github.com/ebb-faas/ebb/internal/cluster"
 	"github.com/ebb-faas/ebb/internal/deliver"
@@ -21,6 +20,7 @@ import (
 	"github.com/ebb-faas/ebb/internal/gateway"
 	"github.com/ebb-faas/ebb/internal/invoke"
 	"github.com/ebb-faas/ebb/internal/logs"
+	"github.com/ebb-faas/ebb/internal/objects"
 	"github.com/ebb-faas/ebb/internal/pool"
 	"github.com/ebb-faas/ebb/internal/queue"
 	"github.com/ebb-faas/ebb/internal/secret"
@@ -48,7 +48,7 @@ type Config struct {
 	Function      function.Config `yaml:"function"`
 	Packages      artifact.Config `yaml:"packages"`
 	Images        oci.Config      `yaml:"images"`
-	S3            bucket.Config   `yaml:"s3"`
+	Objects       objects.Config  `yaml:"objects"`
 	Logs          logs.Config     `yaml:"logs"`
 	Pool          pool.Config     `yaml:"pool"`
 	Invoke        invoke.Config   `yaml:"invoke"`
@@ -144,7 +144,7 @@ func (c Config) Validate() error {
 	if _, err := logLevel(c.LogLevel); err != nil {
 		errs = append(errs, err)
 	}
-	for _, section := range []interface{ Validate() error }{c.Database, c.Cluster, c.Secrets, c.Function, c.Images, c.S3, c.Pool, c.Invoke, c.Queue, c.Deliver, c.HTTP, c.Triggers, c.Workflow, c.Egress} {
+	for _, section := range []interface{ Validate() error }{c.Database, c.Cluster, c.Secrets, c.Function, c.Images, c.Objects, c.Pool, c.Invoke, c.Queue, c.Deliver, c.HTTP, c.Triggers, c.Workflow, c.Egress} {
 		errs = append(errs, section.Validate())
 	}
 	errs = append(errs, validateMounts(c.Mounts))

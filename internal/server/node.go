@@ -15,7 +15,6 @@ import (
 
 	"github.com/ebb-faas/ebb/internal/api"
 	"github.com/ebb-faas/ebb/internal/artifact"
-	"github.com/ebb-faas/ebb/internal/artifact/bucket"
 	"github.com/ebb-faas/ebb/internal/artifact/oci"
 	"github.com/ebb-faas/ebb/internal/auth"
 	"github.com/ebb-faas/ebb/internal/cluster"
@@ -28,6 +27,7 @@ import (
 	"github.com/ebb-faas/ebb/internal/lambdaapi"
 	"github.com/ebb-faas/ebb/internal/logs"
 	"github.com/ebb-faas/ebb/internal/metrics"
+	"github.com/ebb-faas/ebb/internal/objects"
 	"github.com/ebb-faas/ebb/internal/pool"
 	"github.com/ebb-faas/ebb/internal/queue"
 	"github.com/ebb-faas/ebb/internal/sandbox"
@@ -57,7 +57,7 @@ type node struct {
 	cluster   *cluster.Cluster
 	packages  *artifact.Store
 	images    *oci.Source
-	buckets   *bucket.Buckets // nil = no S3 endpoint is configured
+	objects   *objects.Objects // nil = there is no S3 endpoint
 	logs      *logs.Store
 	runtimes  *runtimes.Catalog
 	driver    sandbox.Driver
@@ -127,9 +127,7 @@ func (n *node) openGround(ctx context.Context) error {
 	if n.images, err = oci.New(n.cfg.Images); err != nil {
 		return err
 	}
-	if n.cfg.S3.Endpoint != "" {
-		n.buckets = bucket.New(n.cfg.S3)
-	}
+	n.openObjects()
 	logCfg := n.cfg.Logs
 	logCfg.Dir = n.path("logs")
 	if n.logs, err = logs.Open(logCfg, n.log); err != nil {
@@ -146,8 +144,8 @@ func (n *node) assemble() {
 	cfg.Function.Images, cfg.Function.Probe = n.findImage, n.probe
 	cfg.Function.Egress, cfg.Function.Mounts, cfg.Pool.Mounts = cfg.Egress.Ceiling(), cfg.Mounts, cfg.Mounts
 	cfg.Function.CheckSecrets = n.secrets.Check
-	if n.buckets != nil {
-		cfg.Function.Objects = n.buckets.Open
+	if n.objects != nil {
+		cfg.Function.Objects = n.objects.Open
 	}
 	if l := n.driver.Level(); l.Name != sandboxLinux {
 		cfg.Function.NoLayers = "layers need the linux sandbox; this ebb has: " + l.Summary
@@ -333,8 +331,8 @@ func (n *node) close() error {
 	if n.images != nil {
 		n.images.Close()
 	}
-	if n.buckets != nil {
-		n.buckets.Close()
+	if n.objects != nil {
+		n.objects.Close()
 	}
 	if n.store != nil {
 		errs = append(errs, n.store.Close())

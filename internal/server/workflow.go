@@ -14,11 +14,8 @@ import (
 func (n *node) assembleWorkflow() {
 	cfg := n.cfg.Workflow
 	cfg.Region = n.cfg.Region
-	if cfg.Objects.Region == "" {
-		cfg.Objects.Region = cfg.Region
-	}
 	n.workflow = workflow.New(cfg, workflow.Deps{
-		Store: n.store, Invoke: n.invoker.Invoke, Call: n.callForWorkflow, Objects: workflow.NewObjects(cfg.Objects), Log: n.log,
+		Store: n.store, Invoke: n.invoker.Invoke, Call: n.callForWorkflow, Objects: n.workflowObjects(), Log: n.log,
 	})
 	n.states = statesapi.New(n.cfg.Region, n.workflow, n.auth, n.log)
 }

@@ -17,9 +17,6 @@ type Config struct {
 	// their steps. What is not remembered is folded again.
 	CacheMB int `yaml:"cacheMB"`
 
-	// Objects is where distributed Maps read and write.
-	Objects ObjectsConfig `yaml:"objects"`
-
 	Region string           `yaml:"-"` // set by server
 	Now    func() time.Time `yaml:"-"` // the clock; nil = time.Now
 }

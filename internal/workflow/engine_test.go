@@ -20,6 +20,7 @@ import (
 
 	"github.com/ebb-faas/ebb/internal/asl"
 	"github.com/ebb-faas/ebb/internal/ebb"
+	"github.com/ebb-faas/ebb/internal/objects"
 	"github.com/ebb-faas/ebb/internal/queue"
 	"github.com/ebb-faas/ebb/internal/store"
 )
@@ -134,12 +135,12 @@ func (r *rig) put(_ context.Context, _ ebb.ServiceID, bucket, key string, body i
 	return err
 }
 
-func (r *rig) list(_ context.Context, _ ebb.ServiceID, bucket, prefix string, each func(Object) bool) error {
+func (r *rig) list(_ context.Context, _ ebb.ServiceID, bucket, prefix string, each func(objects.Object) bool) error {
 	r.mu.Lock()
 	keys := slices.Sorted(maps.Keys(r.objects))
 	r.mu.Unlock()
 	for _, k := range keys {
-		if name, ok := strings.CutPrefix(k, bucket+"/"); ok && strings.HasPrefix(name, prefix) && !each(Object{Key: name, Size: 1, ETag: `"e"`, StorageClass: "STANDARD"}) {
+		if name, ok := strings.CutPrefix(k, bucket+"/"); ok && strings.HasPrefix(name, prefix) && !each(objects.Object{Key: name, Size: 1, ETag: `"e"`, StorageClass: "STANDARD"}) {
 			return nil
 		}
 	}

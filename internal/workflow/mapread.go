@@ -16,6 +16,7 @@ import (
 
 	"github.com/ebb-faas/ebb/internal/asl"
 	"github.com/ebb-faas/ebb/internal/jsonata"
+	"github.com/ebb-faas/ebb/internal/objects"
 )
 
 // maxObject is how large a JSON file of items may be: it is read whole. Files of
@@ -89,8 +90,8 @@ func (r *mapRun) fromBucket(ctx context.Context, each func(any) bool) error {
 		return readFail("Parameters: the required field \"Bucket\" is missing")
 	}
 	resource := asl.ParseResource(reader.Resource)
-	objects := r.engine.deps.Objects
-	if objects.Get == nil || objects.List == nil || resource.Type != "s3" {
+	from := r.engine.deps.Objects
+	if from.Get == nil || from.List == nil || resource.Type != "s3" {
 		return readFail("The resource '%s' is not offered by this ebb: no object store is configured", reader.Resource)
 	}
 	if resource.API == "listObjectsV2" {
@@ -128,7 +129,7 @@ func (r *mapRun) open(ctx context.Context, bucket, key string) (io.ReadCloser, e
 // listed gives the objects of a bucket.
 func (r *mapRun) listed(ctx context.Context, at place, s source, each func(any) bool) error {
 	var inner error
-	err := r.engine.deps.Objects.List(ctx, r.row.Service, at.Bucket, at.Prefix, func(o Object) bool {
+	err := r.engine.deps.Objects.List(ctx, r.row.Service, at.Bucket, at.Prefix, func(o objects.Object) bool {
 		if s.Transformation == "LOAD_AND_FLATTEN" {
 			body, err := r.open(ctx, at.Bucket, o.Key)
 			if err != nil {

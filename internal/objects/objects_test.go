@@ -1,4 +1,4 @@
-package bucket
+package objects
 
 import (
 	"io"
@@ -46,9 +46,9 @@ func read(t *testing.T, cfg Config, bucket, key, version string) (string, error)
 	if err := cfg.Validate(); err != nil {
 		t.Fatal(err)
 	}
-	b := New(cfg)
-	defer b.Close()
-	r, err := b.Open(t.Context(), bucket, key, version)
+	o := New(cfg)
+	defer o.Close()
+	r, err := o.Open(t.Context(), ebb.DefaultService, bucket, key, version)
 	if err != nil {
 		return "", err
 	}
@@ -95,12 +95,12 @@ func TestUnreachable(t *testing.T) {
 
 func TestConfig(t *testing.T) {
 	for want, cfg := range map[string]Config{
-		"s3.endpoint: missing":        {Region: "eu-west-1"},
-		"s3.endpoint: is not":         {Endpoint: "store:9000"},
-		"s3.accessKeyID":              {Endpoint: "http://store", SecretAccessKey: "x"},
-		"s3.secretAccessKey: missing": {Endpoint: "http://store", AccessKeyID: "x"},
-		"exclude each other":          {Endpoint: "http://store", AccessKeyID: "x", SecretAccessKey: "x", SecretAccessKeyFile: "/x"},
-		"s3.secretAccessKeyFile":      {Endpoint: "http://store", AccessKeyID: "x", SecretAccessKeyFile: "x"},
+		"objects.endpoint: missing":        {Region: "eu-west-1"},
+		"objects.endpoint: is not":         {Endpoint: "store:9000"},
+		"objects.accessKeyID":              {Endpoint: "http://store", SecretAccessKey: "x"},
+		"objects.secretAccessKey: missing": {Endpoint: "http://store", AccessKeyID: "x"},
+		"exclude each other":               {Endpoint: "http://store", AccessKeyID: "x", SecretAccessKey: "x", SecretAccessKeyFile: "/x"},
+		"objects.secretAccessKeyFile":      {Endpoint: "http://store", AccessKeyID: "x", SecretAccessKeyFile: "x"},
 	} {
 		if err := cfg.Validate(); ebb.TypeOf(err) != ebb.TypeConfigInvalid || !strings.Contains(err.Error(), want) {
 			t.Errorf("%+v: %v", cfg, err)
