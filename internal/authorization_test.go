@@ -24,7 +24,7 @@ import (
 )
 
 var notToldApart = []string{ // actions that have no route of their own
-	"lambda:InvokeFunctionUrl", "ebb:GetMetrics", "ebb:GetHealth",
+	"lambda:InvokeFunctionUrl", "ebb:GetMetrics", "ebb:GetHealth", "events:RetrieveConnectionCredentials",
 }
 
 // doors are the APIs with a database below, and a key of every platform role.

@@ -58,6 +58,7 @@ func actions() map[string]grant {
 			"lambda:InvokeFunction", "lambda:InvokeFunctionUrl", "lambda:InvokeAsync",
 			"states:StartExecution", "states:StartSyncExecution", "states:GetActivityTask",
 			"states:SendTaskSuccess", "states:SendTaskFailure", "states:SendTaskHeartbeat",
+			"events:RetrieveConnectionCredentials", // by HTTP tasks
 			"lambda:CheckpointDurableExecution", "lambda:SendDurableExecutionCallbackFailure",
 			"lambda:SendDurableExecutionCallbackHeartbeat", "lambda:SendDurableExecutionCallbackSuccess",
 		},

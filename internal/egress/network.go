@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"strconv"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -136,6 +137,29 @@ func (n *Network) lookup(ctx context.Context, host string) ([]netip.Addr, error)
 
 // maxAddresses of a name are tried.
 const maxAddresses = 4
+
+// Dial connects the platform itself on behalf of those who may connect to what p
+// says: like a box, but not counted as one. address is host:port, with a name or
+// an address for host.
+func (n *Network) Dial(ctx context.Context, p Policy, protocol, address string) (net.Conn, error) {
+	host, service, err := net.SplitHostPort(address)
+	if err != nil {
+		return nil, err
+	}
+	port, err := strconv.ParseUint(service, 10, 16)
+	if err != nil {
+		return nil, fmt.Errorf("%q is no port", service)
+	}
+	addr, err := netip.ParseAddr(host)
+	if err == nil {
+		host = ""
+	}
+	conn, err := n.dial(ctx, p, protocol, host, netip.AddrPortFrom(addr.Unmap(), uint16(port)))
+	if r, ok := errors.AsType[*refusal](err); ok {
+		return nil, fmt.Errorf("%s is not among the targets that the service may connect to: %w", address, r.why)
+	}
+	return conn, err
+}
 
 // dial connects to a target. host is its name, or "" if the box named an
 // address. Each address is judged right before it is dialled.

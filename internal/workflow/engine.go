@@ -4,7 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"log/slog"
-	"net/http"
+	"net"
 	"sync"
 	"time"
 
@@ -27,10 +27,16 @@ type Deps struct {
 	// machine: service as in arn:aws:states:::aws-sdk:SERVICE:operation. ok is
 	// false when there is no such service or operation here.
 	Call func(ctx context.Context, c Call) (answer json.RawMessage, ok bool, err error)
-	// Connection finds what an HTTP task authenticates with.
-	Connection func(ctx context.Context, service ebb.ServiceID, arn string) (*Connection, error)
-	// HTTP makes the requests of HTTP tasks; nil = there are none.
-	HTTP *http.Client
+	// Accept takes an asynchronous invocation: once it returns, it is durable.
+	Accept func(ctx context.Context, inv *ebb.Invocation) error
+	// Permit refuses what the role of a state machine may not; nil = roles may
+	// everything within their service.
+	Permit func(ctx context.Context, service ebb.ServiceID, role, action, resource string) error
+	// Secret is the value of a service's secret: what an HTTP task authenticates
+	// with. Dial connects it to where the service may. Without them there are no
+	// HTTP tasks.
+	Secret func(ctx context.Context, service ebb.ServiceID, name string) ([]byte, error)
+	Dial   func(ctx context.Context, service ebb.ServiceID, network, address string) (net.Conn, error)
 	// Objects reads and writes what distributed Maps read and write.
 	Objects Objects
 	Log     *slog.Logger
@@ -61,6 +67,7 @@ type Engine struct {
 	waiters    waiters
 	histories  histories
 	mapRuns    mapRuns
+	bearers    bearers
 
 	life       context.Context // ends when Run is asked to
 	end        context.CancelFunc

@@ -9,6 +9,7 @@ import (
 	"io"
 	"log/slog"
 	"maps"
+	"net"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -44,6 +45,10 @@ type rig struct {
 	objects map[string][]byte
 	calls   map[string]int // by function
 	stop    func()
+
+	accepted []string          // invocations of type Event
+	secrets  map[string]string // by name
+	denied   map[string]bool   // actions
 }
 
 // lambdaError is an error document of a function.
@@ -56,10 +61,18 @@ func (e *lambdaError) Error() string { return e.Type }
 
 func newRig(t testing.TB) *rig {
 	t.Helper()
-	r := &rig{t: t, dir: t.TempDir(), objects: make(map[string][]byte), calls: make(map[string]int), functions: make(map[string]func(context.Context, []byte) (any, error))}
+	r := &rig{t: t, secrets: make(map[string]string), dir: t.TempDir(), objects: make(map[string][]byte), calls: make(map[string]int), functions: make(map[string]func(context.Context, []byte) (any, error))}
 	r.open(Config{})
 	t.Cleanup(func() { r.stop() })
 	return r
+}
+
+// dialHere connects to nowhere but this machine.
+func dialHere(ctx context.Context, _ ebb.ServiceID, network, address string) (net.Conn, error) {
+	if !strings.HasPrefix(address, "127.0.0.1:") {
+		return nil, fmt.Errorf("%s is closed", address)
+	}
+	return new(net.Dialer).DialContext(ctx, network, address)
 }
 
 // open starts the engine; the database is what an earlier one left.
@@ -71,6 +84,7 @@ func (r *rig) open(cfg Config) {
 	r.Engine = New(cfg, Deps{
 		Store: s, Invoke: r.invoke, Log: log,
 		Objects: Objects{Get: r.get, Put: r.put, List: r.list},
+		Accept:  r.accept, Permit: r.permit, Secret: r.secret, Dial: dialHere,
 	})
 	q := queue.New(queue.Config{Exclusive: true, Drain: 5 * time.Second, Queues: r.Queues()}, s, r.Handlers(), log)
 	r.Bind(q)

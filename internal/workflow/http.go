@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"net"
 	"net/http"
 	"net/url"
 	"slices"
@@ -12,23 +13,16 @@ import (
 	"strings"
 
 	"github.com/ebb-faas/ebb/internal/asl"
+	"github.com/ebb-faas/ebb/internal/ebb"
 	"github.com/ebb-faas/ebb/internal/jsonata"
 )
-
-// Connection is what an HTTP task authenticates with. It overrides what the task
-// says itself.
-type Connection struct {
-	Headers http.Header
-	Query   url.Values
-	Body    map[string]string // parameters of the body
-}
 
 // maxHTTPAnswer is how much of an answer is read; a payload may have less.
 const maxHTTPAnswer = 1 << 20
 
 // callHTTP is arn:aws:states:::http:invoke.
 func (e *Engine) callHTTP(ctx context.Context, c *call) outcome {
-	if e.deps.HTTP == nil || e.deps.Connection == nil {
+	if e.deps.Dial == nil || e.deps.Secret == nil {
 		return failed(notOffered(c.Resource))
 	}
 	o := document(c.Parameters)
@@ -39,19 +33,78 @@ func (e *Engine) callHTTP(ctx context.Context, c *call) outcome {
 	if arn == "" {
 		return failed(failuref(asl.ErrRuntime, "The Parameters '%s' could not be used to start the Task: [The required field \"ConnectionArn\" is missing]", c.Parameters))
 	}
-	connection, err := e.deps.Connection(ctx, c.execution.Service, arn)
+	connection, fail := e.connection(ctx, c, arn)
+	if fail != nil {
+		return failed(fail)
+	}
+	client := e.httpClient(c.execution.Service)
+	name, value, err := e.authorization(ctx, client, connection)
 	if err != nil {
-		return failed(failuref("Events.ConnectionResource.AccessDenied", "%s", messageOf(err)))
+		return failed(failuref("Events.ConnectionResource.AuthorizationFailed", "The connection %s could not be authorized: %s", arn, err))
 	}
 	request, fail := newRequest(ctx, o, connection)
 	if fail != nil {
 		return failed(fail)
 	}
-	res, err := e.deps.HTTP.Do(request)
+	request.Header.Set(name, value)
+	res, err := client.Do(request)
 	if err != nil {
 		return failed(failuref("States.Http.Socket", "%s", unwrapURL(err)))
 	}
-	defer res.Body.Close()
+	defer func() { _ = res.Body.Close() }()
+	return readAnswer(c, res)
+}
+
+// connection finds how the task authenticates, if its state machine's role may
+// know.
+func (e *Engine) connection(ctx context.Context, c *call, arn string) (*connection, *failure) {
+	role := c.machine.revision.Role
+	denied := func(err error) *failure {
+		return failuref("Events.ConnectionResource.AccessDenied", "The connection %s cannot be used: %s", arn, messageOf(err))
+	}
+	name, err := connectionName(arn, c.execution.Service)
+	if err != nil {
+		return nil, denied(err)
+	}
+	if err := e.permit(ctx, c, "events:RetrieveConnectionCredentials", arn); err != nil {
+		return nil, failuref("Events.ConnectionResource.AccessDenied", "User: %s is not authorized to perform: events:RetrieveConnectionCredentials on resource: %s", role, arn)
+	}
+	value, err := e.deps.Secret(ctx, c.execution.Service, name)
+	if err != nil {
+		return nil, denied(err)
+	}
+	connection, err := readConnection(value)
+	if err != nil {
+		return nil, denied(err)
+	}
+	return connection, nil
+}
+
+// permit asks whether the role of the call's state machine may.
+func (e *Engine) permit(ctx context.Context, c *call, action, resource string) error {
+	if e.deps.Permit == nil {
+		return nil
+	}
+	return e.deps.Permit(ctx, c.execution.Service, c.machine.revision.Role, action, resource)
+}
+
+// httpClient makes requests for a service. Each has a connection of its own, so
+// that none goes through one that another service was allowed to make; redirects
+// are answers.
+func (e *Engine) httpClient(service ebb.ServiceID) *http.Client {
+	return &http.Client{
+		Transport: &http.Transport{
+			DisableKeepAlives: true,
+			DialContext: func(ctx context.Context, network, address string) (net.Conn, error) {
+				return e.deps.Dial(ctx, service, network, address)
+			},
+		},
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+	}
+}
+
+// readAnswer is what a task makes of the endpoint's answer.
+func readAnswer(c *call, res *http.Response) outcome {
 	body, err := io.ReadAll(io.LimitReader(res.Body, maxHTTPAnswer+1))
 	if err != nil {
 		return failed(failuref("States.Http.Socket", "%s", err))
@@ -59,7 +112,7 @@ func (e *Engine) callHTTP(ctx context.Context, c *call) outcome {
 	if len(body) > maxHTTPAnswer {
 		return failed(failuref(asl.ErrDataLimitExceeded, "The state/task '%s' returned a result with a size exceeding the maximum number of bytes service limit.", c.Resource))
 	}
-	if res.StatusCode >= 400 {
+	if res.StatusCode >= 300 {
 		return failed(&failure{name: "States.Http.StatusCode." + strconv.Itoa(res.StatusCode), cause: string(body)})
 	}
 	return succeeded(object("Headers", headersOf(res.Header), "ResponseBody", bodyOf(res.Header, body),
@@ -80,7 +133,7 @@ func connectionOf(o *jsonata.Object) string {
 	return ""
 }
 
-func newRequest(ctx context.Context, o *jsonata.Object, c *Connection) (*http.Request, *failure) {
+func newRequest(ctx context.Context, o *jsonata.Object, c *connection) (*http.Request, *failure) {
 	text := func(name string) string {
 		v, _ := o.Get(name)
 		s, _ := v.(string)
@@ -96,18 +149,18 @@ func newRequest(ctx context.Context, o *jsonata.Object, c *Connection) (*http.Re
 	}
 	query := at.Query()
 	each(o, "QueryParameters", func(k, v string) { query.Add(k, v) })
-	for k, vs := range c.Query {
-		query[k] = vs
+	for _, p := range c.Auth.HTTP.Query {
+		query.Set(p.Key, p.Value)
 	}
 	at.RawQuery = query.Encode()
 	header := http.Header{"Content-Type": {"application/json"}, "User-Agent": {"Amazon|StepFunctions|HttpInvoke|ebb"}}
 	each(o, "Headers", func(k, v string) { header.Set(k, v) })
-	for k, vs := range c.Headers {
-		header[http.CanonicalHeaderKey(k)] = vs
+	for _, p := range c.Auth.HTTP.Header {
+		header.Set(p.Key, p.Value)
 	}
 	var body []byte
-	if v, ok := o.Get("RequestBody"); ok || len(c.Body) > 0 {
-		body = encodeBody(v, c.Body, strings.HasPrefix(header.Get("Content-Type"), "application/x-www-form-urlencoded"))
+	if v, ok := o.Get("RequestBody"); ok || len(c.Auth.HTTP.Body) > 0 {
+		body = encodeBody(v, c.Auth.HTTP.Body, strings.HasPrefix(header.Get("Content-Type"), "application/x-www-form-urlencoded"))
 	}
 	r, err := http.NewRequestWithContext(ctx, method, at.String(), bytes.NewReader(body))
 	if err != nil {
@@ -140,14 +193,14 @@ func each(o *jsonata.Object, field string, f func(k, v string)) {
 	}
 }
 
-func encodeBody(v any, more map[string]string, form bool) []byte {
+func encodeBody(v any, more []keyValue, form bool) []byte {
 	o, isObject := v.(*jsonata.Object)
 	if isObject || v == nil {
 		if o == nil {
 			o = jsonata.NewObject(0)
 		}
-		for k, s := range more {
-			o = o.With(k, s)
+		for _, p := range more {
+			o = o.With(p.Key, p.Value)
 		}
 		v = o
 	}

@@ -85,8 +85,11 @@ func (e *Engine) callInvoke(ctx context.Context, c *call) outcome {
 		}
 	}
 	status := 200
-	if inv.event {
+	switch {
+	case inv.event:
 		status = 202
+	case inv.dry:
+		status = 204
 	}
 	number := jsonata.Number(strconv.Itoa(status))
 	length := strconv.Itoa(sink.body.Len())
@@ -156,19 +159,28 @@ func (e *Engine) invoke(ctx context.Context, c *call, inv *invocation, prefix st
 	if key.Service == "" {
 		key.Service = c.execution.Service
 	}
-	if key.Service != c.execution.Service {
+	arn := ebb.FunctionARN(e.cfg.Region, key, inv.ref.Qualifier)
+	if key.Service != c.execution.Service || e.permit(ctx, c, "lambda:InvokeFunction", arn) != nil {
 		return nil, res, failed(failuref(prefix+".AccessDeniedException", "User: %s is not authorized to perform: lambda:InvokeFunction on resource: %s (Service: Lambda, Status Code: 403, Request ID: %s)",
-			c.machine.revision.Role, ebb.FunctionARN(e.cfg.Region, key, inv.ref.Qualifier), id))
+			c.machine.revision.Role, arn, id))
 	}
 	sink = &answerSink{}
-	res, err := e.deps.Invoke(ctx, &ebb.Invocation{
+	what := &ebb.Invocation{
 		ID: ebb.InvocationID(id), FunctionKey: key, Qualifier: inv.ref.Qualifier,
 		Payload: inv.payload, ClientContext: inv.context, TraceID: c.execution.Settings.TraceHeader,
-	}, sink)
+	}
+	var err error
+	switch {
+	case inv.dry:
+	case inv.event:
+		err = e.deps.Accept(ctx, what)
+	default:
+		res, err = e.deps.Invoke(ctx, what, sink)
+	}
 	if err != nil {
 		return nil, res, notInvoked(err, prefix, id)
 	}
-	if sink.head.FunctionError != "" && !inv.event {
+	if sink.head.FunctionError != "" {
 		return nil, res, failed(functionError(sink.body.Bytes(), prefix))
 	}
 	return sink, res, o

@@ -30,7 +30,7 @@ func (e *Engine) callExecution(ctx context.Context, c *call, r asl.Resource) out
 		s.parent = c.execution.ID
 	}
 	a, ok := ebb.ParseStatesARN(s.StateMachine)
-	if ok && a.Service != c.execution.Service {
+	if ok && (a.Service != c.execution.Service || e.permit(ctx, c, "states:StartExecution", s.StateMachine) != nil) {
 		return failed(failuref("StepFunctions.AccessDeniedException", "User: %s is not authorized to perform: states:StartExecution on resource: %s", c.machine.revision.Role, s.StateMachine))
 	}
 	var started *ebb.Execution
