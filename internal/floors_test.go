@@ -59,12 +59,13 @@ var floors = map[string]int{
 	"internal/asl":    3,
 	"internal/egress": 3,
 
-	"internal/schedule": 2,
-	"internal/pattern":  2,
-	"internal/jsonata":  2,
-	"internal/manifest": 2,
-	"internal/awswire":  2,
-	"runtimes":          2,
+	"internal/schedule":  2,
+	"internal/pattern":   2,
+	"internal/jsonata":   2,
+	"internal/manifest":  2,
+	"internal/signature": 2,
+	"internal/awswire":   2,
+	"runtimes":           2,
 
 	"internal/ebb": 1,
 	boxProtocol:    1,
@@ -78,7 +79,7 @@ const boxProtocol = "internal/sandbox/linux/initproto"
 // speaks to a platform through the SDK like everybody else. "ebb doctor" must
 // answer without a platform, so it looks at sandbox and runtimes itself.
 var cmdMayImport = []string{
-	"internal/server", "internal/manifest", "internal/asl", "internal/sandbox", "internal/ebb", "runtimes", "sdk/go",
+	"internal/server", "internal/manifest", "internal/signature", "internal/asl", "internal/sandbox", "internal/ebb", "runtimes", "sdk/go",
 }
 
 // listed is what the tests need of "go list -json".

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"crypto/ed25519"
 	"fmt"
 	"os"
 	"os/exec"
@@ -23,6 +24,7 @@ type deployOptions struct {
 	dryRun  bool
 	prune   bool
 	yes     bool
+	signKey string
 }
 
 // deployVerb makes the platform's functions what manifests say.
@@ -56,6 +58,7 @@ func (a *app) deployVerb() *cobra.Command {
 	cmd.Flags().BoolVar(&opt.dryRun, "dry-run", false, "build, pack and compare, but change nothing")
 	cmd.Flags().BoolVar(&opt.prune, "prune", false, "delete functions of the service that no ebb.yaml names; asks on a terminal, else needs --yes")
 	cmd.Flags().BoolVarP(&opt.yes, "yes", "y", false, "do not ask before --prune deletes")
+	cmd.Flags().StringVar(&opt.signKey, "sign-key", "", "sign packages of functions and layers with the private key in this PEM `FILE`, as ebb sign does")
 	return cmd
 }
 
@@ -88,6 +91,12 @@ func (a *app) deploy(ctx context.Context, paths []string, opt deployOptions) err
 	if err != nil {
 		return err
 	}
+	var key ed25519.PrivateKey
+	if opt.signKey != "" {
+		if key, err = signingKey(opt.signKey); err != nil {
+			return err
+		}
+	}
 	results := []deployed{}
 	show := newProgress(a.errs)
 	err = func() error {
@@ -96,6 +105,7 @@ func (a *app) deploy(ctx context.Context, paths []string, opt deployOptions) err
 			if err != nil {
 				return err
 			}
+			d.key = key
 			done, err := d.manifests(ctx, group)
 			results = append(results, done...)
 			if err == nil && opt.prune {
@@ -254,6 +264,9 @@ func (d *deployment) pack(ctx context.Context, m *manifest.Manifest, f *manifest
 		func(n int64) { s.add(n) })
 	if s != nil {
 		s.end()
+	}
+	if err == nil {
+		err = p.sign(d.key)
 	}
 	if err == nil {
 		d.show.line("%s: packed %s%s", f.Name, filesText(p.files), bytesText(int64(len(p.zip))))

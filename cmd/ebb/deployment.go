@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"crypto/ed25519"
 	"errors"
 	"fmt"
 	"maps"
@@ -24,6 +25,7 @@ type deployment struct {
 	service ebb.ServiceID
 	making  bool // a dry run would make the service
 	opt     deployOptions
+	key     ed25519.PrivateKey // to sign packages with, or nil
 	show    *progress
 	built   map[string]bool // build commands that ran, by folder and command
 	// published has the layers of the manifests so far, by name; "" is one that a

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"crypto/ed25519"
 	"fmt"
 	"slices"
 	"strconv"
@@ -44,6 +45,7 @@ func (a *app) layerVerb() *cobra.Command {
 
 func (a *app) layerPublishVerb() *cobra.Command {
 	var l manifest.Layer
+	var signKey string
 	cmd := &cobra.Command{
 		Use:     "publish NAME FOLDER|ZIP",
 		Short:   "Make a new version of a layer from a folder or zip file",
@@ -58,6 +60,12 @@ func (a *app) layerPublishVerb() *cobra.Command {
 			defer c.Close()
 			show := newProgress(a.errs)
 			p, err := packCode(l.Code, func(int64) {}, func(int64) {})
+			if err == nil && signKey != "" {
+				var key ed25519.PrivateKey
+				if key, err = signingKey(signKey); err == nil {
+					err = p.sign(key)
+				}
+			}
 			if err != nil {
 				return err
 			}
@@ -72,6 +80,7 @@ func (a *app) layerPublishVerb() *cobra.Command {
 		},
 	}
 	cmd.Flags().StringVar(&l.Description, "description", "", "`TEXT` for people")
+	cmd.Flags().StringVar(&signKey, "sign-key", "", "sign the package with the private key in this PEM `FILE`, as ebb sign does")
 	cmd.Flags().StringVar(&l.License, "license", "", "its `LICENSE`")
 	cmd.Flags().StringSliceVar(&l.Runtimes, "runtime", nil, "`RUNTIMES` it is made for, separated by commas")
 	cmd.Flags().StringSliceVar(&l.Architectures, "architecture", nil, "`ARCHITECTURES` it is made for: x86_64, arm64")

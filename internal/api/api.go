@@ -102,6 +102,7 @@ func (a *API) register(h huma.API) {
 	a.registerServices(h)
 	a.registerKeys(h)
 	a.registerRoles(h)
+	a.registerPublishers(h)
 	a.registerSecrets(h)
 	a.registerTasks(h)
 	a.registerTriggers(h)

@@ -23,22 +23,26 @@ import (
 // holds an entry ebb refuses, named in the message, or unpacks to too much;
 // TooLarge (RequestEntityTooLargeException) for a zip over MaxZipped;
 // QuotaExceeded (CodeStorageExceededException) over MaxStored; Unavailable for
-// a full disk; ctx's error; r's error.
-func (s *Store) Put(ctx context.Context, r io.Reader) (ebb.Code, error) {
-	return s.put(ctx, r, s.cfg.MaxZipped)
+// a full disk; ctx's error; r's error; that of an inspection.
+func (s *Store) Put(ctx context.Context, r io.Reader, inspect ...Inspection) (ebb.Code, error) {
+	return s.put(ctx, r, s.cfg.MaxZipped, inspect)
 }
+
+// Inspection looks at a zip that was received and not yet unpacked or stored, and
+// may refuse it.
+type Inspection func(zip io.ReaderAt, size int64) error
 
 // PutLarge is Put for zips that did not come with a request: they may have as
 // many bytes as what they unpack to.
-func (s *Store) PutLarge(ctx context.Context, r io.Reader) (ebb.Code, error) {
-	return s.put(ctx, r, s.maxLarge())
+func (s *Store) PutLarge(ctx context.Context, r io.Reader, inspect ...Inspection) (ebb.Code, error) {
+	return s.put(ctx, r, s.maxLarge(), inspect)
 }
 
 // maxLarge is the size of the largest zip from elsewhere.
 func (s *Store) maxLarge() int64 { return max(s.cfg.MaxZipped, s.cfg.MaxUnpacked) }
 
-func (s *Store) put(ctx context.Context, r io.Reader, limit int64) (ebb.Code, error) {
-	up, err := s.receive(ctx, r, limit)
+func (s *Store) put(ctx context.Context, r io.Reader, limit int64, inspect []Inspection) (ebb.Code, error) {
+	up, err := s.receive(ctx, r, limit, inspect)
 	if err != nil {
 		return ebb.Code{}, storageFault("receive package", err)
 	}
@@ -56,17 +60,17 @@ func (s *Store) put(ctx context.Context, r io.Reader, limit int64) (ebb.Code, er
 
 // Check does what Put does and stores nothing: a dry run. Its errors are those
 // of Put.
-func (s *Store) Check(ctx context.Context, r io.Reader) (ebb.Code, error) {
-	return s.check(ctx, r, s.cfg.MaxZipped)
+func (s *Store) Check(ctx context.Context, r io.Reader, inspect ...Inspection) (ebb.Code, error) {
+	return s.check(ctx, r, s.cfg.MaxZipped, inspect)
 }
 
 // CheckLarge is Check for what PutLarge takes.
-func (s *Store) CheckLarge(ctx context.Context, r io.Reader) (ebb.Code, error) {
-	return s.check(ctx, r, s.maxLarge())
+func (s *Store) CheckLarge(ctx context.Context, r io.Reader, inspect ...Inspection) (ebb.Code, error) {
+	return s.check(ctx, r, s.maxLarge(), inspect)
 }
 
-func (s *Store) check(ctx context.Context, r io.Reader, limit int64) (ebb.Code, error) {
-	up, err := s.receive(ctx, r, limit)
+func (s *Store) check(ctx context.Context, r io.Reader, limit int64, inspect []Inspection) (ebb.Code, error) {
+	up, err := s.receive(ctx, r, limit, inspect)
 	if err != nil {
 		return ebb.Code{}, storageFault("receive package", err)
 	}
@@ -88,8 +92,9 @@ type upload struct {
 	code ebb.Code
 }
 
-// receive streams r into a temporary file, hashing on the way.
-func (s *Store) receive(ctx context.Context, r io.Reader, limit int64) (*upload, error) {
+// receive streams r into a temporary file, hashing on the way, and has it
+// inspected.
+func (s *Store) receive(ctx context.Context, r io.Reader, limit int64, inspect []Inspection) (*upload, error) {
 	up := &upload{name: packagesDir + "/" + tmpName()}
 	f, err := s.root.OpenFile(up.name, os.O_CREATE|os.O_EXCL|os.O_RDWR, 0o644)
 	if err != nil {
@@ -103,6 +108,11 @@ func (s *Store) receive(ctx context.Context, r io.Reader, limit int64) (*upload,
 	}
 	if err == nil && n == 0 {
 		err = emptyZip()
+	}
+	for _, look := range inspect {
+		if err == nil {
+			err = look(f, n)
+		}
 	}
 	if err != nil {
 		s.discard(up)

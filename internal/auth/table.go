@@ -76,6 +76,10 @@ func actions() map[string]grant {
 		administer: {
 			"ebb:ListKeys", "ebb:GetKey", "ebb:CreateKey", "ebb:UpdateKey", "ebb:RotateKey", "ebb:DeleteKey",
 			"ebb:RevealSecret",
+			// Whose code may be deployed: those who deploy do not say it themselves.
+			"ebb:AddPublisher", "ebb:RemovePublisher",
+			"lambda:CreateCodeSigningConfig", "lambda:UpdateCodeSigningConfig", "lambda:DeleteCodeSigningConfig",
+			"lambda:PutFunctionCodeSigningConfig", "lambda:DeleteFunctionCodeSigningConfig",
 		},
 	} {
 		for _, name := range names {
@@ -102,7 +106,7 @@ func seeEbb() []string {
 		"ebb:GetNode", "ebb:ListInstances", "ebb:GetLogs", "ebb:GetMetrics",
 		"ebb:ListServices", "ebb:GetService", "ebb:ListRoles", "ebb:GetRole", "ebb:ListSecrets", "ebb:GetSecret",
 		"ebb:ListTriggers", "ebb:GetTrigger", "ebb:ListFires", "ebb:ListCalendars", "ebb:GetCalendar",
-		"ebb:ListRuntimes", "ebb:ListTasks", "ebb:GetTask", "ebb:GetTaskResult",
+		"ebb:ListRuntimes", "ebb:ListPublishers", "ebb:ListTasks", "ebb:GetTask", "ebb:GetTaskResult",
 	}
 }
 
@@ -123,13 +127,13 @@ func seeLambda() []string {
 func deployLambda() []string {
 	return under("lambda:",
 		"AddLayerVersionPermission", "AddPermission", "CreateAlias", "CreateCapacityProvider",
-		"CreateCodeSigningConfig", "CreateEventSourceMapping", "CreateFunction", "CreateFunctionUrlConfig",
-		"DeleteAlias", "DeleteCapacityProvider", "DeleteCodeSigningConfig", "DeleteEventSourceMapping",
-		"DeleteFunction", "DeleteFunctionCodeSigningConfig", "DeleteFunctionEventInvokeConfig",
+		"CreateEventSourceMapping", "CreateFunction", "CreateFunctionUrlConfig",
+		"DeleteAlias", "DeleteCapacityProvider", "DeleteEventSourceMapping",
+		"DeleteFunction", "DeleteFunctionEventInvokeConfig",
 		"DeleteFunctionUrlConfig", "DeleteLayerVersion", "PublishLayerVersion", "PublishVersion",
-		"PutFunctionCodeSigningConfig", "PutFunctionEventInvokeConfig", "PutFunctionRecursionConfig",
+		"PutFunctionEventInvokeConfig", "PutFunctionRecursionConfig",
 		"PutRuntimeManagementConfig", "RemoveLayerVersionPermission", "RemovePermission", "TagResource",
-		"UntagResource", "UpdateCapacityProvider", "UpdateCodeSigningConfig", "UpdateFunctionCode",
+		"UntagResource", "UpdateCapacityProvider", "UpdateFunctionCode",
 		"UpdateFunctionConfiguration", "UpdateFunctionEventInvokeConfig", "UpdateFunctionUrlConfig")
 }
 

@@ -99,6 +99,9 @@ const (
 	TypeManifestInvalid       = "ManifestInvalid"
 	TypeMasterKeyInvalid      = "MasterKeyInvalid"
 	TypeExpiredToken          = "ExpiredTokenException"
+	TypeCodeVerification      = "CodeVerificationFailedException"
+	TypeInvalidCodeSignature  = "InvalidCodeSignatureException"
+	TypeCodeSigningNotFound   = "CodeSigningConfigNotFoundException"
 )
 
 // Reasons of a throttle, as the Lambda API words them.

@@ -51,6 +51,9 @@ type Config struct {
 	// CheckTarget refuses a target that events of a function cannot be delivered
 	// to. nil = there are no targets.
 	CheckTarget func(ebb.FunctionKey, ebb.Target) error `yaml:"-"`
+	// Unverified is told of code that was taken though it is not signed as the
+	// function's code signing configuration says, which only warns. nil = nobody is.
+	Unverified func(ebb.FunctionKey, error) `yaml:"-"`
 	// Now is the wall clock. Default time.Now.
 	Now func() time.Time `yaml:"-"`
 }

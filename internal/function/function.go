@@ -59,13 +59,14 @@ type Create struct {
 	Tags         map[string]string
 	LogFormat    string // Text or JSON
 	DeadLetter   string // ARN of a target of events that failed
+	CodeSigning  string // id of a code signing configuration of the service
 	Publish      bool   // make version 1 as well
 }
 
 // Create stores and unpacks the package, then makes the function. It returns
 // $LATEST, or with Publish the published version; both are Active. Errors:
 // Invalid, naming the field; Conflict when the name is taken; those of
-// artifact.Store.Put.
+// artifact.Store.Put; those of code that is not signed as CodeSigning says.
 func (f *Functions) Create(ctx context.Context, c Create) (*ebb.Version, error) {
 	v, err := f.newVersion(&c)
 	if err == nil {
@@ -81,11 +82,15 @@ func (f *Functions) Create(ctx context.Context, c Create) (*ebb.Version, error) 
 		return nil, err
 	}
 	// Refuse a taken name before storing a package for it.
-	if err := f.store.Read(ctx, func(tx *store.Tx) error {
+	var rules *codeRules
+	if err := f.store.Read(ctx, func(tx *store.Tx) (err error) {
 		if err := f.admitFunction(tx, c.Service); err != nil {
 			return err
 		}
-		_, err := tx.Function(c.FunctionKey)
+		if rules, err = f.codeRules(tx, c.FunctionKey, c.CodeSigning); err != nil {
+			return err
+		}
+		_, err = tx.Function(c.FunctionKey)
 		switch {
 		case err == nil:
 			return exists(c.FunctionKey)
@@ -105,12 +110,12 @@ func (f *Functions) Create(ctx context.Context, c Create) (*ebb.Version, error) 
 			}
 		}
 	} else {
-		v.Code, err = f.putSource(ctx, c.Service, c.Zip, c.Object)
+		v.Code, err = f.putSource(ctx, c.Service, c.Zip, c.Object, f.inspections(rules)...)
 	}
 	if err != nil {
 		return nil, err
 	}
-	if err := f.checkLayers(ctx, c.Service, c.Layers, v.Code.Digest); err != nil {
+	if err := f.checkLayers(ctx, c.Service, c.Layers, v.Code.Digest, rules); err != nil {
 		return nil, err
 	}
 	v.LastModified = f.now()
@@ -133,6 +138,11 @@ func (f *Functions) Create(ctx context.Context, c Create) (*ebb.Version, error) 
 		}
 		if err := tx.InsertVersion(v); err != nil {
 			return err
+		}
+		if c.CodeSigning != "" {
+			if err := tx.SetFunctionCodeSigning(c.FunctionKey, c.CodeSigning); err != nil {
+				return foundForFunction(err, c.CodeSigning)
+			}
 		}
 		if !c.Publish {
 			return nil

@@ -43,6 +43,8 @@ func (f *Functions) checkSource(c *Create) error {
 		return invalid("Code: ImageUri and ZipFile or S3Bucket exclude each other")
 	case len(c.Layers) > 0:
 		return invalid(msgImageNoLayers)
+	case c.CodeSigning != "":
+		return invalid(msgImageNoSigning)
 	case c.Runtime != "" || c.Handler != "":
 		return invalid(msgImageNoRuntime)
 	}

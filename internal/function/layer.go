@@ -282,14 +282,17 @@ func (f *Functions) layers(tx *store.Tx, service ebb.ServiceID, arns []string) (
 	return found, nil
 }
 
-// checkLayers checks before anything is changed that the layers are there, and
-// what they come to with the code.
-func (f *Functions) checkLayers(ctx context.Context, service ebb.ServiceID, arns []string, code ebb.Digest) error {
+// checkLayers checks before anything is changed that the layers are there and
+// signed as they must be, and what they come to with the code.
+func (f *Functions) checkLayers(ctx context.Context, service ebb.ServiceID, arns []string, code ebb.Digest, rules *codeRules) error {
 	var layers []ebb.Layer
 	err := f.store.Read(ctx, func(tx *store.Tx) (err error) {
 		layers, err = f.layers(tx, service, arns)
 		return err
 	})
+	if err == nil {
+		err = f.checkSignedLayers(ctx, rules, layers)
+	}
 	if err != nil {
 		return err
 	}
@@ -302,8 +305,12 @@ func (f *Functions) checkNewLayers(ctx context.Context, u *UpdateConfig) error {
 		return nil
 	}
 	var latest *ebb.Version
+	var rules *codeRules
 	err := f.store.Read(ctx, func(tx *store.Tx) (err error) {
-		latest, err = f.latest(tx, u.FunctionKey, u.RevisionID)
+		if latest, err = f.latest(tx, u.FunctionKey, u.RevisionID); err != nil {
+			return err
+		}
+		rules, err = f.rulesOf(tx, u.FunctionKey)
 		return err
 	})
 	switch {
@@ -312,7 +319,7 @@ func (f *Functions) checkNewLayers(ctx context.Context, u *UpdateConfig) error {
 	case latest.IsImage():
 		return invalid(msgImageNoLayers)
 	}
-	return f.checkLayers(ctx, u.Service, u.Layers, latest.Code.Digest)
+	return f.checkLayers(ctx, u.Service, u.Layers, latest.Code.Digest, rules)
 }
 
 // checkUnpacked checks what a package and its layers come to, unpacked.

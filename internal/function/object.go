@@ -5,6 +5,7 @@ import (
 	"context"
 	"io"
 
+	"github.com/ebb-faas/ebb/internal/artifact"
 	"github.com/ebb-faas/ebb/internal/ebb"
 )
 
@@ -14,10 +15,11 @@ type Object struct {
 	Version     string // "" = the newest
 }
 
-// putSource stores a package from where it is, within the quota of its service.
-func (f *Functions) putSource(ctx context.Context, service ebb.ServiceID, zip []byte, o *Object) (ebb.Code, error) {
+// putSource stores a package from where it is, if it passes the inspections and
+// its service has room for it.
+func (f *Functions) putSource(ctx context.Context, service ebb.ServiceID, zip []byte, o *Object, inspect ...artifact.Inspection) (ebb.Code, error) {
 	if o == nil {
-		code, err := f.packages.Put(ctx, bytes.NewReader(zip))
+		code, err := f.packages.Put(ctx, bytes.NewReader(zip), inspect...)
 		if err != nil {
 			return code, err
 		}
@@ -28,7 +30,7 @@ func (f *Functions) putSource(ctx context.Context, service ebb.ServiceID, zip []
 		return ebb.Code{}, err
 	}
 	defer func() { _ = r.Close() }() // only read
-	code, err := f.packages.PutLarge(ctx, r)
+	code, err := f.packages.PutLarge(ctx, r, inspect...)
 	if err != nil {
 		return code, err
 	}
@@ -36,16 +38,16 @@ func (f *Functions) putSource(ctx context.Context, service ebb.ServiceID, zip []
 }
 
 // checkSourceOnly does what putSource does and stores nothing.
-func (f *Functions) checkSourceOnly(ctx context.Context, service ebb.ServiceID, zip []byte, o *Object) (ebb.Code, error) {
+func (f *Functions) checkSourceOnly(ctx context.Context, service ebb.ServiceID, zip []byte, o *Object, inspect ...artifact.Inspection) (ebb.Code, error) {
 	if o == nil {
-		return f.packages.Check(ctx, bytes.NewReader(zip))
+		return f.packages.Check(ctx, bytes.NewReader(zip), inspect...)
 	}
 	r, err := f.object(ctx, service, o)
 	if err != nil {
 		return ebb.Code{}, err
 	}
 	defer func() { _ = r.Close() }() // only read
-	return f.packages.CheckLarge(ctx, r)
+	return f.packages.CheckLarge(ctx, r, inspect...)
 }
 
 func (f *Functions) object(ctx context.Context, service ebb.ServiceID, o *Object) (io.ReadCloser, error) {

@@ -26,7 +26,8 @@ type UpdateCode struct {
 }
 
 // UpdateCode stores the package and makes it $LATEST's. Errors: Invalid,
-// NotFound, PreconditionFailed; those of artifact.Store.Put.
+// NotFound, PreconditionFailed; those of artifact.Store.Put; those of code that is
+// not signed as the function's code signing configuration says.
 func (f *Functions) UpdateCode(ctx context.Context, u UpdateCode) (*ebb.Version, error) {
 	if u.Architecture != "" {
 		if err := f.checkArchitecture(u.Architecture); err != nil {
@@ -55,8 +56,12 @@ func (f *Functions) UpdateCode(ctx context.Context, u UpdateCode) (*ebb.Version,
 	}
 	// Refuse before storing a package for nobody.
 	var preview *ebb.Version
+	var rules *codeRules
 	err := f.store.Read(ctx, func(tx *store.Tx) (err error) {
 		if preview, err = f.latest(tx, u.FunctionKey, u.RevisionID); err != nil {
+			return err
+		}
+		if rules, err = f.rulesOf(tx, u.FunctionKey); err != nil {
 			return err
 		}
 		return checkUpdateSource(preview, &u)
@@ -70,9 +75,9 @@ func (f *Functions) UpdateCode(ctx context.Context, u UpdateCode) (*ebb.Version,
 	case preview.IsImage():
 		code, image, err = f.putImage(ctx, u.ImageURI)
 	case u.DryRun:
-		code, err = f.checkSourceOnly(ctx, u.Service, u.Zip, u.Object)
+		code, err = f.checkSourceOnly(ctx, u.Service, u.Zip, u.Object, f.inspections(rules)...)
 	default:
-		if code, err = f.putSource(ctx, u.Service, u.Zip, u.Object); err == nil {
+		if code, err = f.putSource(ctx, u.Service, u.Zip, u.Object, f.inspections(rules)...); err == nil {
 			err = f.checkUnpacked(ctx, code.Digest, preview.Layers)
 		}
 	}

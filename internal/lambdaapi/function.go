@@ -24,6 +24,10 @@ func (a *API) createFunction(c *call, in *CreateFunctionRequest) (*FunctionConfi
 	if err != nil {
 		return nil, err
 	}
+	signing, err := a.codeSigningOf(t, in.CodeSigningConfigArn)
+	if err != nil {
+		return nil, err
+	}
 	v, err := a.functions.Create(c, function.Create{
 		FunctionKey:  t.FunctionKey,
 		Runtime:      deref(in.Runtime),
@@ -44,6 +48,7 @@ func (a *API) createFunction(c *call, in *CreateFunctionRequest) (*FunctionConfi
 		Tags:         in.Tags,
 		LogFormat:    deref(logFormat(in.LoggingConfig)),
 		DeadLetter:   deref(deadLetter(in.DeadLetterConfig)),
+		CodeSigning:  signing,
 		Publish:      deref(in.Publish),
 	})
 	if err != nil {

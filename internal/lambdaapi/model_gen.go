@@ -138,8 +138,11 @@ func shapes() map[string]awswire.Shape {
 		"AliasRoutingConfiguration": {Fields: []awswire.Field{
 			{Name: "AdditionalVersionWeights", Shape: "AdditionalVersionWeights"},
 		}},
-		"AllowMethodsList":    {Elem: `Method`, Min: new(0.0), Max: new(6.0)},
-		"AllowOriginsList":    {Elem: `Origin`, Min: new(0.0), Max: new(100.0)},
+		"AllowMethodsList": {Elem: `Method`, Min: new(0.0), Max: new(6.0)},
+		"AllowOriginsList": {Elem: `Origin`, Min: new(0.0), Max: new(100.0)},
+		"AllowedPublishers": {Fields: []awswire.Field{
+			{Name: "SigningProfileVersionArns", Required: true, Shape: "SigningProfileVersionArns"},
+		}},
 		"ApplicationLogLevel": {Enum: []string{"TRACE", "DEBUG", "INFO", "WARN", "ERROR", "FATAL"}},
 		"Architecture":        {Enum: []string{"x86_64", "arm64"}},
 		"ArchitecturesList":   {Elem: `Architecture`, Min: new(1.0), Max: new(1.0)},
@@ -148,7 +151,11 @@ func shapes() map[string]awswire.Shape {
 		"CapacityProviderConfig": {Fields: []awswire.Field{
 			{Name: "LambdaManagedInstancesCapacityProviderConfig", Required: true, Shape: "LambdaManagedInstancesCapacityProviderConfig"},
 		}},
-		"CodeSigningConfigArn":    {Min: new(0.0), Max: new(200.0), Pattern: `arn:(aws[a-zA-Z-]*)?:lambda:[a-z]{2}((-gov)|(-iso(b?)))?-[a-z]+-\d{1}:\d{12}:code-signing-config:csc-[a-z0-9]{17}`},
+		"CodeSigningConfigArn": {Min: new(0.0), Max: new(200.0), Pattern: `arn:(aws[a-zA-Z-]*)?:lambda:[a-z]{2}((-gov)|(-iso(b?)))?-[a-z]+-\d{1}:\d{12}:code-signing-config:csc-[a-z0-9]{17}`},
+		"CodeSigningPolicies": {Fields: []awswire.Field{
+			{Name: "UntrustedArtifactOnDeployment", Shape: "CodeSigningPolicy"},
+		}},
+		"CodeSigningPolicy":       {Enum: []string{"Warn", "Enforce"}},
 		"CompatibleArchitectures": {Elem: `Architecture`, Min: new(0.0), Max: new(2.0)},
 		"CompatibleRuntimes":      {Min: new(0.0), Max: new(15.0)},
 		"Cors": {Fields: []awswire.Field{
@@ -165,6 +172,12 @@ func shapes() map[string]awswire.Shape {
 			{Name: "FunctionVersion", Required: true, Shape: "VersionWithLatestPublished"},
 			{Name: "Description", Shape: "Description"},
 			{Name: "RoutingConfig", Shape: "AliasRoutingConfiguration"},
+		}},
+		"CreateCodeSigningConfigRequest": {Fields: []awswire.Field{
+			{Name: "Description", Shape: "Description"},
+			{Name: "AllowedPublishers", Required: true, Shape: "AllowedPublishers"},
+			{Name: "CodeSigningPolicies", Shape: "CodeSigningPolicies"},
+			{Name: "Tags"},
 		}},
 		"CreateFunctionRequest": {Fields: []awswire.Field{
 			{Name: "FunctionName", Required: true, Shape: "FunctionName"},
@@ -209,6 +222,12 @@ func shapes() map[string]awswire.Shape {
 		"DeleteAliasRequest": {Fields: []awswire.Field{
 			{Name: "FunctionName", Loc: awswire.URI, Required: true, Shape: "FunctionName"},
 			{Name: "Name", Loc: awswire.URI, Required: true, Shape: "Alias"},
+		}},
+		"DeleteCodeSigningConfigRequest": {Fields: []awswire.Field{
+			{Name: "CodeSigningConfigArn", Loc: awswire.URI, Required: true, Shape: "CodeSigningConfigArn"},
+		}},
+		"DeleteFunctionCodeSigningConfigRequest": {Fields: []awswire.Field{
+			{Name: "FunctionName", Loc: awswire.URI, Required: true, Shape: "NamespacedFunctionName"},
 		}},
 		"DeleteFunctionConcurrencyRequest": {Fields: []awswire.Field{
 			{Name: "FunctionName", Loc: awswire.URI, Required: true, Shape: "FunctionName"},
@@ -281,6 +300,12 @@ func shapes() map[string]awswire.Shape {
 		"GetAliasRequest": {Fields: []awswire.Field{
 			{Name: "FunctionName", Loc: awswire.URI, Required: true, Shape: "FunctionName"},
 			{Name: "Name", Loc: awswire.URI, Required: true, Shape: "Alias"},
+		}},
+		"GetCodeSigningConfigRequest": {Fields: []awswire.Field{
+			{Name: "CodeSigningConfigArn", Loc: awswire.URI, Required: true, Shape: "CodeSigningConfigArn"},
+		}},
+		"GetFunctionCodeSigningConfigRequest": {Fields: []awswire.Field{
+			{Name: "FunctionName", Loc: awswire.URI, Required: true, Shape: "NamespacedFunctionName"},
 		}},
 		"GetFunctionConcurrencyRequest": {Fields: []awswire.Field{
 			{Name: "FunctionName", Loc: awswire.URI, Required: true, Shape: "FunctionName"},
@@ -401,6 +426,10 @@ func shapes() map[string]awswire.Shape {
 			{Name: "Marker", Loc: awswire.Query},
 			{Name: "MaxItems", Loc: awswire.Query, Shape: "MaxListItems"},
 		}},
+		"ListCodeSigningConfigsRequest": {Fields: []awswire.Field{
+			{Name: "Marker", Loc: awswire.Query},
+			{Name: "MaxItems", Loc: awswire.Query, Shape: "MaxListItems"},
+		}},
 		"ListFunctionEventInvokeConfigsRequest": {Fields: []awswire.Field{
 			{Name: "FunctionName", Loc: awswire.URI, Required: true, Shape: "NamespacedFunctionName"},
 			{Name: "Marker", Loc: awswire.Query},
@@ -410,6 +439,11 @@ func shapes() map[string]awswire.Shape {
 			{Name: "FunctionName", Loc: awswire.URI, Required: true, Shape: "FunctionName"},
 			{Name: "Marker", Loc: awswire.Query},
 			{Name: "MaxItems", Loc: awswire.Query, Shape: "MaxItems"},
+		}},
+		"ListFunctionsByCodeSigningConfigRequest": {Fields: []awswire.Field{
+			{Name: "CodeSigningConfigArn", Loc: awswire.URI, Required: true, Shape: "CodeSigningConfigArn"},
+			{Name: "Marker", Loc: awswire.Query},
+			{Name: "MaxItems", Loc: awswire.Query, Shape: "MaxListItems"},
 		}},
 		"ListFunctionsRequest": {Fields: []awswire.Field{
 			{Name: "MasterRegion", Loc: awswire.Query, Shape: "MasterRegion"},
@@ -495,6 +529,10 @@ func shapes() map[string]awswire.Shape {
 			{Name: "RevisionId"},
 			{Name: "PublishTo", Shape: "FunctionVersionLatestPublished"},
 		}},
+		"PutFunctionCodeSigningConfigRequest": {Fields: []awswire.Field{
+			{Name: "CodeSigningConfigArn", Required: true, Shape: "CodeSigningConfigArn"},
+			{Name: "FunctionName", Loc: awswire.URI, Required: true, Shape: "NamespacedFunctionName"},
+		}},
 		"PutFunctionConcurrencyRequest": {Fields: []awswire.Field{
 			{Name: "FunctionName", Loc: awswire.URI, Required: true, Shape: "FunctionName"},
 			{Name: "ReservedConcurrentExecutions", Required: true, Shape: "ReservedConcurrentExecutions"},
@@ -545,6 +583,7 @@ func shapes() map[string]awswire.Shape {
 		"S3Key":                           {Min: new(1.0), Max: new(1024.0)},
 		"S3ObjectVersion":                 {Min: new(1.0), Max: new(1024.0)},
 		"SecurityGroupIds":                {Min: new(0.0), Max: new(5.0)},
+		"SigningProfileVersionArns":       {Elem: `Arn`, Min: new(1.0), Max: new(20.0)},
 		"SnapStart": {Fields: []awswire.Field{
 			{Name: "ApplyOn", Shape: "SnapStartApplyOn"},
 		}},
@@ -581,6 +620,12 @@ func shapes() map[string]awswire.Shape {
 			{Name: "Description", Shape: "Description"},
 			{Name: "RoutingConfig", Shape: "AliasRoutingConfiguration"},
 			{Name: "RevisionId"},
+		}},
+		"UpdateCodeSigningConfigRequest": {Fields: []awswire.Field{
+			{Name: "CodeSigningConfigArn", Loc: awswire.URI, Required: true, Shape: "CodeSigningConfigArn"},
+			{Name: "Description", Shape: "Description"},
+			{Name: "AllowedPublishers", Shape: "AllowedPublishers"},
+			{Name: "CodeSigningPolicies", Shape: "CodeSigningPolicies"},
 		}},
 		"UpdateFunctionCodeRequest": {Fields: []awswire.Field{
 			{Name: "FunctionName", Loc: awswire.URI, Required: true, Shape: "FunctionName"},

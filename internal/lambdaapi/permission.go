@@ -18,15 +18,15 @@ func Action(operation string) string {
 func Routes() []awswire.Operation { return service().Operations }
 
 // admit asks for every operation, before its handler, whether the caller may do
-// it. What is about one function is asked again when that is known, in target;
+// it. What is about one thing is asked again when that is known, in target;
 // all else is about the service as a whole.
 func (a *API) admit(c *call) error {
-	if namesFunction(c.op) {
+	if namesResource(c.op) {
 		return a.auth.Admit(c.principal, Action(c.op.Name))
 	}
 	return a.auth.Authorize(c.principal, Action(c.op.Name), "*")
 }
 
-func namesFunction(op *awswire.Operation) bool {
-	return strings.Contains(op.Path, "{FunctionName}") || strings.Contains(op.Path, "{Resource}") || op.Name == "CreateFunction"
+func namesResource(op *awswire.Operation) bool {
+	return strings.Contains(op.Path, "{FunctionName}") || strings.Contains(op.Path, "{CodeSigningConfigArn}") || strings.Contains(op.Path, "{Resource}") || op.Name == "CreateFunction"
 }

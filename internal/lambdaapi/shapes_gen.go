@@ -72,9 +72,29 @@ type AliasRoutingConfiguration struct {
 	AdditionalVersionWeights map[string]float64 `json:",omitzero"`
 }
 
+// AllowedPublishers is a structure of the service model.
+type AllowedPublishers struct {
+	SigningProfileVersionArns []string `json:",omitzero"`
+}
+
 // CapacityProviderConfig is a structure of the service model.
 type CapacityProviderConfig struct {
 	LambdaManagedInstancesCapacityProviderConfig *LambdaManagedInstancesCapacityProviderConfig `json:",omitzero"`
+}
+
+// CodeSigningConfig is a structure of the service model.
+type CodeSigningConfig struct {
+	CodeSigningConfigId  *string              `json:",omitzero"`
+	CodeSigningConfigArn *string              `json:",omitzero"`
+	Description          *string              `json:",omitzero"`
+	AllowedPublishers    *AllowedPublishers   `json:",omitzero"`
+	CodeSigningPolicies  *CodeSigningPolicies `json:",omitzero"`
+	LastModified         *string              `json:",omitzero"`
+}
+
+// CodeSigningPolicies is a structure of the service model.
+type CodeSigningPolicies struct {
+	UntrustedArtifactOnDeployment *string `json:",omitzero"`
 }
 
 // Concurrency is a structure of the service model.
@@ -99,6 +119,19 @@ type CreateAliasRequest struct {
 	FunctionVersion *string                    `json:",omitzero"`
 	Description     *string                    `json:",omitzero"`
 	RoutingConfig   *AliasRoutingConfiguration `json:",omitzero"`
+}
+
+// CreateCodeSigningConfigRequest is a structure of the service model.
+type CreateCodeSigningConfigRequest struct {
+	Description         *string              `json:",omitzero"`
+	AllowedPublishers   *AllowedPublishers   `json:",omitzero"`
+	CodeSigningPolicies *CodeSigningPolicies `json:",omitzero"`
+	Tags                map[string]string    `json:",omitzero"`
+}
+
+// CreateCodeSigningConfigResponse is a structure of the service model.
+type CreateCodeSigningConfigResponse struct {
+	CodeSigningConfig *CodeSigningConfig `json:",omitzero"`
 }
 
 // CreateFunctionRequest is a structure of the service model.
@@ -161,6 +194,20 @@ type DeadLetterConfig struct {
 type DeleteAliasRequest struct {
 	FunctionName *string `json:"-"`
 	Name         *string `json:"-"`
+}
+
+// DeleteCodeSigningConfigRequest is a structure of the service model.
+type DeleteCodeSigningConfigRequest struct {
+	CodeSigningConfigArn *string `json:"-"`
+}
+
+// DeleteCodeSigningConfigResponse is a structure of the service model.
+type DeleteCodeSigningConfigResponse struct {
+}
+
+// DeleteFunctionCodeSigningConfigRequest is a structure of the service model.
+type DeleteFunctionCodeSigningConfigRequest struct {
+	FunctionName *string `json:"-"`
 }
 
 // DeleteFunctionConcurrencyRequest is a structure of the service model.
@@ -340,6 +387,27 @@ type GetAccountSettingsResponse struct {
 type GetAliasRequest struct {
 	FunctionName *string `json:"-"`
 	Name         *string `json:"-"`
+}
+
+// GetCodeSigningConfigRequest is a structure of the service model.
+type GetCodeSigningConfigRequest struct {
+	CodeSigningConfigArn *string `json:"-"`
+}
+
+// GetCodeSigningConfigResponse is a structure of the service model.
+type GetCodeSigningConfigResponse struct {
+	CodeSigningConfig *CodeSigningConfig `json:",omitzero"`
+}
+
+// GetFunctionCodeSigningConfigRequest is a structure of the service model.
+type GetFunctionCodeSigningConfigRequest struct {
+	FunctionName *string `json:"-"`
+}
+
+// GetFunctionCodeSigningConfigResponse is a structure of the service model.
+type GetFunctionCodeSigningConfigResponse struct {
+	CodeSigningConfigArn *string `json:",omitzero"`
+	FunctionName         *string `json:",omitzero"`
 }
 
 // GetFunctionConcurrencyRequest is a structure of the service model.
@@ -636,6 +704,18 @@ type ListAliasesResponse struct {
 	Aliases    []AliasConfiguration `json:",omitzero"`
 }
 
+// ListCodeSigningConfigsRequest is a structure of the service model.
+type ListCodeSigningConfigsRequest struct {
+	Marker   *string `json:"-"`
+	MaxItems *int32  `json:"-"`
+}
+
+// ListCodeSigningConfigsResponse is a structure of the service model.
+type ListCodeSigningConfigsResponse struct {
+	NextMarker         *string             `json:",omitzero"`
+	CodeSigningConfigs []CodeSigningConfig `json:",omitzero"`
+}
+
 // ListFunctionEventInvokeConfigsRequest is a structure of the service model.
 type ListFunctionEventInvokeConfigsRequest struct {
 	FunctionName *string `json:"-"`
@@ -660,6 +740,19 @@ type ListFunctionUrlConfigsRequest struct {
 type ListFunctionUrlConfigsResponse struct {
 	FunctionUrlConfigs []FunctionUrlConfig `json:",omitzero"`
 	NextMarker         *string             `json:",omitzero"`
+}
+
+// ListFunctionsByCodeSigningConfigRequest is a structure of the service model.
+type ListFunctionsByCodeSigningConfigRequest struct {
+	CodeSigningConfigArn *string `json:"-"`
+	Marker               *string `json:"-"`
+	MaxItems             *int32  `json:"-"`
+}
+
+// ListFunctionsByCodeSigningConfigResponse is a structure of the service model.
+type ListFunctionsByCodeSigningConfigResponse struct {
+	NextMarker   *string  `json:",omitzero"`
+	FunctionArns []string `json:",omitzero"`
 }
 
 // ListFunctionsRequest is a structure of the service model.
@@ -802,6 +895,18 @@ type PublishVersionRequest struct {
 	PublishTo    *string `json:",omitzero"`
 }
 
+// PutFunctionCodeSigningConfigRequest is a structure of the service model.
+type PutFunctionCodeSigningConfigRequest struct {
+	CodeSigningConfigArn *string `json:",omitzero"`
+	FunctionName         *string `json:"-"`
+}
+
+// PutFunctionCodeSigningConfigResponse is a structure of the service model.
+type PutFunctionCodeSigningConfigResponse struct {
+	CodeSigningConfigArn *string `json:",omitzero"`
+	FunctionName         *string `json:",omitzero"`
+}
+
 // PutFunctionConcurrencyRequest is a structure of the service model.
 type PutFunctionConcurrencyRequest struct {
 	FunctionName                 *string `json:"-"`
@@ -940,6 +1045,19 @@ type UpdateAliasRequest struct {
 	Description     *string                    `json:",omitzero"`
 	RoutingConfig   *AliasRoutingConfiguration `json:",omitzero"`
 	RevisionId      *string                    `json:",omitzero"`
+}
+
+// UpdateCodeSigningConfigRequest is a structure of the service model.
+type UpdateCodeSigningConfigRequest struct {
+	CodeSigningConfigArn *string              `json:"-"`
+	Description          *string              `json:",omitzero"`
+	AllowedPublishers    *AllowedPublishers   `json:",omitzero"`
+	CodeSigningPolicies  *CodeSigningPolicies `json:",omitzero"`
+}
+
+// UpdateCodeSigningConfigResponse is a structure of the service model.
+type UpdateCodeSigningConfigResponse struct {
+	CodeSigningConfig *CodeSigningConfig `json:",omitzero"`
 }
 
 // UpdateFunctionCodeRequest is a structure of the service model.

@@ -1,5 +1,7 @@
 package lambdaapi
 
+import "github.com/ebb-faas/ebb/internal/ebb"
+
 // tagged is the function that a tag operation names by its ARN. Tags belong to
 // functions, so it has no qualifier.
 func (c *call) tagged(a *API, resource *string) (target, error) {
@@ -11,6 +13,17 @@ func (c *call) tagged(a *API, resource *string) (target, error) {
 }
 
 func (a *API) listTags(c *call, in *ListTagsRequest) (*ListTagsResponse, error) {
+	if ebb.IsCodeSigningARN(deref(in.Resource)) {
+		ref, err := c.codeSigningTarget(a, in.Resource)
+		if err != nil {
+			return nil, err
+		}
+		cfg, err := a.functions.GetCodeSigning(c, ref.Service, ref.ID)
+		if err != nil {
+			return nil, err
+		}
+		return tagList(cfg.Tags), nil
+	}
 	t, err := c.tagged(a, in.Resource)
 	if err != nil {
 		return nil, err
@@ -19,13 +32,29 @@ func (a *API) listTags(c *call, in *ListTagsRequest) (*ListTagsResponse, error) 
 	if err != nil {
 		return nil, err
 	}
-	if fn.Tags == nil {
-		return &ListTagsResponse{Tags: map[string]string{}}, nil
+	return tagList(fn.Tags), nil
+}
+
+func tagList(tags map[string]string) *ListTagsResponse {
+	if tags == nil {
+		tags = map[string]string{}
 	}
-	return &ListTagsResponse{Tags: fn.Tags}, nil
+	return &ListTagsResponse{Tags: tags}
+}
+
+// tagCodeSigning changes the tags of a code signing configuration.
+func (c *call) tagCodeSigning(a *API, arn *string, tags map[string]string, without []string) (*struct{}, error) {
+	ref, err := c.codeSigningTarget(a, arn)
+	if err != nil {
+		return nil, err
+	}
+	return nil, a.functions.TagCodeSigning(c, ref.Service, ref.ID, tags, without)
 }
 
 func (a *API) tagResource(c *call, in *TagResourceRequest) (*struct{}, error) {
+	if ebb.IsCodeSigningARN(deref(in.Resource)) {
+		return c.tagCodeSigning(a, in.Resource, in.Tags, nil)
+	}
 	t, err := c.tagged(a, in.Resource)
 	if err != nil {
 		return nil, err
@@ -34,6 +63,9 @@ func (a *API) tagResource(c *call, in *TagResourceRequest) (*struct{}, error) {
 }
 
 func (a *API) untagResource(c *call, in *UntagResourceRequest) (*struct{}, error) {
+	if ebb.IsCodeSigningARN(deref(in.Resource)) {
+		return c.tagCodeSigning(a, in.Resource, nil, in.TagKeys)
+	}
 	t, err := c.tagged(a, in.Resource)
 	if err != nil {
 		return nil, err

@@ -76,16 +76,8 @@ func (a *API) refuseCreate(t target, in *CreateFunctionRequest) error {
 	case !image && deref(code.ImageUri) != "":
 		return invalid("PackageType: must be Image where Code.ImageUri is given")
 	}
-	for _, m := range []struct {
-		name string
-		used bool
-	}{
-		{"CodeSigningConfigArn", deref(in.CodeSigningConfigArn) != ""},
-		{"PublishTo", in.PublishTo != nil},
-	} {
-		if m.used {
-			return unsupported(m.name)
-		}
+	if in.PublishTo != nil {
+		return unsupported("PublishTo")
 	}
 	return (&settings{
 		vpc: in.VpcConfig, kmsKey: in.KMSKeyArn, tracing: in.TracingConfig,

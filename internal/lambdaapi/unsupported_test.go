@@ -25,7 +25,6 @@ func TestUnsupportedMembers(t *testing.T) {
 		"LoggingConfig.SystemLogLevel":      `"LoggingConfig":{"LogFormat":"JSON","SystemLogLevel":"WARN"}`,
 	}
 	create := map[string]string{
-		"CodeSigningConfigArn": `"CodeSigningConfigArn":"arn:aws:lambda:us-east-1:000000000000:code-signing-config:csc-0123456789abcdef0",` + code,
 		"PublishTo":            `"PublishTo":"LATEST_PUBLISHED",` + code,
 		"Code.SourceKMSKeyArn": `"Code":{"ZipFile":"UEs=","SourceKMSKeyArn":"arn:aws:kms:us-east-1:000000000000:key/k"}`,
 	}
@@ -72,9 +71,9 @@ func TestEveryMemberIsUsedOrRefused(t *testing.T) {
 	used := strings.Fields(`FunctionName Runtime Role Handler Code Description Timeout MemorySize Publish Environment Tags
 		Architectures EphemeralStorage LoggingConfig RevisionId DryRun ZipFile Variables Size LogFormat
 		PackageType ImageUri ImageConfig EntryPoint Command WorkingDirectory
-		DeadLetterConfig Layers TenancyConfig S3Bucket S3Key S3ObjectVersion`)
+		DeadLetterConfig Layers CodeSigningConfigArn TenancyConfig S3Bucket S3Key S3ObjectVersion`)
 	refused := strings.Fields(`VpcConfig KMSKeyArn TracingConfig FileSystemConfigs
-		CodeSigningConfigArn SnapStart CapacityProviderConfig PublishTo DurableConfig
+		SnapStart CapacityProviderConfig PublishTo DurableConfig
 		SourceKMSKeyArn LogGroup ApplicationLogLevel SystemLogLevel`)
 	known := map[string]bool{}
 	for _, m := range append(used, refused...) {

@@ -28,6 +28,7 @@ type Metrics struct {
 	duration    *prometheus.HistogramVec
 	starts      *prometheus.HistogramVec
 	messages    *prometheus.CounterVec
+	unverified  *prometheus.CounterVec
 }
 
 // seconds are the bounds of durations, from a tenth of a millisecond to the
@@ -53,8 +54,11 @@ func New() *Metrics {
 		messages: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "ebb_queue_attempts_total", Help: "Messages handled, by what became of them; lost = the lease had ended.",
 		}, []string{"queue", "service", "function", "outcome"}),
+		unverified: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "ebb_signature_validation_errors_total", Help: "Deploys of code that is not signed as its code signing configuration says, which only warns.",
+		}, []string{"service", "function"}),
 	}
-	m.registry.MustRegister(m.invocations, m.throttles, m.duration, m.starts, m.messages,
+	m.registry.MustRegister(m.invocations, m.throttles, m.duration, m.starts, m.messages, m.unverified,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m
 }
@@ -74,6 +78,12 @@ func (m *Metrics) Count(name, help string, read func() float64) {
 func (m *Metrics) CountOf(name, help string, labels map[string]string, read func() float64) {
 	m.registry.MustRegister(prometheus.NewCounterFunc(
 		prometheus.CounterOpts{Name: name, Help: help, ConstLabels: labels}, read))
+}
+
+// Unverified counts a deploy that was let through with a warning about its
+// signature.
+func (m *Metrics) Unverified(key ebb.FunctionKey) {
+	m.unverified.WithLabelValues(string(key.Service), key.Name).Inc()
 }
 
 // Handler answers scrapers.

@@ -152,6 +152,7 @@ func (n *node) assemble() {
 	}
 	cfg.Function.Concurrency = cmp.Or(cfg.Pool.MaxInstances, pool.DefaultMaxInstances)
 	cfg.Function.CheckTarget = n.checkTarget
+	cfg.Function.Unverified = n.unverified
 	n.functions = function.New(cfg.Function, n.store, n.packages, n.runtimes)
 	n.pool = pool.New(cfg.Pool, pool.Deps{
 		Driver: n.driver, Packages: n.packages, Runtimes: n.runtimes, Logs: n.logs,

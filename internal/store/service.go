@@ -81,13 +81,15 @@ func (tx *Tx) ServiceContents(id ebb.ServiceID) (map[string]int, error) {
 	return found, nil
 }
 
-// DeleteService removes a service with its access keys, roles and secrets, or
-// answers ErrNotFound. Whether it has functions and the like is for the caller to see.
+// DeleteService removes a service with its access keys, roles, secrets and
+// publishers, or answers ErrNotFound. Whether it has functions and the like is for the caller to see.
 func (tx *Tx) DeleteService(id ebb.ServiceID) error {
 	for _, query := range []string{
 		"DELETE FROM access_key WHERE service = ?",
 		"DELETE FROM role WHERE service = ?",
 		"DELETE FROM secret WHERE service = ?",
+		"DELETE FROM code_signing_config WHERE service = ?",
+		"DELETE FROM publisher WHERE service = ?",
 	} {
 		if _, err := tx.exec(query, string(id)); err != nil {
 			return err

@@ -60,6 +60,8 @@ func Run(t *testing.T, open func(t *testing.T) *store.Store) {
 		"Service":             testService,
 		"ServiceContents":     testServiceContents,
 		"ServiceDelete":       testServiceDelete,
+		"Publisher":           testPublisher,
+		"CodeSigning":         testCodeSigning,
 		"Key":                 testKey,
 		"Role":                testRole,
 		"Secret":              testSecret,
