@@ -25,6 +25,7 @@ import (
 
 var notToldApart = []string{ // actions that have no route of their own
 	"lambda:InvokeFunctionUrl", "ebb:GetMetrics", "ebb:GetHealth", "events:RetrieveConnectionCredentials",
+	"scheduler:CreateSchedule", "scheduler:UpdateSchedule", "scheduler:DeleteSchedule", "scheduler:GetSchedule",
 }
 
 // doors are the APIs with a database below, and a key of every platform role.

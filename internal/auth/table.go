@@ -71,6 +71,7 @@ func actions() map[string]grant {
 			"ebb:StopTask", "ebb:RedriveTask",
 		},
 		deploy: append(append(deployLambda(), deployStates()...),
+			"scheduler:CreateSchedule", "scheduler:UpdateSchedule", "scheduler:DeleteSchedule", "scheduler:GetSchedule", // by tasks
 			"ebb:CreateTrigger", "ebb:UpdateTrigger", "ebb:DeleteTrigger",
 			"ebb:PutRole", "ebb:DeleteRole", "ebb:PutSecret", "ebb:RotateSecret", "ebb:DeleteSecret", "sts:AssumeRole"),
 		administer: {

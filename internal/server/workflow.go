@@ -63,6 +63,12 @@ func (n *node) callForWorkflow(ctx context.Context, c workflow.Call) (json.RawMe
 		return n.lambda.Call(ctx, p, operation, c.Parameters)
 	case "sfn":
 		return n.states.Call(ctx, p, operation, c.Parameters)
+	case "s3":
+		if n.objects != nil {
+			return n.objects.Call(ctx, c.Service, c.Role, operation, c.Parameters)
+		}
+	case "scheduler":
+		return n.callScheduler(ctx, c, operation)
 	}
 	return nil, false, nil
 }

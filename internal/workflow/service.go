@@ -56,11 +56,11 @@ func textPayload(o outcome) outcome {
 
 // notOffered is how a task fails whose resource ebb does not have.
 func notOffered(resource string) *failure {
-	return failuref(asl.ErrRuntime, "The resource '%s' is not offered by this ebb. It calls functions, activities, state machines, HTTP endpoints, and the operations of lambda and sfn.", resource)
+	return failuref(asl.ErrRuntime, "The resource '%s' is not offered by this ebb. It calls functions, activities, state machines, HTTP endpoints, and the operations of lambda, sfn, s3, scheduler and eventbridge that it has.", resource)
 }
 
 // serviceNames are what error names begin with.
-var serviceNames = map[string]string{"lambda": "Lambda", "sfn": "Sfn", "s3": "S3", "eventbridge": "EventBridge"} // never changed
+var serviceNames = map[string]string{"lambda": "Lambda", "sfn": "Sfn", "s3": "S3", "eventbridge": "EventBridge", "scheduler": "Scheduler"} // never changed
 
 // notCalled is what a task makes of a refusal.
 func notCalled(err error, api string) outcome {

@@ -1,6 +1,9 @@
 package e2e
 
 import (
+	"fmt"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -13,7 +16,24 @@ import (
 // TestWorkflows drives workflows with the SDK as it is.
 func TestWorkflows(t *testing.T) {
 	t.Parallel()
-	out, errs, code, err := shared.Python(t.Context(), "testdata/workflows.py", name(t))
+	bank := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Content-Type", "application/json")
+		_, _ = fmt.Fprintf(w, `{"key": %q}`, r.Header.Get("X-Api-Key"))
+	}))
+	t.Cleanup(bank.Close)
+	p := start(t, place(t), "--config", within(t, "config.yaml", fmt.Sprintf("egress:\n  allow: [%q]\n", bank.Listener.Addr())))
+	prefix := name(t)
+	policy := within(t, "policy.yaml", `{Statement: [{Effect: Allow, Action: ["scheduler:*", "events:RetrieveConnectionCredentials"], Resource: "*"}]}`)
+	connection := within(t, "connection.json", `{"AuthorizationType": "API_KEY", "AuthParameters": {"ApiKeyAuthParameters": {"ApiKeyName": "X-Api-Key", "ApiKeyValue": "k1"}}}`)
+	for _, args := range [][]string{
+		{"role", "put", prefix + "planner", "--policy", policy},
+		{"secret", "put", prefix + "bank", "--file", connection},
+	} {
+		if out, errs, code, err := p.CLI(t.Context(), args...); err != nil || code != 0 {
+			t.Fatalf("ebb %v: exit %d, %v:\n%s%s", args, code, err, out, errs)
+		}
+	}
+	out, errs, code, err := p.Python(t.Context(), "testdata/workflows.py", prefix, bank.URL)
 	if err != nil || code != 0 {
 		t.Errorf("exit %d, %v:\n%s%s", code, err, out, errs)
 	}

@@ -44,8 +44,12 @@ def function(name, code):
     functions.create_function(FunctionName=name, Runtime="python3", Handler="app.handler", Role=ROLE, Timeout=30, Code={"ZipFile": data.getvalue()})
 
 
-def machine(name, definition, **more):
-    return sfn.create_state_machine(name=PREFIX + name, definition=json.dumps(definition), roleArn=ROLE, **more)["stateMachineArn"]
+def machine(name, definition, roleArn=ROLE, **more):
+    return sfn.create_state_machine(name=PREFIX + name, definition=json.dumps(definition), roleArn=roleArn, **more)["stateMachineArn"]
+
+
+# A role that may do what tasks of the platform's own do beside calling functions.
+PLANNER = "arn:aws:iam::000000000000:role/" + PREFIX + "planner"
 
 
 def task(resource, parameters, **more):
@@ -102,6 +106,31 @@ x = run(machine("sdk", task("arn:aws:states:::aws-sdk:lambda:getFunctionConfigur
 check("aws-sdk:lambda", x.get("output") == '"app.handler"', x)
 x = run(machine("sdk2", task("arn:aws:states:::aws-sdk:sfn:describeStateMachine", {"StateMachineArn": invoke}, OutputPath="$.Status")), {})
 check("aws-sdk:sfn", x.get("output") == '"ACTIVE"', x)
+schedule = {"Name": PREFIX + "nightly", "ScheduleExpression": "cron(0 2 * * ? *)", "ScheduleExpressionTimezone": "Asia/Shanghai",
+            "FlexibleTimeWindow": {"Mode": "OFF"}, "Target": {"Arn": invoke, "RoleArn": ROLE, "Input": "{\"n\": 1}"}}
+sdk = lambda name, parameters: run(machine(name, task("arn:aws:states:::aws-sdk:scheduler:" + name, parameters), roleArn=PLANNER), {})
+x = sdk("createSchedule", schedule)
+check("aws-sdk:scheduler", x.get("output", "").endswith(":schedule/default/" + PREFIX + 'nightly"}'), x)
+x = sdk("getSchedule", {"Name": PREFIX + "nightly"})
+got = json.loads(x.get("output", "{}"))
+check("a schedule", {k: got.get(k) for k in ("ScheduleExpression", "ScheduleExpressionTimezone", "State")} ==
+      {"ScheduleExpression": "cron(0 2 * * ? *)", "ScheduleExpressionTimezone": "Asia/Shanghai", "State": "ENABLED"}
+      and got["Target"]["Arn"] == invoke and json.loads(got["Target"]["Input"]) == {"n": 1}, x)
+sdk("deleteSchedule", {"Name": PREFIX + "nightly"})
+x = run(machine("gone", task("arn:aws:states:::aws-sdk:scheduler:getSchedule", {"Name": PREFIX + "nightly"}), roleArn=PLANNER), {})
+check("a schedule that is no more", x.get("error") == "Scheduler.ResourceNotFoundException", x)
+x = run(machine("denied", task("arn:aws:states:::aws-sdk:scheduler:getSchedule", {"Name": PREFIX + "nightly"})), {})
+check("a role without permission", x.get("error") == "Scheduler.AccessDeniedException", x)
+
+call = task("arn:aws:states:::http:invoke", {"ApiEndpoint": sys.argv[2], "Method": "GET", "Authentication": {
+    "ConnectionArn": "arn:aws:events:us-east-1:000000000000:connection/" + PREFIX + "bank/1"}}, OutputPath="$.ResponseBody")
+x = run(machine("http", call, roleArn=PLANNER), {})
+check("an HTTP task", x.get("output") == '{"key":"k1"}', x)
+x = run(machine("http2", call), {})
+check("an HTTP task without permission", x.get("error") == "Events.ConnectionResource.AccessDenied", x)
+call["States"]["T"]["Parameters"]["ApiEndpoint"] = "http://127.0.0.1:9/"
+x = run(machine("http3", call, roleArn=PLANNER), {})
+check("an HTTP task to elsewhere", x.get("error") == "States.Http.Socket" and "not among the targets" in x["cause"], x)
 x = run(machine("other", task("arn:aws:states:::sqs:sendMessage", {})), {})
 check("what ebb does not offer", x["error"] == "States.Runtime" and "not offered" in x["cause"], x)
 
