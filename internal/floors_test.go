@@ -64,6 +64,7 @@ var floors = map[string]int{
 	"internal/jsonata":   2,
 	"internal/manifest":  2,
 	"internal/signature": 2,
+	"internal/diagram":   2,
 	"internal/awswire":   2,
 	"runtimes":           2,
 
@@ -77,9 +78,11 @@ const boxProtocol = "internal/sandbox/linux/initproto"
 
 // cmdMayImport is what the command line stands on besides the dictionary: it
 // speaks to a platform through the SDK like everybody else. "ebb doctor" must
-// answer without a platform, so it looks at sandbox and runtimes itself.
+// answer without a platform, so it looks at sandbox and runtimes itself; so must
+// "ebb workflow validate", "test" and "show --graph", which have the States
+// Language itself.
 var cmdMayImport = []string{
-	"internal/server", "internal/manifest", "internal/signature", "internal/asl", "internal/sandbox", "internal/ebb", "runtimes", "sdk/go",
+	"internal/server", "internal/manifest", "internal/signature", "internal/asl", "internal/jsonata", "internal/diagram", "internal/sandbox", "internal/ebb", "runtimes", "sdk/go",
 }
 
 // listed is what the tests need of "go list -json".

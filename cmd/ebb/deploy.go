@@ -32,12 +32,12 @@ func (a *app) deployVerb() *cobra.Command {
 	var opt deployOptions
 	cmd := &cobra.Command{
 		Use:   "deploy [FOLDER|FILE]...",
-		Short: "Create or update the functions of an ebb.yaml",
+		Short: "Create or update the functions and workflows of an ebb.yaml",
 		Long: "Deploy reads ebb.yaml (of this folder, or of those named), builds and packs each function's\n" +
 			"code, and creates or updates what differs on the platform. Files named in " + ignoreFile + " (which\n" +
 			"reads like .gitignore) stay out of the package. What is left out of ebb.yaml goes back to\n" +
 			"its default, except url, which is then left as it is. A service that ebb.yaml describes is\n" +
-			"made or changed first. With --prune, functions of the service that no ebb.yaml names are\n" +
+			"made or changed first; workflows come last. With --prune, functions of the service that no ebb.yaml names are\n" +
 			"deleted.",
 		Example: "  ebb deploy\n" +
 			"  ebb deploy services/hello --only hello --publish\n" +
@@ -53,7 +53,7 @@ func (a *app) deployVerb() *cobra.Command {
 			return a.deploy(cmd.Context(), given, opt)
 		},
 	}
-	cmd.Flags().StringSliceVar(&opt.only, "only", nil, "deploy only the functions of these `NAMES`, separated by commas")
+	cmd.Flags().StringSliceVar(&opt.only, "only", nil, "deploy only the functions and workflows of these `NAMES`, separated by commas")
 	cmd.Flags().BoolVar(&opt.publish, "publish", false, "publish a version of each function afterwards")
 	cmd.Flags().BoolVar(&opt.dryRun, "dry-run", false, "build, pack and compare, but change nothing")
 	cmd.Flags().BoolVar(&opt.prune, "prune", false, "delete functions of the service that no ebb.yaml names; asks on a terminal, else needs --yes")
@@ -64,8 +64,9 @@ func (a *app) deployVerb() *cobra.Command {
 
 // deployed is the result for one function.
 type deployed struct {
-	Function   string   `json:"function"` // "" of a layer
+	Function   string   `json:"function"` // "" of a layer or a workflow
 	Layer      string   `json:"layer,omitempty"`
+	Workflow   string   `json:"workflow,omitempty"`
 	Action     string   `json:"action"`  // created, updated, unchanged or deleted
 	Changed    []string `json:"changed"` // what differed, by its key in ebb.yaml
 	ARN        string   `json:"arn"`     // "" if a dry run would create it
@@ -145,6 +146,31 @@ func (d *deployment) manifests(ctx context.Context, group []*manifest.Manifest) 
 			}
 			done = append(done, *r)
 		}
+		workflows, err := d.workflows(ctx, m)
+		done = append(done, workflows...)
+		if err != nil {
+			return done, err
+		}
+	}
+	return done, nil
+}
+
+// workflows deploys the state machines of a manifest.
+func (d *deployment) workflows(ctx context.Context, m *manifest.Manifest) (done []deployed, err error) {
+	for i := range m.Workflows {
+		w := &m.Workflows[i]
+		if len(d.opt.only) > 0 && !slices.Contains(d.opt.only, w.Name) {
+			continue
+		}
+		s, err := sourceIn(m, w)
+		if err != nil {
+			return done, err
+		}
+		r, err := d.workflow(ctx, s)
+		if err != nil {
+			return done, &named{w.Name, err}
+		}
+		done = append(done, *r)
 	}
 	return done, nil
 }
@@ -166,11 +192,14 @@ func loadManifests(paths, only []string) ([]*manifest.Manifest, error) {
 			}
 			seen[serviceName(m)+"/"+f.Name], named[f.Name] = at, true
 		}
+		for _, w := range m.Workflows {
+			named[w.Name] = true
+		}
 		all = append(all, m)
 	}
 	for _, name := range only {
 		if !named[name] {
-			return nil, usagef("--only: there is no function %q in %s", name, strings.Join(paths, ", "))
+			return nil, usagef("--only: there is no function or workflow %q in %s", name, strings.Join(paths, ", "))
 		}
 	}
 	return all, nil
@@ -184,7 +213,11 @@ func (a *app) printDeployed(results []deployed, failed bool) error {
 	}
 	var rows [][]string
 	for _, r := range results {
-		rows = append(rows, []string{r.what(), r.text(), bytesText(int64(r.CodeSize)), r.Version, r.URL})
+		size := bytesText(int64(r.CodeSize))
+		if r.Workflow != "" {
+			size = "-"
+		}
+		rows = append(rows, []string{r.what(), r.text(), size, r.Version, r.URL})
 	}
 	head := []string{"FUNCTION", "RESULT", "PACKAGE", "VERSION", "URL"}
 	if !slices.ContainsFunc(results, func(r deployed) bool { return r.Version != "" }) {
@@ -196,10 +229,13 @@ func (a *app) printDeployed(results []deployed, failed bool) error {
 	return a.print(results, head, rows)
 }
 
-// what names the function, or the layer.
+// what names the function, the layer or the workflow.
 func (r *deployed) what() string {
 	if r.Layer != "" {
 		return "layer " + r.Layer
+	}
+	if r.Workflow != "" {
+		return "workflow " + r.Workflow
 	}
 	return r.Function
 }

@@ -20,8 +20,9 @@ import (
 
 // difference is one thing that 'ebb deploy' would do.
 type difference struct {
-	Function string   `json:"function"` // "" of a layer
+	Function string   `json:"function"` // "" of a layer or a workflow
 	Layer    string   `json:"layer,omitempty"`
+	Workflow string   `json:"workflow,omitempty"`
 	Action   string   `json:"action"` // created, updated, or unnamed: on the platform, in no ebb.yaml
 	Changes  []change `json:"changes"`
 }
@@ -52,7 +53,7 @@ func (a *app) diffVerb() *cobra.Command {
 			return a.diff(cmd.Context(), given, only)
 		},
 	}
-	cmd.Flags().StringSliceVar(&only, "only", nil, "compare only the functions of these `NAMES`, separated by commas")
+	cmd.Flags().StringSliceVar(&only, "only", nil, "compare only the functions and workflows of these `NAMES`, separated by commas")
 	return cmd
 }
 
@@ -99,6 +100,10 @@ func (f *difference) text() string {
 	switch {
 	case f.Layer != "":
 		return "~ layer " + f.Layer
+	case f.Workflow != "" && f.Action == actionCreated:
+		return "+ workflow " + f.Workflow
+	case f.Workflow != "":
+		return "~ workflow " + f.Workflow
 	case f.Action == actionCreated:
 		return "+ " + f.Function
 	case f.Action == actionUnnamed:
@@ -138,6 +143,19 @@ func (d *deployment) compare(ctx context.Context, group []*manifest.Manifest) (a
 				}
 			}
 			all = append(all, found)
+		}
+		workflows, err := d.workflows(ctx, m)
+		if err != nil {
+			return nil, err
+		}
+		for _, r := range workflows {
+			if r.Action != actionUnchanged {
+				found, err := d.workflowChanges(ctx, m, &r)
+				if err != nil {
+					return nil, &named{r.Workflow, err}
+				}
+				all = append(all, found)
+			}
 		}
 	}
 	if len(d.opt.only) > 0 {

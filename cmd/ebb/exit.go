@@ -13,7 +13,7 @@ import (
 // Exit codes of every verb.
 const (
 	exitDone     = 0
-	exitFunction = 1 // the function failed
+	exitFunction = 1 // the function, the execution or a test failed
 	exitUsage    = 2 // the call or its input is wrong: change it
 	exitPlatform = 3 // the platform or this machine failed: try again, or mend it
 )
@@ -64,6 +64,9 @@ func (a *app) finish(err error) int {
 // exitCode is the one place where an error becomes an exit code.
 func (a *app) exitCode(err error) int {
 	if _, ok := errors.AsType[*functionError](err); ok {
+		return exitFunction
+	}
+	if _, ok := errors.AsType[*executionError](err); ok {
 		return exitFunction
 	}
 	if _, ok := errors.AsType[*usageError](err); ok || !a.started {

@@ -2,6 +2,8 @@ package ebb
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"io"
 	"time"
 )
@@ -93,3 +95,13 @@ type Phases struct {
 
 // Cold reports whether the invocation waited for a cold start.
 func (p Phases) Cold() bool { return p.Init > 0 }
+
+// InvocationPrefix begins the ids of all invocations that the tasks of an
+// execution make, or those of the children of a map run: so its functions' lines
+// are found. arn is that of the execution or of the map run. It is the first
+// eighteen characters of a UUID of version 8.
+func InvocationPrefix(arn string) string {
+	digest := sha256.Sum256([]byte(arn))
+	text := hex.EncodeToString(digest[:])
+	return text[:8] + "-" + text[8:12] + "-8" + text[12:15]
+}

@@ -27,6 +27,13 @@
 //	    layers: [shared]     # or NAME:VERSION, or an ARN; the last one on top
 //	    aliases: {live: published}  # or a number, latest, {version: 4, weights: {3: 0.1}}
 //	    url: {auth: NONE}    # or true, false (remove it), NONE, AWS_IAM
+//	workflows:               # state machines, deployed after the functions
+//	  greet:
+//	    definition: greet.asl.yaml  # JSON or YAML; or the definition itself
+//	    type: STANDARD       # or EXPRESS
+//	    logging: ALL         # or {level, data, to}
+//	    values: {limit: "5"} # what ${limit} in the definition stands for
+//	    aliases: {live: published}
 //
 // Authoritative is the decoder; schema.json is kept equal to it by a test.
 //
@@ -38,7 +45,9 @@
 //     the key's full name.
 //  3. Functions come in the order of the file, with defaults applied: a reader
 //     never looks at the defaults section itself.
-//  4. Parse reads no file, no clock and no environment.
+//  4. Parse and ParseDefinition read no file, no clock and no environment.
+//  5. Every part of a definition knows its line and column, in JSON and in YAML,
+//     whatever way it was written.
 //
 // A crash loses nothing: there is no state. Walk D (a deploy) enters at Load.
 package manifest

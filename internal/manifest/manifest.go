@@ -44,6 +44,7 @@ type Manifest struct {
 	Service   *Service // nil = that of whoever deploys
 	Layers    []Layer
 	Functions []Function
+	Workflows []Workflow
 }
 
 // Function is what a manifest wants one function to be.

@@ -222,8 +222,11 @@ func TestSchemaHasTheDecodersKeys(t *testing.T) {
 	if got, want := keys(s.Defs["function"].Properties), slices.Sorted(maps.Keys(r.function(&draft{}))); !reflect.DeepEqual(got, want) {
 		t.Errorf("function: the schema has %v, the decoder %v", got, want)
 	}
-	if got, want := keys(s.Properties), []string{"defaults", "functions", "layers", "service", "version"}; !reflect.DeepEqual(got, want) {
+	if got, want := keys(s.Properties), []string{"defaults", "functions", "layers", "service", "version", "workflows"}; !reflect.DeepEqual(got, want) {
 		t.Errorf("the schema has %v at the top", got)
+	}
+	if got, want := keys(s.Defs["workflow"].Properties), slices.Sorted(maps.Keys(r.workflow(&Workflow{}))); !reflect.DeepEqual(got, want) {
+		t.Errorf("workflow: the schema has %v, the decoder %v", got, want)
 	}
 	var url struct {
 		OneOf []object
@@ -255,8 +258,8 @@ func FuzzParse(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, text []byte) {
 		m, err := Parse("ebb.yaml", text)
-		if err == nil && len(m.Functions) == 0 {
-			t.Error("neither functions nor an error")
+		if err == nil && len(m.Functions)+len(m.Workflows) == 0 {
+			t.Error("neither functions nor workflows nor an error")
 		}
 		if err == nil {
 			return

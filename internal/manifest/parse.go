@@ -33,20 +33,28 @@ var (
 func Parse(file string, text []byte) (*Manifest, error) {
 	r := &reader{file: file, anchors: map[string]ast.Node{}}
 	m := &Manifest{Path: file, Dir: "."}
-	if root := r.document(text); root != nil {
+	if root := r.document(text, "a manifest"); root != nil {
 		r.manifest(m, root)
 	}
+	if err := r.verdict(); err != nil {
+		return nil, err
+	}
+	return m, nil
+}
+
+// verdict is what is wrong with the file, as an error.
+func (r *reader) verdict() error {
 	if len(r.problems) == 0 {
-		return m, nil
+		return nil
 	}
 	slices.SortStableFunc(r.problems, func(a, b Problem) int {
 		return cmp.Or(cmp.Compare(a.Line, b.Line), cmp.Compare(a.Column, b.Column))
 	})
-	return nil, &ebb.Error{Kind: ebb.Invalid, Type: ebb.TypeManifestInvalid, Message: r.problems.Error(), Cause: r.problems}
+	return &ebb.Error{Kind: ebb.Invalid, Type: ebb.TypeManifestInvalid, Message: r.problems.Error(), Cause: r.problems}
 }
 
-// document returns the root of the file's one YAML document.
-func (r *reader) document(text []byte) ast.Node {
+// document returns the root of the one YAML document of a file of some kind.
+func (r *reader) document(text []byte, kind string) ast.Node {
 	tree, err := parser.ParseBytes(text, 0)
 	if err != nil {
 		p := Problem{File: r.file, Position: Position{Line: 1, Column: 1}, Message: err.Error()}
@@ -64,13 +72,13 @@ func (r *reader) document(text []byte) ast.Node {
 		switch {
 		case d.Body == nil || d.Body.Type() == ast.CommentType:
 		case root != nil:
-			r.fail(d.Body, "", "only one YAML document may stand in a manifest")
+			r.fail(d.Body, "", "only one YAML document may stand in %s", kind)
 		default:
 			root = d.Body
 		}
 	}
 	if root == nil {
-		r.fail(nil, "", "is empty: it must have a functions section")
+		r.fail(nil, "", "is empty: %s must have something in it", kind)
 	}
 	return root
 }
@@ -78,7 +86,7 @@ func (r *reader) document(text []byte) ast.Node {
 // manifest reads the top of the file. Defaults are read before functions,
 // wherever they stand.
 func (r *reader) manifest(m *Manifest, root ast.Node) {
-	var defaults, functions, layers ast.Node
+	var defaults, functions, layers, workflows ast.Node
 	version := 1
 	keep := func(dst *ast.Node) setter { return func(_ string, n ast.Node) { *dst = n } }
 	r.fields("", root, map[string]setter{
@@ -87,6 +95,7 @@ func (r *reader) manifest(m *Manifest, root ast.Node) {
 		"defaults":  keep(&defaults),
 		"functions": keep(&functions),
 		"layers":    keep(&layers),
+		"workflows": keep(&workflows),
 	})
 	preset := draft{Function: Function{
 		Code: DefaultCode, Role: DefaultRole, LogFormat: LogText,
@@ -98,8 +107,11 @@ func (r *reader) manifest(m *Manifest, root ast.Node) {
 	if layers != nil {
 		r.layers(m, layers)
 	}
+	if workflows != nil {
+		r.workflows(m, workflows)
+	}
 	if functions == nil {
-		if len(r.problems) == 0 {
+		if len(r.problems) == 0 && workflows == nil {
 			r.fail(root, "functions", "is missing: name at least one function")
 		}
 		return

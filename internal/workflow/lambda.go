@@ -18,6 +18,7 @@ import (
 
 // answer is a function's answer, kept whole.
 type answerSink struct {
+	id   string // of the invocation
 	head ebb.Head
 	body bytes.Buffer
 }
@@ -75,7 +76,6 @@ func (e *Engine) callInvoke(ctx context.Context, c *call) outcome {
 	if sink == nil {
 		return o
 	}
-	id := uuid.NewString()
 	var payload any = jsonata.NewObject(0)
 	if sink.body.Len() > 0 {
 		if v, err := asl.ParseValue(sink.body.Bytes()); err == nil {
@@ -95,12 +95,12 @@ func (e *Engine) callInvoke(ctx context.Context, c *call) outcome {
 	length := strconv.Itoa(sink.body.Len())
 	date := e.cfg.Now().UTC().Format(http.TimeFormat)
 	all := object("X-Amz-Executed-Version", array(res.Version), "x-amzn-Remapped-Content-Length", array("0"), "Connection", array("keep-alive"),
-		"x-amzn-RequestId", array(id), "Content-Length", array(length), "Date", array(date), "Content-Type", array("application/json"))
+		"x-amzn-RequestId", array(sink.id), "Content-Length", array(length), "Date", array(date), "Content-Type", array("application/json"))
 	headers := object("Connection", "keep-alive", "Content-Length", length, "Content-Type", "application/json", "Date", date,
-		"X-Amz-Executed-Version", res.Version, "x-amzn-Remapped-Content-Length", "0", "x-amzn-RequestId", id)
+		"X-Amz-Executed-Version", res.Version, "x-amzn-Remapped-Content-Length", "0", "x-amzn-RequestId", sink.id)
 	return succeeded(object("ExecutedVersion", res.Version, "Payload", payload,
 		"SdkHttpMetadata", object("AllHttpHeaders", all, "HttpHeaders", headers, "HttpStatusCode", number),
-		"SdkResponseMetadata", object("RequestId", id), "StatusCode", number))
+		"SdkResponseMetadata", object("RequestId", sink.id), "StatusCode", number))
 }
 
 func array(v any) any { return []any{v} }
@@ -154,7 +154,7 @@ func readInvoke(v asl.Value) (*invocation, *failure) {
 
 // invoke runs a function. sink is nil when that is o: a failure, or nothing known.
 func (e *Engine) invoke(ctx context.Context, c *call, inv *invocation, prefix string) (sink *answerSink, res ebb.Result, o outcome) {
-	id := uuid.NewString()
+	id := e.invocationID(c)
 	key := ebb.FunctionKey{Service: inv.ref.Service, Name: inv.ref.Name}
 	if key.Service == "" {
 		key.Service = c.execution.Service
@@ -164,7 +164,7 @@ func (e *Engine) invoke(ctx context.Context, c *call, inv *invocation, prefix st
 		return nil, res, failed(failuref(prefix+".AccessDeniedException", "User: %s is not authorized to perform: lambda:InvokeFunction on resource: %s (Service: Lambda, Status Code: 403, Request ID: %s)",
 			c.machine.revision.Role, arn, id))
 	}
-	sink = &answerSink{}
+	sink = &answerSink{id: id}
 	what := &ebb.Invocation{
 		ID: ebb.InvocationID(id), FunctionKey: key, Qualifier: inv.ref.Qualifier,
 		Payload: inv.payload, ClientContext: inv.context, TraceID: c.execution.Settings.TraceHeader,
@@ -184,6 +184,17 @@ func (e *Engine) invoke(ctx context.Context, c *call, inv *invocation, prefix st
 		return nil, res, failed(functionError(sink.body.Bytes(), prefix))
 	}
 	return sink, res, o
+}
+
+// invocationID is a new id by which the execution's log finds what the function
+// writes: see ebb.InvocationPrefix. Children of a map run share its prefix.
+func (e *Engine) invocationID(c *call) string {
+	arn := c.execution.ARN(e.cfg.Region)
+	if c.execution.MapRun != "" {
+		arn = ebb.StatesARN{Region: e.cfg.Region, Service: c.execution.Service, Kind: "mapRun", Name: c.execution.Machine, Rest: c.execution.MapRun}.String()
+	}
+	prefix := ebb.InvocationPrefix(arn)
+	return prefix + uuid.NewString()[len(prefix):]
 }
 
 // notInvoked is what a task makes of an invocation that did not happen.
