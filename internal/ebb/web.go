@@ -29,10 +29,15 @@ const (
 // WebPort is the port that the version's HTTP server listens on, 0 if it is no
 // web function.
 func (v *Version) WebPort() int {
-	if p, err := strconv.ParseUint(v.Setting(EnvWebPort), 10, 16); err == nil {
-		return int(p)
+	s := v.Setting(EnvWebPort)
+	if s == "" { // what most say; an error would cost more than all the rest
+		return 0
 	}
-	return 0
+	p, err := strconv.ParseUint(s, 10, 16)
+	if err != nil {
+		return 0
+	}
+	return int(p)
 }
 
 // Settings are the variables that Setting knows.

@@ -223,10 +223,22 @@ func appendContext(b []byte, r *request) []byte {
 	b = appendString(b, r.UserAgent())
 	b = append(append(b, `},"requestId":"`...), r.id...)
 	b = append(b, `","routeKey":"$default","stage":"$default","time":"`...)
-	b = r.at.UTC().AppendFormat(b, "02/Jan/2006:15:04:05 -0700")
+	b = appendTime(b, r.at.UTC())
 	b = append(b, `","timeEpoch":`...)
 	b = strconv.AppendInt(b, r.at.UnixMilli(), 10)
 	return append(b, '}')
+}
+
+// appendTime appends a time in UTC as "02/Jan/2006:15:04:05 -0700" would: that
+// is on the way of every request, and takes a fifth of the time by hand.
+func appendTime(b []byte, t time.Time) []byte {
+	year, month, day := t.Date()
+	hour, minute, second := t.Clock()
+	two := func(b []byte, n int, after byte) []byte { return append(b, '0'+byte(n/10), '0'+byte(n%10), after) }
+	b = append(append(two(b, day, '/'), month.String()[:3]...), '/')
+	b = append(strconv.AppendInt(b, int64(year), 10), ':')
+	b = two(two(b, hour, ':'), minute, ':')
+	return append(two(b, second, ' '), "+0000"...)
 }
 
 func appendIAM(b []byte, p *auth.Principal) []byte {

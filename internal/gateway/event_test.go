@@ -14,6 +14,7 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+	"time"
 	"unicode/utf8"
 
 	"github.com/aws/aws-lambda-go/events"
@@ -353,4 +354,15 @@ func BenchmarkEvent(b *testing.B) {
 			buf = appendEvent(buf[:0], r)
 		}
 	})
+}
+
+func TestAppendTimeIsTimeFormat(t *testing.T) {
+	at := time.Date(2026, 2, 3, 4, 5, 6, 7, time.UTC)
+	for range 500 {
+		want := at.Format("02/Jan/2006:15:04:05 -0700")
+		if got := string(appendTime(nil, at)); got != want {
+			t.Fatalf("got %s, want %s", got, want)
+		}
+		at = at.Add(26*time.Hour + 61*time.Minute + 7*time.Second)
+	}
 }

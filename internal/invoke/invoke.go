@@ -49,7 +49,7 @@ func New(cfg Config, fs *function.Functions, p *pool.Pool, l *logs.Store, m *met
 		cfg.Patience = DefaultPatience
 	}
 	return &Invoker{
-		cfg: cfg, versions: versions{resolve: fs.Route, counts: m.Version, reserved: fs.Reserved}, pool: p, logs: l,
+		cfg: cfg, versions: versions{region: cfg.Region, resolve: fs.Route, counts: m.Version, reserved: fs.Reserved}, pool: p, logs: l,
 		quotas: quotas{read: fs.Quota, now: time.Now},
 	}
 }
@@ -93,7 +93,7 @@ func (i *Invoker) Invoke(ctx context.Context, inv *ebb.Invocation, sink ebb.Sink
 		return ebb.Result{}, &ebb.Error{Kind: ebb.Unavailable, Type: ebb.TypeServiceUnavailable,
 			Message: v.Name + " has changed meanwhile", RetryAfter: time.Second}
 	}
-	if err := hop(inv, v.loops); err != nil {
+	if err := hop(inv, v.lineage, v.loops); err != nil {
 		return ebb.Result{}, err
 	}
 	if !v.room.enter() {
@@ -120,7 +120,7 @@ func (i *Invoker) Invoke(ctx context.Context, inv *ebb.Invocation, sink ebb.Sink
 		if err != nil {
 			return i.notStarted(inv, v, err, sink)
 		}
-		res, delivered := i.run(ctx, lease, v.Version, inv, sink)
+		res, delivered := i.run(ctx, lease, v, inv, sink)
 		lease.Release()
 		if delivered {
 			v.counts.Done(&res)
@@ -151,13 +151,12 @@ const maxTries = 6
 
 // run has lease's instance run inv, and keeps the record of it. It reports
 // whether the function saw anything of it.
-func (i *Invoker) run(ctx context.Context, lease *pool.Lease, v *ebb.Version, inv *ebb.Invocation, sink ebb.Sink) (ebb.Result, bool) {
-	var line [512]byte
-	version := v.Qualifier()
+func (i *Invoker) run(ctx context.Context, lease *pool.Lease, v *known, inv *ebb.Invocation, sink ebb.Sink) (ebb.Result, bool) {
+	var line, end [512]byte
 	phases := lease.Phases()
 	lease.Begin(inv)
-	lease.Record(inv.ID, appendStart(line[:0], inv.ID, version))
-	out := lease.Invoke(ctx, inv, ebb.FunctionARN(i.cfg.Region, v.FunctionKey, inv.Qualifier), sink)
+	lease.Record(inv.ID, appendStart(line[:0], inv.ID, v.qualifier))
+	out := lease.Invoke(ctx, inv, v.arn, sink)
 	if out.NotDelivered {
 		lease.Record(inv.ID, appendCause(line[:0], inv.ID, time.Now(), "The instance ended before the request reached it"))
 		lease.End()
@@ -167,10 +166,9 @@ func (i *Invoker) run(ctx context.Context, lease *pool.Lease, v *ebb.Version, in
 	if out.Cause != "" {
 		lease.Record(inv.ID, appendCause(line[:0], inv.ID, time.Now(), out.Cause))
 	}
-	lease.Record(inv.ID, appendEnd(line[:0], inv.ID))
-	lease.Record(inv.ID, appendReport(line[:0], inv.ID, v, phases, &out))
+	lease.Record(inv.ID, appendEnd(end[:0], inv.ID), appendReport(line[:0], inv.ID, v.Version, phases, &out))
 	return ebb.Result{
-		Version:       version,
+		Version:       v.qualifier,
 		FunctionError: out.FunctionError,
 		ErrorType:     out.ErrorType,
 		LateError:     out.LateError,

@@ -22,15 +22,22 @@ const maxLineage = 32
 // from an invocation.
 const lineageField = "Lineage="
 
+// rootField begins the part that names the trace.
+const rootField = "Root="
+
 // hop counts one more run of inv's function in the chain that its trace header
-// names, and begins a trace where there is none. It refuses the run that would
-// be one too many, unless loops are allowed.
-func hop(inv *ebb.Invocation, loops bool) error {
+// names, and begins a trace where there is none. mine is the function's
+// lineageHash. It refuses the run that would be one too many, unless loops are
+// allowed.
+func hop(inv *ebb.Invocation, mine string, loops bool) error {
+	if strings.HasPrefix(inv.TraceID, rootField) && strings.IndexByte(inv.TraceID, ';') < 0 { // new: the first of its chain
+		inv.TraceID += ";" + lineageField + mine + ":1"
+		return nil
+	}
 	fields := strings.Split(inv.TraceID, ";")
-	if inv.TraceID == "" || !strings.Contains(inv.TraceID, "Root=") {
+	if inv.TraceID == "" || !strings.Contains(inv.TraceID, rootField) {
 		fields = append([]string{newRoot(inv.ID), "Sampled=0"}, lineageOf(fields)...)
 	}
-	mine := lineageHash(inv.FunctionKey)
 	var chain []string
 	kept := fields[:0]
 	count := 0
@@ -99,5 +106,5 @@ func newRoot(id ebb.InvocationID) string {
 	for len(hex) < digits {
 		hex = append(hex, '0')
 	}
-	return fmt.Sprintf("Root=1-%08x-%s", uint32(time.Now().Unix()), hex)
+	return fmt.Sprintf(rootField+"1-%08x-%s", uint32(time.Now().Unix()), hex)
 }

@@ -16,6 +16,15 @@ type known struct {
 	counts *metrics.Version
 	room   *reservation // of the function
 	loops  bool         // it may run in a loop
+	// What each invocation needs, spelt once.
+	arn       string // with the qualifier that was asked for
+	qualifier string // of the version
+	lineage   string // see hop
+}
+
+// one says what there is to know of one version of a route.
+func (c *versions) one(v *ebb.Version, room *reservation, loops bool, qualifier string) known {
+	return known{v, c.counts(v), room, loops, ebb.FunctionARN(c.region, v.FunctionKey, qualifier), v.Qualifier(), lineageHash(v.FunctionKey)}
 }
 
 // route is what a qualifier resolves to: one version, or two of an alias that
@@ -43,6 +52,7 @@ func (r *route) pick(asked *ebb.Version) *known {
 
 // versions remembers what function:qualifier resolves to.
 type versions struct {
+	region  string
 	resolve func(ctx context.Context, key ebb.FunctionKey, qualifier string) (function.Route, error)
 	counts  func(*ebb.Version) *metrics.Version
 	// reserved says how many invocations a function may have in flight, if that is
@@ -79,9 +89,10 @@ func (c *versions) get(ctx context.Context, key ebb.FunctionKey, qualifier strin
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	g := c.room(key)
-	r = &route{known: known{to.Version, c.counts(to.Version), g, to.Loops}, weight: to.Weight}
+	r = &route{known: c.one(to.Version, g, to.Loops, qualifier), weight: to.Weight}
 	if to.Canary != nil {
-		r.canary = &known{to.Canary, c.counts(to.Canary), g, to.Loops}
+		canary := c.one(to.Canary, g, to.Loops, qualifier)
+		r.canary = &canary
 	}
 	if c.changes == changes {
 		g.limit.Store(limit)

@@ -90,25 +90,28 @@ func (in *instance) log(request ebb.InvocationID, level string, line []byte) {
 	}
 }
 
-// append records one line in the function's log and in the caller's tail.
-func (in *instance) append(kind logs.Kind, request ebb.InvocationID, level string, line []byte) {
+// append records lines in the function's log and in the caller's tail.
+func (in *instance) append(kind logs.Kind, request ebb.InvocationID, level string, lines ...[]byte) {
 	in.logMu.Lock()
 	defer in.logMu.Unlock()
 	if in.stream == nil {
 		return
 	}
-	in.stream.Append(logs.Entry{
-		Time:     time.Now(),
-		Kind:     kind,
-		Level:    level,
-		Request:  request,
-		Version:  in.version,
-		Instance: in.id,
-		Text:     line,
-	})
-	for _, t := range in.tails {
-		if request == "" || t.request == request {
-			t.add(line)
+	now := time.Now()
+	for _, line := range lines {
+		in.stream.Append(logs.Entry{
+			Time:     now,
+			Kind:     kind,
+			Level:    level,
+			Request:  request,
+			Version:  in.version,
+			Instance: in.id,
+			Text:     line,
+		})
+		for _, t := range in.tails {
+			if request == "" || t.request == request {
+				t.add(line)
+			}
 		}
 	}
 }

@@ -18,6 +18,7 @@ type Lease struct {
 	phases ebb.Phases    // of the wait and the start, if there was one
 	spent  time.Duration // of the version's timeout, before Begin
 	answer answer
+	call   runtimeapi.Call
 	tail   *tail // nil unless the caller asked
 }
 
@@ -51,9 +52,9 @@ func (l *Lease) Begin(inv *ebb.Invocation) {
 	}
 }
 
-// Record writes one line of the platform to the function's log.
-func (l *Lease) Record(request ebb.InvocationID, line []byte) {
-	l.in.append(logs.Platform, request, "", line)
+// Record writes lines of the platform to the function's log.
+func (l *Lease) Record(request ebb.InvocationID, lines ...[]byte) {
+	l.in.append(logs.Platform, request, "", lines...)
 }
 
 // End returns the log tail, if Begin's invocation asked for it.
@@ -78,7 +79,7 @@ func (l *Lease) Invoke(ctx context.Context, inv *ebb.Invocation, arn string, sin
 	defer in.shut(ctx, inv.Egress)
 	begin := time.Now()
 	l.answer = answer{sink: sink}
-	call := runtimeapi.Call{
+	l.call = runtimeapi.Call{
 		ID:            inv.ID,
 		ARN:           arn,
 		TraceID:       inv.TraceID,
@@ -87,8 +88,8 @@ func (l *Lease) Invoke(ctx context.Context, inv *ebb.Invocation, arn string, sin
 		Payload:       inv.Payload,
 		HTTP:          inv.HTTP,
 	}
-	in.before(&call)
-	out, err := in.session.Invoke(ctx, &call, &l.answer)
+	in.before(&l.call)
+	out, err := in.session.Invoke(ctx, &l.call, &l.answer)
 	o := Outcome{Outcome: out, Cause: out.Reason}
 	alone := true
 	if err != nil || out.Ending {
@@ -103,7 +104,7 @@ func (l *Lease) Invoke(ctx context.Context, inv *ebb.Invocation, arn string, sin
 	if !in.shared { // what has no end yet is another's
 		in.output.drain()
 	}
-	in.after(&call, &o, begin)
+	in.after(&l.call, &o, begin)
 	now := time.Now()
 	o.Duration = now.Sub(begin)
 	o.MemoryPeak = in.memory.read(in.box, now)

@@ -119,10 +119,12 @@ func (s *Framed) board(c *Call) (*flight, error) {
 	if sh.stream++; sh.stream == 0 {
 		sh.stream = 1
 	}
-	f := &flight{wake: make(chan struct{}, 1)}
+	var f *flight
 	if n := len(sh.free); n > 0 {
 		f = sh.free[n-1]
 		sh.free = sh.free[:n-1]
+	} else {
+		f = &flight{wake: make(chan struct{}, 1)}
 	}
 	f.turn, f.deadline, f.place = turn{id: c.ID, stream: sh.stream}, c.Deadline, -1
 	sh.flights[f.stream] = f
