@@ -14,6 +14,7 @@ import (
 	"github.com/ebb-faas/ebb/internal/api"
 	"github.com/ebb-faas/ebb/internal/auth"
 	"github.com/ebb-faas/ebb/internal/ebb"
+	"github.com/ebb-faas/ebb/internal/eventsapi"
 	"github.com/ebb-faas/ebb/internal/function"
 	"github.com/ebb-faas/ebb/internal/lambdaapi"
 	"github.com/ebb-faas/ebb/internal/secret"
@@ -103,6 +104,13 @@ func TestEveryOperationIsInTheTable(t *testing.T) {
 	}
 	for _, op := range statesapi.Routes() {
 		action := statesapi.Action(op.Name)
+		all = append(all, action)
+		if !slices.Contains(table, action) {
+			t.Errorf("%s is not in the table: say in internal/auth/table.go who may do it", action)
+		}
+	}
+	for _, op := range eventsapi.Routes() {
+		action := eventsapi.Action(op.Name)
 		all = append(all, action)
 		if !slices.Contains(table, action) {
 			t.Errorf("%s is not in the table: say in internal/auth/table.go who may do it", action)

@@ -25,6 +25,7 @@ var floors = map[string]int{
 	"internal/api":       10,
 	"internal/lambdaapi": 10,
 	"internal/statesapi": 10,
+	"internal/eventsapi": 10,
 	"internal/stsapi":    10,
 
 	"internal/gateway":  9,

@@ -106,6 +106,7 @@ func (a *API) register(h huma.API) {
 	a.registerSecrets(h)
 	a.registerTasks(h)
 	a.registerTriggers(h)
+	a.registerEvents(h)
 	a.registerCalendars(h)
 }
 

@@ -15,6 +15,7 @@ import (
 	"github.com/ebb-faas/ebb/internal/sandbox"
 	"github.com/ebb-faas/ebb/internal/secret"
 	"github.com/ebb-faas/ebb/internal/trigger"
+	"github.com/ebb-faas/ebb/internal/trigger/event"
 	"github.com/ebb-faas/ebb/internal/trigger/timer"
 	"github.com/ebb-faas/ebb/runtimes"
 )
@@ -43,6 +44,7 @@ type Config struct {
 	Secrets   *secret.Secrets
 	Triggers  *trigger.Triggers
 	Calendars *timer.Kind
+	Events    *event.Bus
 	Logs      *logs.Store
 	Log       *slog.Logger
 

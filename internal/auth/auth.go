@@ -42,7 +42,7 @@ type Config struct {
 
 // DefaultServices are the signing names that ebb's endpoints go by.
 func DefaultServices() []string {
-	return []string{"lambda", "execute-api", "s3", "states", "sts", "iam", "logs"}
+	return []string{"lambda", "execute-api", "s3", "states", "sts", "iam", "logs", "events"}
 }
 
 func (c Config) withDefaults() Config {

@@ -56,6 +56,7 @@ func actions() map[string]grant {
 		see:      append(append(seeLambda(), seeStates()...), seeEbb()...),
 		invokes: {
 			"lambda:InvokeFunction", "lambda:InvokeFunctionUrl", "lambda:InvokeAsync",
+			"events:PutEvents", "ebb:PutEvents",
 			"states:StartExecution", "states:StartSyncExecution", "states:GetActivityTask",
 			"states:SendTaskSuccess", "states:SendTaskFailure", "states:SendTaskHeartbeat",
 			"events:RetrieveConnectionCredentials", // by HTTP tasks
@@ -106,6 +107,7 @@ func seeEbb() []string {
 	return []string{
 		"ebb:GetNode", "ebb:ListInstances", "ebb:GetLogs", "ebb:GetMetrics",
 		"ebb:ListServices", "ebb:GetService", "ebb:ListRoles", "ebb:GetRole", "ebb:ListSecrets", "ebb:GetSecret",
+		"events:TestEventPattern",
 		"ebb:ListTriggers", "ebb:GetTrigger", "ebb:ListFires", "ebb:ListCalendars", "ebb:GetCalendar",
 		"ebb:ListRuntimes", "ebb:ListPublishers", "ebb:ListTasks", "ebb:GetTask", "ebb:GetTaskResult",
 	}

@@ -108,6 +108,7 @@ func (t *task) attempt(ctx context.Context) queue.Outcome {
 	if t.env.Tries > t.set.maxRetries {
 		return t.failed(conditionRetries, "the function failed "+t.res.ErrorType)
 	}
+	t.d.count(t.env.Policy, t.key.Service, ebb.TriggerCounts{Retried: 1})
 	return t.again(after(t.retryDelays(), t.env.Tries))
 }
 
@@ -186,6 +187,7 @@ func (t *task) succeeded(ctx context.Context) queue.Outcome {
 		}
 	}
 	t.env.Checked = digest != ""
+	t.d.count(t.env.Policy, t.key.Service, ebb.TriggerCounts{Delivered: 1, ResultAt: t.d.cfg.Now()})
 	return queue.Done(fn).Keep(t.d.cfg.Now().Add(keep), t.body(result)).Refer(digest)
 }
 
@@ -196,11 +198,20 @@ func (t *task) failed(condition, why string) queue.Outcome {
 	if t.set != nil {
 		destination = t.set.onFailure
 	}
+	why = condition + ": " + strings.TrimSpace(why)
 	fn, err := t.follow(ctx, condition, destination)
+	if err == nil {
+		fn, err = t.d.alarmed(ctx, fn, &Failure{
+			Service: t.key.Service, Origin: t.env.Policy.origin(), Target: ebb.FunctionARN(t.d.cfg.Region, t.key, t.env.Qualifier),
+			ID: t.m.ID, Request: t.env.Request, Condition: condition, Reason: why, Attempts: t.env.Tries + t.env.Faults,
+			Error: t.res.ErrorType, Trace: t.trace,
+		})
+	}
 	if err != nil {
 		return t.fault(ctx, err)
 	}
-	return queue.Dead(condition+": "+strings.TrimSpace(why), fn).With(t.body(t.inline))
+	t.d.count(t.env.Policy, t.key.Service, ebb.TriggerCounts{Dead: 1, Result: why, ResultAt: t.d.cfg.Now()})
+	return queue.Dead(why, fn).With(t.body(t.inline))
 }
 
 // Poisoned is what becomes of a task that took several processes with it.

@@ -30,6 +30,11 @@ type Deps struct {
 	Resolve func(ctx context.Context, key ebb.FunctionKey, qualifier string) (*ebb.Version, error)
 	// Invoke is the one door.
 	Invoke func(ctx context.Context, inv *ebb.Invocation, sink ebb.Sink) (ebb.Result, error)
+	// Count is told what became of the events of triggers; nil = nobody counts.
+	Count func(t ebb.TriggerRef, c ebb.TriggerCounts)
+	// Alarm prepares what is to be written with the end of a delivery that was
+	// given up, nil if nothing; it is nil if nobody is told of failures.
+	Alarm func(ctx context.Context, f *Failure) (func(*store.Tx) error, error)
 }
 
 // Target takes deliveries of one kind.

@@ -65,23 +65,55 @@ func (d *Deliver) Destination(ctx context.Context, m *queue.Message) queue.Outco
 	if err == nil {
 		err = d.deliver(ctx, what)
 	}
-	age := d.cfg.Now().Sub(m.EnqueuedAt)
-	switch {
-	case err == nil:
+	if err == nil {
+		d.count(what.Policy, m.Service, ebb.TriggerCounts{Delivered: 1, ResultAt: d.cfg.Now()})
 		return queue.Done(nil)
-	case ctx.Err() != nil:
+	}
+	if ctx.Err() != nil {
 		return queue.Later(d.cfg.Now(), nil).Free()
-	case age >= d.cfg.DestinationAge:
+	}
+	age, limit, left := d.cfg.Now().Sub(m.EnqueuedAt), d.cfg.DestinationAge, true
+	if p := what.Policy; p != nil {
+		if p.MaxAge > 0 {
+			limit = p.MaxAge
+		}
+		left = p.MaxRetries == nil || m.Attempt <= *p.MaxRetries
+	}
+	if age >= limit || !left || what.Policy != nil && refusedForEver(err) {
 		d.Log.Error("a destination did not take its delivery, which is a dead letter now",
 			"function", what.Function.String(), "request", what.Request, "target", what.Target, "error", err)
-		return queue.Dead(wording(err), nil)
+		return d.undelivered(ctx, m, what, err)
 	}
+	d.count(what.Policy, m.Service, ebb.TriggerCounts{Retried: 1})
 	if m.Attempt == 1 {
 		d.Log.Warn("a destination does not take its delivery; it is tried again",
 			"function", what.Function.String(), "request", what.Request, "target", what.Target, "error", err)
 	}
 	delay := min(d.cfg.ThrottleDelay<<min(m.Attempt-1, 20), d.cfg.ThrottleMax)
-	return queue.Later(d.cfg.Now().Add(min(delay, max(d.cfg.DestinationAge-age, time.Millisecond))), nil)
+	return queue.Later(d.cfg.Now().Add(min(delay, max(limit-age, time.Millisecond))), nil)
+}
+
+// undelivered gives up a delivery, and tells those who want to hear of it.
+func (d *Deliver) undelivered(ctx context.Context, m *queue.Message, what *Delivery, cause error) queue.Outcome {
+	why := wording(cause)
+	var fn func(*store.Tx) error
+	var err error
+	if p := what.Policy; p != nil && p.OnFailure != "" {
+		failed := &Delivery{Request: what.Request, Function: what.Function, At: d.cfg.Now().UTC(), Trace: what.Trace, Content: undeliveredRecord(what, why, m.Attempt)}
+		fn, err = d.send(ctx, what.Function, p.OnFailure, failed)
+	}
+	if err == nil {
+		fn, err = d.alarmed(ctx, fn, &Failure{
+			Service: m.Service, Origin: what.Policy.origin(), Target: what.Target, ID: m.ID, Request: what.Request,
+			Condition: conditionRetries, Reason: why, Attempts: m.Attempt, Error: ebb.TypeOf(cause), Trace: what.Trace,
+		})
+	}
+	if err != nil {
+		d.Log.Error("what follows from a delivery given up is not written; it is tried again", "target", what.Target, "error", err)
+		return queue.Later(d.cfg.Now().Add(d.cfg.ThrottleDelay), nil)
+	}
+	d.count(what.Policy, m.Service, ebb.TriggerCounts{Dead: 1, Result: why, ResultAt: d.cfg.Now()})
+	return queue.Dead(why, fn)
 }
 
 func (d *Deliver) deliver(ctx context.Context, what *Delivery) error {

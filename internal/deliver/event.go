@@ -16,6 +16,31 @@ type Policy struct {
 	MaxRetries *int          `json:"maxRetries,omitempty"`
 	MaxAge     time.Duration `json:"maxAge,omitempty"`
 	OnFailure  string        `json:"onFailure,omitempty"` // ARN
+	Origin     *Origin       `json:"origin,omitempty"`
+}
+
+// Origin is the trigger whose event is delivered.
+type Origin struct {
+	Trigger ebb.TriggerID   `json:"trigger"`
+	Name    string          `json:"name"`
+	Kind    ebb.TriggerKind `json:"kind"`
+	// Alarm says that the event tells of a failure. That it fails in turn is
+	// counted, but raises no other alarm.
+	Alarm bool   `json:"alarm,omitempty"`
+	Trace string `json:"-"` // X-Amzn-Trace-Id of whoever sent the event, or ""
+}
+
+// origin is where the delivery comes from; nil = not from a trigger.
+func (p *Policy) origin() *Origin {
+	if p == nil {
+		return nil
+	}
+	return p.Origin
+}
+
+// ref names the trigger of a service's event.
+func (o *Origin) ref(service ebb.ServiceID) ebb.TriggerRef {
+	return ebb.TriggerRef{TriggerKey: ebb.TriggerKey{Service: service, Name: o.Name}, ID: o.Trigger, Kind: o.Kind}
 }
 
 // over is set with what p says otherwise.
@@ -61,9 +86,17 @@ func (d *Deliver) Event(ctx context.Context, service ebb.ServiceID, target strin
 		if request, err = requestID(); err != nil {
 			return nil, err
 		}
-		e, err = d.message(ctx, from, id, &envelope{Request: request, Qualifier: t.Function.Qualifier, Policy: p}, content)
+		env := &envelope{Request: request, Qualifier: t.Function.Qualifier, Policy: p}
+		if o := p.origin(); o != nil {
+			env.Trace = o.Trace
+		}
+		e, err = d.message(ctx, from, id, env, content)
 	} else {
-		e, err = d.delivery(ctx, from, &Delivery{Request: ebb.InvocationID(id), Function: from, Target: target, At: d.cfg.Now().UTC(), Content: content})
+		what := &Delivery{Request: ebb.InvocationID(id), Function: from, Target: target, At: d.cfg.Now().UTC(), Content: content, Policy: p}
+		if o := p.origin(); o != nil {
+			what.Trace = o.Trace
+		}
+		e, err = d.delivery(ctx, from, what)
 	}
 	if err != nil {
 		return nil, err

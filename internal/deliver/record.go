@@ -42,7 +42,8 @@ type Delivery struct {
 	Attributes map[string]string `json:"attributes,omitempty"`
 	Checked    bool              `json:"checked,omitempty"`
 	Trace      string            `json:"trace,omitempty"`
-	Content    []byte            `json:"-"` // JSON
+	Policy     *Policy           `json:"policy,omitempty"` // of the source of an event; nil = a record of a task
+	Content    []byte            `json:"-"`                // JSON
 }
 
 // record is the task's invocation record.

@@ -40,10 +40,55 @@ type Trigger struct {
 	MaxRetries  *int              // of a delivery that failed; nil = the target's own
 	MaxAgeS     int               // seconds after which a delivery is not tried again; 0 = the target's own
 	OnFailure   string            // ARN of the destination for what was given up; "" = the target's own
+	Input       TriggerInput      // what the target gets; zero = the event
 	Settings    json.RawMessage   // of the kind: what the package of that source understands
 	Revision    int64             // counts changes
 	CreatedAt   time.Time
 	ModifiedAt  time.Time
+}
+
+// TriggerInput is what a target gets in place of an event, in the words of
+// EventBridge. At most one of its members is set.
+type TriggerInput struct {
+	InputPath        string            `json:"inputPath,omitempty"` // part of the event
+	Input            json.RawMessage   `json:"input,omitempty"`     // always the same JSON
+	InputTransformer *InputTransformer `json:"inputTransformer,omitempty"`
+}
+
+// InputTransformer makes an input out of parts of an event.
+type InputTransformer struct {
+	InputPathsMap map[string]string `json:"inputPathsMap,omitempty"` // JSON paths by the name of a variable
+	InputTemplate string            `json:"inputTemplate"`           // JSON, with <NAME> for variables
+}
+
+// IsZero reports that nothing is set.
+func (i TriggerInput) IsZero() bool {
+	return i.InputPath == "" && i.Input == nil && i.InputTransformer == nil
+}
+
+// TriggerRef names a trigger to those who count and tell what it does.
+type TriggerRef struct {
+	TriggerKey
+	ID   TriggerID
+	Kind TriggerKind
+}
+
+// Ref names t.
+func (t *Trigger) Ref() TriggerRef { return TriggerRef{t.TriggerKey, t.ID, t.Kind} }
+
+// TriggerCounts is what became of a trigger's events. A result of "" means that
+// the last delivery went well.
+type TriggerCounts struct {
+	Taken     int64 // came from the source
+	Filtered  int64 // not asked for by the filters
+	Delivered int64 // the target took them
+	Retried   int64 // attempts that failed and are made again
+	Failed    int64 // given up before there was a task: the target is not there, or refused them
+	Dead      int64 // given up after their attempts: dead letters, sent to the failure destination
+
+	Result    string    // of the last delivery: "" or why it failed
+	ResultAt  time.Time // zero = there was none
+	FailingAt time.Time // since when the source is down or deliveries fail; zero = neither
 }
 
 // TriggerState is what a trigger has done.

@@ -29,6 +29,8 @@ type Metrics struct {
 	starts      *prometheus.HistogramVec
 	messages    *prometheus.CounterVec
 	unverified  *prometheus.CounterVec
+	triggers    *prometheus.CounterVec
+	events      *prometheus.CounterVec
 }
 
 // seconds are the bounds of durations, from a tenth of a millisecond to the
@@ -57,8 +59,14 @@ func New() *Metrics {
 		unverified: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "ebb_signature_validation_errors_total", Help: "Deploys of code that is not signed as its code signing configuration says, which only warns.",
 		}, []string{"service", "function"}),
+		triggers: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "ebb_trigger_events_total", Help: "Events of triggers, by what became of them.",
+		}, []string{"service", "trigger", "kind", "outcome"}),
+		events: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "ebb_bus_events_total", Help: "Events put on the event bus, by what became of them.",
+		}, []string{"service", "outcome"}),
 	}
-	m.registry.MustRegister(m.invocations, m.throttles, m.duration, m.starts, m.messages, m.unverified,
+	m.registry.MustRegister(m.invocations, m.throttles, m.duration, m.starts, m.messages, m.unverified, m.triggers, m.events,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m
 }

@@ -42,7 +42,7 @@ func (n *node) assembleAsync() {
 	}
 	n.deliver = deliver.New(d, deliver.Deps{
 		Store: n.store, Queue: n.queue, Functions: n.functions, Payloads: n.packages, Log: n.log,
-		Resolve: n.invoker.Resolve, Invoke: n.invoker.Invoke,
+		Resolve: n.invoker.Resolve, Invoke: n.invoker.Invoke, Count: n.triggers.Count, Alarm: n.alarm,
 	}, n.targets)
 	n.measureQueue()
 }

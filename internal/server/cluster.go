@@ -25,6 +25,7 @@ func (n *node) watch(ctx context.Context) {
 			n.changed(key)
 		}
 		n.heardOfService(c)
+		n.heardOfRules(c)
 	})
 }
 

@@ -26,6 +26,7 @@ import (
 	"github.com/ebb-faas/ebb/internal/secret"
 	"github.com/ebb-faas/ebb/internal/store"
 	"github.com/ebb-faas/ebb/internal/trigger"
+	"github.com/ebb-faas/ebb/internal/trigger/event"
 	"github.com/ebb-faas/ebb/internal/workflow"
 )
 
@@ -56,6 +57,7 @@ type Config struct {
 	Deliver       deliver.Config  `yaml:"deliver"`
 	HTTP          gateway.Config  `yaml:"http"`
 	Triggers      trigger.Config  `yaml:"triggers"`
+	Events        event.Config    `yaml:"events"`
 	Workflow      workflow.Config `yaml:"workflow"`
 	Egress        egress.Config   `yaml:"egress"`
 	// Mounts are folders of this host that functions may ask for.
@@ -144,7 +146,7 @@ func (c Config) Validate() error {
 	if _, err := logLevel(c.LogLevel); err != nil {
 		errs = append(errs, err)
 	}
-	for _, section := range []interface{ Validate() error }{c.Database, c.Cluster, c.Secrets, c.Function, c.Images, c.Objects, c.Pool, c.Invoke, c.Queue, c.Deliver, c.HTTP, c.Triggers, c.Workflow, c.Egress} {
+	for _, section := range []interface{ Validate() error }{c.Database, c.Cluster, c.Secrets, c.Function, c.Images, c.Objects, c.Pool, c.Invoke, c.Queue, c.Deliver, c.HTTP, c.Triggers, c.Events, c.Workflow, c.Egress} {
 		errs = append(errs, section.Validate())
 	}
 	errs = append(errs, validateMounts(c.Mounts))

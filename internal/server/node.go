@@ -21,6 +21,7 @@ import (
 	"github.com/ebb-faas/ebb/internal/deliver"
 	"github.com/ebb-faas/ebb/internal/ebb"
 	"github.com/ebb-faas/ebb/internal/egress"
+	"github.com/ebb-faas/ebb/internal/eventsapi"
 	"github.com/ebb-faas/ebb/internal/function"
 	"github.com/ebb-faas/ebb/internal/gateway"
 	"github.com/ebb-faas/ebb/internal/invoke"
@@ -36,6 +37,7 @@ import (
 	"github.com/ebb-faas/ebb/internal/store"
 	"github.com/ebb-faas/ebb/internal/stsapi"
 	"github.com/ebb-faas/ebb/internal/trigger"
+	"github.com/ebb-faas/ebb/internal/trigger/event"
 	"github.com/ebb-faas/ebb/internal/trigger/timer"
 	"github.com/ebb-faas/ebb/internal/workflow"
 	"github.com/ebb-faas/ebb/runtimes"
@@ -69,6 +71,8 @@ type node struct {
 	deliver   *deliver.Deliver
 	timers    *timer.Kind
 	triggers  *trigger.Triggers
+	bus       *event.Bus
+	events    *eventsapi.API
 	lambda    *lambdaapi.API
 	sts       *stsapi.API
 	v1        *api.API
@@ -223,17 +227,20 @@ func (n *node) apiConfig() api.Config {
 		Log:       n.log,
 		Triggers:  n.triggers,
 		Calendars: n.timers,
+		Events:    n.bus,
 	}
 }
 
 // endpoint is a function's way back to ebb: the Lambda API for its role.
 func (n *node) endpoint(v *ebb.Version) (http.Handler, auth.Credentials) {
 	box := n.auth.NewBox(v.Role, v.Service)
-	functions, workflows, sts := n.lambda.Endpoint(box), n.states.Endpoint(box), n.sts.Endpoint(box)
+	functions, workflows, sts, events := n.lambda.Endpoint(box), n.states.Endpoint(box), n.sts.Endpoint(box), n.events.Endpoint(box)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		switch {
 		case statesapi.Is(r):
 			workflows.ServeHTTP(w, r)
+		case eventsapi.Is(r):
+			events.ServeHTTP(w, r)
 		case stsapi.Is(r):
 			sts.ServeHTTP(w, r)
 		default:
@@ -292,7 +299,7 @@ func (n *node) versions(ctx context.Context, key ebb.FunctionKey) (all []*ebb.Ve
 // the rest is AWS's. A ServeMux here would answer odd paths before their owner
 // sees them.
 func (n *node) management() http.Handler {
-	scrape, sts := n.scrape(), n.sts.Endpoint(n.auth)
+	scrape, sts, events := n.scrape(), n.sts.Endpoint(n.auth), n.events.Endpoint(n.auth)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		switch {
 		case strings.HasPrefix(r.URL.Path, api.Prefix):
@@ -301,6 +308,8 @@ func (n *node) management() http.Handler {
 			scrape.ServeHTTP(w, r)
 		case statesapi.Is(r):
 			n.states.ServeHTTP(w, r)
+		case eventsapi.Is(r):
+			events.ServeHTTP(w, r)
 		case stsapi.Is(r):
 			sts.ServeHTTP(w, r)
 		default:

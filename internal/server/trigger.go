@@ -25,8 +25,10 @@ func (n *node) assembleTriggers() {
 			return n.deliver.Withdraw(tx, t.Service, t.Target, id, reason)
 		},
 	})
-	n.triggers = trigger.New(n.cfg.Triggers, trigger.Deps{Store: n.store, Log: n.log, CheckTarget: n.checkEventTarget, Send: n.sendEvent},
-		map[ebb.TriggerKind]trigger.Kind{ebb.TriggerTimer: n.timers})
+	n.assembleBus()
+	n.triggers = trigger.New(n.cfg.Triggers, trigger.Deps{
+		Store: n.store, Log: n.log, Metrics: n.metrics, Tell: n.bus.Tell, Tidy: n.bus.Tidy, CheckTarget: n.checkEventTarget, Send: n.sendEvent,
+	}, map[ebb.TriggerKind]trigger.Kind{ebb.TriggerTimer: n.timers, ebb.TriggerEvent: n.bus})
 }
 
 // checkEventTarget refuses a target that events of a service cannot go to.
@@ -47,8 +49,19 @@ func (n *node) checkEventTarget(ctx context.Context, service ebb.ServiceID, targ
 
 // sendEvent prepares the delivery of an event of a trigger.
 func (n *node) sendEvent(ctx context.Context, t *ebb.Trigger, id ebb.MessageID, event []byte) (func(*store.Tx) error, error) {
-	return n.deliver.Event(ctx, t.Service, t.Target, id, event, &deliver.Policy{
-		MaxRetries: t.MaxRetries, MaxAge: time.Duration(t.MaxAgeS) * time.Second, OnFailure: t.OnFailure,
+	return n.sendEventFrom(ctx, t, id, event, deliver.Origin{})
+}
+
+// sendEventFrom is sendEvent for an event that says where it comes from. What
+// every trigger may do to an event before its target gets it is done here.
+func (n *node) sendEventFrom(ctx context.Context, t *ebb.Trigger, id ebb.MessageID, event []byte, from deliver.Origin) (func(*store.Tx) error, error) {
+	input, err := trigger.Input(t, n.cfg.Region, time.Now(), event)
+	if err != nil {
+		return nil, err
+	}
+	from.Trigger, from.Name, from.Kind = t.ID, t.Name, t.Kind
+	return n.deliver.Event(ctx, t.Service, t.Target, id, input, &deliver.Policy{
+		MaxRetries: t.MaxRetries, MaxAge: time.Duration(t.MaxAgeS) * time.Second, OnFailure: t.OnFailure, Origin: &from,
 	})
 }
 

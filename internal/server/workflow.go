@@ -69,6 +69,8 @@ func (n *node) callForWorkflow(ctx context.Context, c workflow.Call) (json.RawMe
 		}
 	case "scheduler":
 		return n.callScheduler(ctx, c, operation)
+	case "eventbridge":
+		return n.events.Call(ctx, p, operation, c.Parameters)
 	}
 	return nil, false, nil
 }

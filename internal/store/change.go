@@ -25,6 +25,8 @@ const (
 	ChangeAccess = "access"
 	// ChangeSecret: the value of a secret. The id is SERVICE/NAME.
 	ChangeSecret = "secret"
+	// ChangeRules: rules of the event bus. The id is the service's.
+	ChangeRules = "rules"
 )
 
 // changePage is how many changes are read at a time.

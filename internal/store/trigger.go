@@ -16,11 +16,12 @@ type triggerDocument struct {
 	MaxRetries  *int              `json:"max_retries,omitempty"`
 	MaxAgeS     int               `json:"max_age_s,omitempty"`
 	OnFailure   string            `json:"on_failure,omitempty"`
+	Input       ebb.TriggerInput  `json:"input,omitzero"`
 	Settings    json.RawMessage   `json:"settings,omitempty"`
 }
 
 func triggerText(t *ebb.Trigger) (string, error) {
-	return encode(triggerDocument{t.Description, t.Filters, t.MaxRetries, t.MaxAgeS, t.OnFailure, t.Settings})
+	return encode(triggerDocument{t.Description, t.Filters, t.MaxRetries, t.MaxAgeS, t.OnFailure, t.Input, t.Settings})
 }
 
 // InsertTrigger adds a trigger and its empty state. ErrExists: the name or the id
@@ -116,7 +117,7 @@ func scanTrigger(scan func(...any) error) (*ebb.Trigger, error) {
 		return nil, err
 	}
 	t.Paused, t.CreatedAt, t.ModifiedAt = paused == 1, fromMillis(created), fromMillis(modified)
-	t.Description, t.Filters, t.MaxRetries, t.MaxAgeS, t.OnFailure, t.Settings = d.Description, d.Filters, d.MaxRetries, d.MaxAgeS, d.OnFailure, d.Settings
+	t.Description, t.Filters, t.MaxRetries, t.MaxAgeS, t.OnFailure, t.Input, t.Settings = d.Description, d.Filters, d.MaxRetries, d.MaxAgeS, d.OnFailure, d.Input, d.Settings
 	return t, nil
 }
 
@@ -187,10 +188,4 @@ func (tx *Tx) DeleteFires(before time.Time, limit int) (int64, error) {
 	return tx.exec(`DELETE FROM fire WHERE (trigger_id, due_at) IN (SELECT f.trigger_id, f.due_at FROM fire AS f
 		JOIN trigger_state AS s ON s.trigger_id = f.trigger_id WHERE f.at < ? AND f.due_at < s.last_due LIMIT ?)`,
 		before.UnixMilli(), limit)
-}
-
-// SetTriggerError writes why a trigger's source is down, "" that it is up.
-func (tx *Tx) SetTriggerError(id ebb.TriggerID, why string) error {
-	n, err := tx.exec("UPDATE trigger_state SET error = ? WHERE trigger_id = ?", why, string(id))
-	return changed(n, err)
 }

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/ebb-faas/ebb/internal/ebb"
+	"github.com/ebb-faas/ebb/internal/metrics"
 	"github.com/ebb-faas/ebb/internal/store"
 )
 
@@ -29,6 +30,12 @@ const (
 type Deps struct {
 	Store *store.Store
 	Log   *slog.Logger
+	// Metrics counts what becomes of events; nil = they are not measured.
+	Metrics *metrics.Metrics
+	// Tell puts an event of the platform on the bus of a service; nil = nobody listens.
+	Tell func(ctx context.Context, e *ebb.Event) error
+	// Tidy is called now and then to remove what others keep no longer; nil = nothing.
+	Tidy func(context.Context) error
 	// CheckTarget refuses a target that events of a service cannot go to.
 	CheckTarget func(ctx context.Context, service ebb.ServiceID, target string) error
 	// Send prepares the delivery of an event to a trigger's target under an id;

@@ -2,6 +2,7 @@ package trigger
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"time"
 
@@ -72,8 +73,12 @@ func (g *Triggers) Run(ctx context.Context) error {
 		case <-g.runs.wake:
 		case <-tick.C:
 		case <-tidy.C:
-			if err := g.tidy(ctx); err != nil && ctx.Err() == nil {
-				g.deps.Log.Error("old fires are not removed", "error", err)
+			err := g.tidy(ctx)
+			if g.deps.Tidy != nil {
+				err = errors.Join(err, g.deps.Tidy(ctx))
+			}
+			if err != nil && ctx.Err() == nil {
+				g.deps.Log.Error("old fires and events are not removed", "error", err)
 			}
 		}
 	}
@@ -165,16 +170,48 @@ func (g *Triggers) keep(ctx context.Context, t *ebb.Trigger, source Source) {
 }
 
 // note writes why the source of t is down, "" that it is up, unless that was
-// written before.
+// written before, and tells of it on the bus.
 func (g *Triggers) note(ctx context.Context, t *ebb.Trigger, said *string, why string) {
 	if *said == why {
 		return
 	}
-	err := g.deps.Store.Tx(ctx, func(tx *store.Tx) error { return tx.SetTriggerError(t.ID, why) })
+	err := g.deps.Store.Tx(ctx, func(tx *store.Tx) error { return tx.SetTriggerError(t.ID, why, g.cfg.Now()) })
 	if err == nil {
+		was := *said
 		*said = why
+		g.tell(ctx, t, was, why)
 	} else if ctx.Err() == nil {
 		g.deps.Log.Error("a trigger's state is not written", "trigger", t.Name, "error", err)
+	}
+}
+
+// Detail-types of events that tell of sources.
+const (
+	SourceDown = "Source Down"
+	SourceUp   = "Source Up"
+)
+
+// tell puts it on the bus that a source went down, or works again.
+func (g *Triggers) tell(ctx context.Context, t *ebb.Trigger, was, why string) {
+	if g.deps.Tell == nil || (was == "") == (why == "") {
+		return
+	}
+	e := &ebb.Event{Source: ebb.SourceTrigger, DetailType: SourceUp, Service: t.Service, Resources: []string{t.Target}}
+	if why != "" {
+		e.DetailType = SourceDown
+	}
+	var err error
+	e.Detail, err = json.Marshal(struct {
+		Trigger string          `json:"trigger"`
+		Kind    ebb.TriggerKind `json:"kind"`
+		Target  string          `json:"target"`
+		Reason  string          `json:"reason,omitempty"`
+	}{t.Name, t.Kind, t.Target, why})
+	if err == nil {
+		err = g.deps.Tell(ctx, e)
+	}
+	if err != nil && ctx.Err() == nil {
+		g.deps.Log.Error("a source's state is not told of", "trigger", t.Name, "error", err)
 	}
 }
 

@@ -10,7 +10,6 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/ebb-faas/ebb/internal/ebb"
-	"github.com/ebb-faas/ebb/internal/pattern"
 	"github.com/ebb-faas/ebb/internal/store"
 )
 
@@ -40,6 +39,8 @@ type Triggers struct {
 	deps  Deps
 	kinds map[ebb.TriggerKind]Kind
 	runs  runs
+
+	counts counts
 }
 
 // New makes it over an open store.
@@ -97,17 +98,16 @@ func (g *Triggers) check(ctx context.Context, t *ebb.Trigger) error {
 		return invalid("kind: %.140q is not offered by this platform", t.Kind)
 	case t.Target == "":
 		return invalid("target: missing")
-	case len(t.Filters) > MaxFilters:
-		return invalid("filters: %d are more than %d", len(t.Filters), MaxFilters)
 	case t.MaxRetries != nil && (*t.MaxRetries < 0 || *t.MaxRetries > MaxRetries):
 		return invalid("maxRetries: %d is not between 0 and %d", *t.MaxRetries, MaxRetries)
 	case t.MaxAgeS != 0 && (t.MaxAgeS < MinAgeS || t.MaxAgeS > MaxAgeS):
 		return invalid("maxAge: %d is not between %d and %d seconds", t.MaxAgeS, MinAgeS, MaxAgeS)
 	}
-	for i, f := range t.Filters {
-		if _, err := pattern.Compile(f); err != nil {
-			return invalid("filters[%d]: %v", i, err)
-		}
+	if _, err := NewFilter(t); err != nil {
+		return err
+	}
+	if err := checkInput(t); err != nil {
+		return err
 	}
 	if err := g.deps.CheckTarget(ctx, t.Service, t.Target); err != nil {
 		return within("target", err)
@@ -270,6 +270,9 @@ func (g *Triggers) Delete(ctx context.Context, key ebb.TriggerKey) error {
 	})
 	if err == nil {
 		g.runs.changed()
+		if g.deps.Metrics != nil {
+			g.deps.Metrics.ForgetTrigger(key)
+		}
 	}
 	return found(err, key)
 }

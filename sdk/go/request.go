@@ -18,9 +18,17 @@ import (
 // signedService is the name under which /v1 requests are signed.
 const signedService = "execute-api"
 
+// jsonType is the media type of most bodies.
+const jsonType = "application/json"
+
 // send makes one /v1 request; body is JSON, or nil. The answer's body is the
 // caller's to close; an answer that is not 2xx is an *Error.
 func (c *Client) send(ctx context.Context, method, path string, query url.Values, body []byte) (*http.Response, error) {
+	return c.sendAs(ctx, method, path, query, jsonType, body)
+}
+
+// sendAs is send with another media type.
+func (c *Client) sendAs(ctx context.Context, method, path string, query url.Values, mediaType string, body []byte) (*http.Response, error) {
 	at := c.base.JoinPath(path)
 	at.RawQuery = query.Encode()
 	req, err := http.NewRequestWithContext(ctx, method, at.String(), bytes.NewReader(body))
@@ -31,7 +39,7 @@ func (c *Client) send(ctx context.Context, method, path string, query url.Values
 		req.Header.Set(ServiceHeader, c.cfg.Service)
 	}
 	if body != nil {
-		req.Header.Set("Content-Type", "application/json")
+		req.Header.Set("Content-Type", mediaType)
 	}
 	if err := c.prove(ctx, req, body); err != nil {
 		return nil, err
@@ -83,6 +91,11 @@ func (c *Client) get(ctx context.Context, path string, query url.Values, into an
 // call sends in as JSON, unless it is nil, and reads a JSON answer into out,
 // unless that is nil.
 func (c *Client) call(ctx context.Context, method, path string, query url.Values, in, out any) error {
+	return c.callAs(ctx, method, path, query, jsonType, in, out)
+}
+
+// callAs is call with another media type of in.
+func (c *Client) callAs(ctx context.Context, method, path string, query url.Values, mediaType string, in, out any) error {
 	var body []byte
 	if in != nil {
 		var err error
@@ -90,7 +103,7 @@ func (c *Client) call(ctx context.Context, method, path string, query url.Values
 			return fmt.Errorf("client: %w", err)
 		}
 	}
-	resp, err := c.send(ctx, method, path, query, body)
+	resp, err := c.sendAs(ctx, method, path, query, mediaType, body)
 	if err != nil {
 		return err
 	}

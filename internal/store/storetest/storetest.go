@@ -48,6 +48,8 @@ func Run(t *testing.T, open func(t *testing.T) *store.Store) {
 		"Recursion":           testRecursion,
 		"Trigger":             testTrigger,
 		"TriggerState":        testTriggerState,
+		"TriggerCounts":       testTriggerCounts,
+		"EventSeen":           testEventSeen,
 		"Fire":                testFire,
 		"Calendar":            testCalendar,
 		"StateMachine":        testStateMachine,

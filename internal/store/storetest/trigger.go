@@ -84,7 +84,7 @@ func testTriggerState(t *testing.T, s *store.Store) {
 	want.Fired, want.Skipped, want.Failed, want.Position = 2, 4, 6, "p"
 	state(want)
 	Must(t, s, func(tx *store.Tx) error { return tx.SetTriggerNext(a.ID, At(8)) })
-	Must(t, s, func(tx *store.Tx) error { return tx.SetTriggerError(a.ID, "down") })
+	Must(t, s, func(tx *store.Tx) error { return tx.SetTriggerError(a.ID, "down", At(9)) })
 	want.NextAt, want.Error = At(8), "down"
 	state(want)
 	is(t, s.Tx(t.Context(), func(tx *store.Tx) error { return tx.AddTriggerState("x", &once) }), store.ErrNotFound)

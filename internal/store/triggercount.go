@@ -1,0 +1,88 @@
+package store
+
+import (
+	"time"
+
+	"github.com/ebb-faas/ebb/internal/ebb"
+)
+
+const countColumns = "taken, filtered, delivered, retried, failed, dead, result, result_at, failing_at"
+
+// AddTriggerCounts adds to what became of a trigger's events. The result is
+// taken over unless c has none (ResultAt is zero). A trigger that is gone has no
+// counts.
+func (tx *Tx) AddTriggerCounts(id ebb.TriggerID, c *ebb.TriggerCounts) error {
+	if err := tx.countTrigger(id); err != nil {
+		return err
+	}
+	_, err := tx.exec(`UPDATE trigger_count SET taken = taken + ?, filtered = filtered + ?, delivered = delivered + ?,
+		retried = retried + ?, failed = failed + ?, dead = dead + ? WHERE trigger_id = ?`,
+		c.Taken, c.Filtered, c.Delivered, c.Retried, c.Failed, c.Dead, string(id))
+	if err != nil || c.ResultAt.IsZero() {
+		return err
+	}
+	at := c.ResultAt.UnixMilli()
+	_, err = tx.exec("UPDATE trigger_count SET result = ?, result_at = ? WHERE trigger_id = ?", c.Result, at, string(id))
+	if err != nil {
+		return err
+	}
+	return tx.failing(id, at)
+}
+
+// countTrigger makes the row of a trigger that is there.
+func (tx *Tx) countTrigger(id ebb.TriggerID) error {
+	_, err := tx.exec("INSERT INTO trigger_count (trigger_id, "+countColumns+`)
+		SELECT id, 0, 0, 0, 0, 0, 0, '', 0, 0 FROM triggers WHERE id = ? ON CONFLICT DO NOTHING`, string(id))
+	return err
+}
+
+// failing writes since when a trigger fails, by its source's error and its last
+// delivery's result.
+func (tx *Tx) failing(id ebb.TriggerID, at int64) error {
+	_, err := tx.exec(`UPDATE trigger_count SET failing_at = CASE
+			WHEN result = '' AND (SELECT s.error FROM trigger_state AS s WHERE s.trigger_id = trigger_count.trigger_id) = '' THEN 0
+			WHEN failing_at = 0 THEN ? ELSE failing_at END
+		WHERE trigger_id = ?`, at, string(id))
+	return err
+}
+
+// TriggerCounts returns what became of a trigger's events; zeros if there were none.
+func (tx *Tx) TriggerCounts(id ebb.TriggerID) (*ebb.TriggerCounts, error) {
+	c := new(ebb.TriggerCounts)
+	err := tx.rows("SELECT "+countColumns+" FROM trigger_count WHERE trigger_id = ?", []any{string(id)},
+		func(scan func(...any) error) error {
+			var result, failing int64
+			err := scan(&c.Taken, &c.Filtered, &c.Delivered, &c.Retried, &c.Failed, &c.Dead, &c.Result, &result, &failing)
+			c.ResultAt, c.FailingAt = someTime(result), someTime(failing)
+			return err
+		})
+	if err != nil {
+		return nil, err
+	}
+	return c, nil
+}
+
+// FailingTriggers returns up to limit triggers that fail and are not paused.
+func (tx *Tx) FailingTriggers(limit int) (refs []ebb.TriggerRef, err error) {
+	err = tx.rows(`SELECT t.service, t.name, t.id, t.kind FROM trigger_count AS c JOIN triggers AS t ON t.id = c.trigger_id
+		WHERE c.failing_at > 0 AND t.paused = 0 ORDER BY t.service, t.name LIMIT ?`, []any{limit},
+		func(scan func(...any) error) error {
+			var r ebb.TriggerRef
+			err := scan(&r.Service, &r.Name, &r.ID, &r.Kind)
+			refs = append(refs, r)
+			return err
+		})
+	return refs, err
+}
+
+// SetTriggerError writes why a trigger's source is down, "" that it is up.
+func (tx *Tx) SetTriggerError(id ebb.TriggerID, why string, at time.Time) error {
+	n, err := tx.exec("UPDATE trigger_state SET error = ? WHERE trigger_id = ?", why, string(id))
+	if err := changed(n, err); err != nil {
+		return err
+	}
+	if err := tx.countTrigger(id); err != nil {
+		return err
+	}
+	return tx.failing(id, at.UnixMilli())
+}
