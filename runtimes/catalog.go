@@ -39,6 +39,7 @@ type Runtime struct {
 	StartEnv []string // names of variables that count only if set at process start; "*" = all
 	Prepare  *Prepare // what makes starts faster if it was run once; nil = nothing
 	Compile  *Prepare // likewise, once for each code that it runs; see Prepare.For
+	Zygote   []string // command of a process that instances are copied from, see ZygoteCommand; nil = there is none
 	Heap     Heap     // of {heapMB} in Argv
 	Root     string   // tree on the host that is the box's root (a container image's); "" = the host's own programs
 	Literal  bool     // Argv is run as it stands
@@ -92,8 +93,15 @@ type family struct {
 	Argv      []string          `json:"argv"` // with {interpreter}, and what Command fills in
 	Prepare   *prepare          `json:"prepare"`
 	Compile   *prepare          `json:"compile"` // the same for each code, which the command finds in its places
-	Env       []string          `json:"env"`     // with {bin}, the interpreter's folder
+	Zygote    *zygote           `json:"zygote"`
+	Env       []string          `json:"env"` // with {bin}, the interpreter's folder
 	StartEnv  []string          `json:"startEnv"`
+}
+
+// zygote is what catalog.json has about a process that instances are copied from.
+type zygote struct {
+	Since string   `json:"since"` // version
+	Argv  []string `json:"argv"`  // as the family's
 }
 
 // Load probes the host for interpreters and writes the bootstraps under dir,
@@ -264,6 +272,11 @@ func (f *family) runtime(id string, p probed, bootstraps string) *Runtime {
 	}
 	if f.Compile != nil && compareVersions(p.Version, f.Compile.Since) >= 0 {
 		r.Compile = f.Compile.of(p, fill, bootstraps)
+	}
+	if f.Zygote != nil && compareVersions(p.Version, f.Zygote.Since) >= 0 {
+		for _, a := range f.Zygote.Argv {
+			r.Zygote = append(r.Zygote, fill.Replace(a))
+		}
 	}
 	for _, m := range p.Mounts {
 		if !provided(m) {

@@ -45,6 +45,20 @@ func (r *Runtime) Command(memoryMB int, path func(string) string) []string {
 	return argv
 }
 
+// ZygoteCommand is the argv of the process that instances can be copied from: ebb's
+// own program on the host's own interpreter, for it has privileges until the copy is
+// made. nil = the runtime has none.
+func (r *Runtime) ZygoteCommand() []string {
+	if r.Zygote == nil || r.Root != "" {
+		return nil
+	}
+	argv := make([]string, 0, len(r.Zygote))
+	for _, a := range r.Zygote {
+		argv = append(argv, r.argument(a, 0, func(inside string) string { return inside }))
+	}
+	return argv
+}
+
 func (r *Runtime) argument(a string, memoryMB int, path func(string) string) string {
 	if strings.HasPrefix(a, "/") {
 		return path(a)

@@ -153,7 +153,7 @@ func (c *Catalog) Add(id, name string, img Image, in Interpreter) error {
 		return fmt.Errorf("runtime %s: this ebb knows no family %q", id, name)
 	}
 	r := f.runtime(id, probed{Version: in.Version, Build: in.Build, Executable: in.Executable}, c.bootstraps)
-	r.Root = img.Root
+	r.Root, r.Zygote = img.Root, nil
 	r.Env = append(slices.Clone(img.Env), r.Env...)
 	if r.Compile != nil {
 		r.Compile = r.Compile.within(img.Root, c.prepared)

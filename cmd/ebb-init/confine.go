@@ -15,16 +15,33 @@ import (
 // capabilities in force stay: setting the child's identity needs them, and they
 // leave it with that.
 func confine(start *initproto.Start) *initproto.Failed {
+	// /proc/self/cgroup shows / instead of where ebb put the box.
+	if err := unix.Unshare(unix.CLONE_NEWCGROUP); err != nil && err != unix.EINVAL {
+		return failed("unshare", "cgroup namespace", err)
+	}
+	if f := renounce(); f != nil {
+		return f
+	}
+	if start.Landlock > 0 {
+		if f := wall(start.Landlock, start.Writable); f != nil {
+			return f
+		}
+	}
+	if err := filterSyscalls(); err != nil {
+		return failed("set", "seccomp filter", err)
+	}
+	return nil
+}
+
+// renounce takes what this thread could get or was left by others: keys, and
+// privileges that a program it executes might bring.
+func renounce() *initproto.Failed {
 	// A session keyring of the box's own: ebb's would be open to whoever
 	// inherits it. No name: an anonymous one. ENOSYS, EPERM: no keyrings here, so
 	// nothing to inherit.
 	_, err := unix.KeyctlInt(unix.KEYCTL_JOIN_SESSION_KEYRING, 0, 0, 0, 0)
 	if err != nil && err != unix.ENOSYS && err != unix.EPERM {
 		return failed("join a session keyring", "", err)
-	}
-	// /proc/self/cgroup shows / instead of where ebb put the box.
-	if err := unix.Unshare(unix.CLONE_NEWCGROUP); err != nil && err != unix.EINVAL {
-		return failed("unshare", "cgroup namespace", err)
 	}
 	for capability := uintptr(0); ; capability++ {
 		err := unix.Prctl(unix.PR_CAPBSET_DROP, capability, 0, 0, 0)
@@ -37,14 +54,6 @@ func confine(start *initproto.Start) *initproto.Failed {
 	}
 	if err := unix.Prctl(unix.PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0); err != nil {
 		return failed("set", "no_new_privs", err)
-	}
-	if start.Landlock > 0 {
-		if f := wall(start.Landlock, start.Writable); f != nil {
-			return f
-		}
-	}
-	if err := filterSyscalls(); err != nil {
-		return failed("set", "seccomp filter", err)
 	}
 	return nil
 }

@@ -12,8 +12,10 @@
 // has ended.
 //
 // Between Ready and Start more may come: mounts, the sockets of the box's way out,
-// processes beside the runtime. Started outside of every box it opens one folder
-// of the host and ends.
+// processes beside the runtime. Instead of Start a process may be adopted that was
+// forked from a zygote elsewhere: ebb-init hands out what it takes to come in, and
+// from then on it is as if it had been spawned here. Started outside of every box
+// ebb-init opens one folder of the host and ends, or becomes a zygote.
 //
 // Authority: ebb decides everything; ebb-init holds no policy and no state.
 //
@@ -26,7 +28,9 @@
 //  3. User code has the box's uid, no capability, no way to get one
 //     (no_new_privs, empty bounding set), no system call that no table allows,
 //     no place to write that ebb did not name (Landlock), and no descriptor
-//     beyond the four it is given. All this is on the thread that forks it.
+//     beyond the four it is given. All this is on the thread that forks it. A
+//     forked process puts itself under the same, by ebb's code in its zygote, and
+//     is not adopted before.
 //  4. It is static, small (at most 1.5 MiB) and imports x/sys only: its start is
 //     part of every cold start.
 package main

@@ -10,9 +10,9 @@ import (
 	"github.com/ebb-faas/ebb/internal/sandbox/linux/initproto"
 )
 
-// outside is the other thing that ebb-init is for: to open a folder of the host
-// in a process of its own, that ebb can give up if the folder's server is gone.
-// Without a question it is a process whose user namespace somebody looks at. It
+// outside is what ebb-init is for when it is not PID 1 of a box: to become a zygote,
+// or to open a folder of the host in a process of its own, that ebb can give up if
+// the folder's server is gone. Without a question it is a process whose user namespace somebody looks at. It
 // does not return.
 func outside(ctl *control) {
 	if _, err := unix.GetsockoptInt(ctl.fd, unix.SOL_SOCKET, unix.SO_TYPE); err != nil {
@@ -20,8 +20,13 @@ func outside(ctl *control) {
 		_, _ = syscall.Write(2, []byte(line))
 		syscall.Exit(2)
 	}
+	message, _ := ctl.receive()
+	if initproto.KindOf(message) == initproto.KindSetup {
+		ctl.send(become(ctl, message).Encode())
+		syscall.Exit(1)
+	}
 	var m initproto.Folder
-	if message, _ := ctl.receive(); !m.Decode(message) {
+	if !m.Decode(message) {
 		syscall.Exit(1)
 	}
 	tree, err := openFolder(m.Source)

@@ -49,13 +49,33 @@ func rulesetOf(version uint32) (attr unix.LandlockRulesetAttr, size uintptr) {
 // the box shows and to writing beneath a few places: a second time what mounts
 // and modes already say, by another part of the kernel.
 func wall(version uint32, writable []string) *initproto.Failed {
+	ruleset, f := newRuleset(version, writable)
+	if f != nil {
+		return f
+	}
+	defer func() { _ = unix.Close(ruleset) }()
+	if _, _, errno := unix.Syscall(unix.SYS_LANDLOCK_RESTRICT_SELF, uintptr(ruleset), 0, 0); errno != 0 {
+		return failed("restrict with", "Landlock", errno)
+	}
+	return nil
+}
+
+// newRuleset is what wall restricts with.
+func newRuleset(version uint32, writable []string) (int, *initproto.Failed) {
 	attr, size := rulesetOf(version)
 	fd, _, errno := unix.Syscall(unix.SYS_LANDLOCK_CREATE_RULESET, uintptr(unsafe.Pointer(&attr)), size, 0)
 	if errno != 0 {
-		return failed("create", "Landlock ruleset", errno)
+		return -1, failed("create", "Landlock ruleset", errno)
 	}
 	ruleset := int(fd)
-	defer func() { _ = unix.Close(ruleset) }()
+	if f := fillRuleset(ruleset, attr.Handled_access_fs, writable); f != nil {
+		_ = unix.Close(ruleset)
+		return -1, f
+	}
+	return ruleset, nil
+}
+
+func fillRuleset(ruleset int, handled uint64, writable []string) *initproto.Failed {
 	rules := [...]struct {
 		path   string
 		access uint64
@@ -66,17 +86,14 @@ func wall(version uint32, writable []string) *initproto.Failed {
 		{"/dev", unix.LANDLOCK_ACCESS_FS_WRITE_FILE},
 	}
 	for _, r := range rules {
-		if f := permit(ruleset, r.path, r.access&attr.Handled_access_fs); f != nil {
+		if f := permit(ruleset, r.path, r.access&handled); f != nil {
 			return f
 		}
 	}
 	for _, path := range writable {
-		if f := permit(ruleset, path, writeTree&attr.Handled_access_fs); f != nil {
+		if f := permit(ruleset, path, writeTree&handled); f != nil {
 			return f
 		}
-	}
-	if _, _, errno := unix.Syscall(unix.SYS_LANDLOCK_RESTRICT_SELF, uintptr(ruleset), 0, 0); errno != 0 {
-		return failed("restrict with", "Landlock", errno)
 	}
 	return nil
 }

@@ -88,6 +88,20 @@ func serve(ctl *control, places []string) *initproto.Failed {
 				return failed
 			}
 			ctl.send((&initproto.Dialed{ID: a.ID}).Encode())
+		case initproto.KindCradle:
+			var c initproto.Cradle
+			if c.Decode(message) {
+				cradle(ctl, &c)
+			}
+		case initproto.KindAdopt:
+			var a initproto.Adopt
+			if !a.Decode(message) || child != noChild {
+				return &initproto.Failed{Stage: "read adopt message"}
+			}
+			var failed *initproto.Failed
+			if child, failed = adopt(ctl, &a); failed != nil {
+				return failed
+			}
 		case initproto.KindDial:
 			var d initproto.Dial
 			if d.Decode(message) {

@@ -50,7 +50,7 @@ func buildRoot(setup *initproto.Setup, tmp int) *initproto.Failed {
 	if f := fill(root, setup); f != nil {
 		return f
 	}
-	if f := mountKernel(root, setup.ShmBytes); f != nil {
+	if f := mountKernel(root, setup); f != nil {
 		return f
 	}
 	for _, path := range setup.Places {
@@ -174,10 +174,12 @@ func bind(root tree, m *initproto.Mount) *initproto.Failed {
 }
 
 // mountKernel brings what the kernel provides: /proc and /dev.
-func mountKernel(root tree, shm uint64) *initproto.Failed {
-	// hidepid: a box's processes see those of their own uid only, so not PID 1.
-	if f := mountAt(root, "/proc", "proc", nosuid|nodev|noexec, option{"hidepid", "2"}); f != nil {
-		return f
+func mountKernel(root tree, setup *initproto.Setup) *initproto.Failed {
+	if !setup.NoProc {
+		// hidepid: a box's processes see those of their own uid only, so not PID 1.
+		if f := mountAt(root, "/proc", "proc", nosuid|nodev|noexec, option{"hidepid", "2"}); f != nil {
+			return f
+		}
 	}
 	if f := mountAt(root, "/dev", "tmpfs", nosuid|noexec, option{"mode", "0755"}, option{"size", "64k"}); f != nil {
 		return f
@@ -185,6 +187,7 @@ func mountKernel(root tree, shm uint64) *initproto.Failed {
 	if f := fillDev(root); f != nil {
 		return f
 	}
+	shm := setup.ShmBytes
 	return mountAt(root, "/dev/shm", "tmpfs", nosuid|nodev|noexec,
 		option{"mode", "1777"}, option{"size", decimal(shm)}, option{"nr_inodes", decimal(shm/4096 + 16)})
 }

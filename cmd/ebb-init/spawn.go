@@ -45,11 +45,7 @@ func spawn(ctl *control, start *initproto.Start, places []string, fds []int) (pr
 	known.Lock()
 	child, f := launch(start, places, fds)
 	if f == nil {
-		known.numbers = append(known.numbers, numbered{child.pid, start.Number})
-		if !known.reaping {
-			known.reaping = true
-			go reap(ctl)
-		}
+		watch(ctl, numbered{child.pid, start.Number})
 	}
 	known.Unlock()
 	if f != nil {
@@ -74,6 +70,15 @@ var known struct {
 type numbered struct {
 	pid    int
 	number uint64
+}
+
+// watch has ebb told of the end of a process. known is locked.
+func watch(ctl *control, n numbered) {
+	known.numbers = append(known.numbers, n)
+	if !known.reaping {
+		known.reaping = true
+		go reap(ctl)
+	}
 }
 
 // launch confines a thread and forks the process from it. The thread ends with

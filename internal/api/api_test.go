@@ -92,7 +92,7 @@ func TestNode(t *testing.T) {
 		c.Sandbox = sandbox.Level{Name: "linux", Summary: "namespaces", Missing: []string{"seccomp: none"}}
 		c.Runtimes = catalog
 		c.Limits = Limits{Instances: 500, RequestBytes: 6 << 20}
-		c.Counts = func() pool.Counts { return pool.Counts{Instances: 3, Idle: 2, Waiting: 1, Spare: 4} }
+		c.Counts = func() pool.Counts { return pool.Counts{Instances: 3, Idle: 2, Waiting: 1, Spare: 4, Zygotes: 5} }
 	})
 	resp, body := r.get(t, "GET", "/v1/node")
 	var n Node
@@ -100,7 +100,7 @@ func TestNode(t *testing.T) {
 		t.Fatalf("%v: %d %s", err, resp.StatusCode, body)
 	}
 	if n.Version != "1.2.3" || n.Uptime < 60 || n.Uptime > 120 || n.Sandbox.Missing[0] != "seccomp: none" || !slices.Contains(n.Runtimes, "provided") ||
-		n.Limits.Instances != 500 || n.Memory.RSS < 1<<20 || n.Memory.Heap == 0 || n.Memory.Goroutines == 0 || n.Instances != (Counts{Total: 3, Idle: 2, Waiting: 1, Spare: 4}) {
+		n.Limits.Instances != 500 || n.Memory.RSS < 1<<20 || n.Memory.Heap == 0 || n.Memory.Goroutines == 0 || n.Instances != (Counts{Total: 3, Idle: 2, Waiting: 1, Spare: 4, Zygotes: 5}) {
 		t.Fatalf("%+v", n)
 	}
 	if _, body := newRig(t).get(t, "GET", "/v1/node"); strings.Contains(body, "null") || !strings.Contains(body, `"runtimes":[]`) {

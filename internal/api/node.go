@@ -65,6 +65,7 @@ type Counts struct {
 	Provisioned int `json:"provisioned" doc:"that their versions have at any time, whatever they are doing"`
 	Waiting     int `json:"waiting" doc:"requests without an instance"`
 	Spare       int `json:"spare" doc:"made ahead, of no function; not in total"`
+	Zygotes     int `json:"zygotes" doc:"processes that instances are copied from; not in total"`
 }
 
 // Nodes is the answer of GET /v1/nodes.
@@ -151,7 +152,7 @@ func (a *API) counts(ctx context.Context) Counts {
 		return Counts{}
 	}
 	n := a.cfg.Counts()
-	return Counts{Total: n.Instances, Idle: n.Idle, Frozen: n.Frozen, Provisioned: n.Provisioned, Waiting: n.Waiting, Spare: n.Spare}
+	return Counts{Total: n.Instances, Idle: n.Idle, Frozen: n.Frozen, Provisioned: n.Provisioned, Waiting: n.Waiting, Spare: n.Spare, Zygotes: n.Zygotes}
 }
 
 func memory() Memory {

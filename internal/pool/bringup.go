@@ -55,11 +55,9 @@ func (p *Pool) bringUp(s *shelf, kept bool, sl *slot, limit time.Duration) (*ins
 	if !p.extended(s.version) {
 		in = p.spares.take(s.version)
 	}
-	if in == nil {
+	spare := in != nil
+	if !spare {
 		in = newInstance(p)
-		p.stats.fresh.Add(1)
-	} else {
-		p.stats.spares.Add(1)
 	}
 	in.slot, in.provisioned = sl, kept
 	in.adopt(s)
@@ -74,6 +72,7 @@ func (p *Pool) bringUp(s *shelf, kept bool, sl *slot, limit time.Duration) (*ins
 		in.adopt(s)
 		phases, err = in.start(p.lifetime, limit)
 	}
+	p.stats.started(spare, in.forked).Add(1)
 	return in, phases, err
 }
 

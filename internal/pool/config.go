@@ -63,6 +63,13 @@ type Config struct {
 	// PrewarmKeep is for how long after its last use a runtime counts as in use.
 	PrewarmKeep time.Duration `yaml:"prewarmKeep"`
 
+	// ZygoteOff copies no instances from a process that has started already.
+	ZygoteOff bool `yaml:"zygoteOff"`
+	// ZygoteForks is how many instances are copied from one such process.
+	ZygoteForks int `yaml:"zygoteForks"`
+	// ZygoteKeep is how long it waits for the next.
+	ZygoteKeep time.Duration `yaml:"zygoteKeep"`
+
 	Region string           `yaml:"-"` // set by server
 	Mounts []ebb.MountOffer `yaml:"-"` // the folders that versions may ask for
 }
@@ -82,6 +89,8 @@ const (
 	DefaultPrewarmMin     = 1
 	DefaultPrewarmMax     = 8
 	DefaultPrewarmKeep    = 30 * time.Minute
+	DefaultZygoteForks    = 200
+	DefaultZygoteKeep     = time.Minute
 )
 
 // withDefaults fills the fields that were not set.
@@ -104,6 +113,8 @@ func (c Config) withDefaults() Config {
 	setInt(&c.PrewarmMin, DefaultPrewarmMin)
 	setInt(&c.PrewarmMax, max(DefaultPrewarmMax, c.PrewarmMin))
 	setDuration(&c.PrewarmKeep, DefaultPrewarmKeep)
+	setInt(&c.ZygoteForks, DefaultZygoteForks)
+	setDuration(&c.ZygoteKeep, DefaultZygoteKeep)
 	setDuration(&c.IdleTimeout, DefaultIdleTimeout)
 	setDuration(&c.IdleMin, min(DefaultIdleMin, c.IdleTimeout))
 	setDuration(&c.IdleMax, max(3*c.IdleTimeout, c.IdleMin))
@@ -122,6 +133,8 @@ func (c Config) Validate() error {
 		"pool.prewarmMin":     int64(c.PrewarmMin),
 		"pool.prewarmMax":     int64(c.PrewarmMax),
 		"pool.prewarmKeep":    int64(c.PrewarmKeep),
+		"pool.zygoteForks":    int64(c.ZygoteForks),
+		"pool.zygoteKeep":     int64(c.ZygoteKeep),
 		"pool.maxInstances":   int64(c.MaxInstances),
 		"pool.maxPerFunction": int64(c.MaxPerFunction),
 		"pool.maxQueue":       int64(c.MaxQueue),

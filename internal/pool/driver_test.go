@@ -90,10 +90,22 @@ type testDriver struct {
 	ice     func(*testBox) error // before a box is frozen; nil = nothing
 	node    atomic.Int64         // bytes that boxes may have of the node; 0 = unknown
 	memory  atomic.Int64         // bytes that every box uses
+	zygotes atomic.Int64         // how many were asked for
+	barren  atomic.Bool          // none is made
 	burn    time.Duration        // CPU that every box uses between two looks
 }
 
-func (d *testDriver) Level() sandbox.Level        { return sandbox.Level{Name: "test", Freezes: true} }
+func (d *testDriver) Level() sandbox.Level {
+	return sandbox.Level{Name: "test", Freezes: true, Forks: true}
+}
+func (d *testDriver) Zygote(context.Context, sandbox.Spec, sandbox.Process) (sandbox.Zygote, error) {
+	d.zygotes.Add(1)
+	if d.barren.Load() {
+		return nil, ebb.Errorf(ebb.Unavailable, ebb.TypeSandboxUnavailable, "no zygote today")
+	}
+	d.alive.Add(1)
+	return &testZygote{driver: d, done: make(chan struct{})}, nil
+}
 func (d *testDriver) Sweep(context.Context) error { return nil }
 func (d *testDriver) Close() error                { return nil }
 
@@ -109,6 +121,21 @@ func (d *testDriver) Create(_ context.Context, spec sandbox.Spec) (sandbox.Box, 
 	b.ctx, b.cancel = context.WithCancel(context.Background())
 	b.api, b.endpoint = newPipes(), newPipes()
 	return b, nil
+}
+
+type testZygote struct {
+	driver *testDriver
+	once   sync.Once
+	done   chan struct{}
+}
+
+func (z *testZygote) Done() <-chan struct{} { return z.done }
+func (z *testZygote) Usage() sandbox.Usage  { return sandbox.Usage{Memory: z.driver.memory.Load()} }
+func (z *testZygote) Destroy() {
+	z.once.Do(func() {
+		close(z.done)
+		z.driver.alive.Add(-1)
+	})
 }
 
 type testBox struct {
@@ -152,7 +179,8 @@ func (b *testBox) Usage() sandbox.Usage {
 func (b *testBox) Spawn(context.Context, sandbox.Process) (*sandbox.Companion, error) {
 	return nil, errors.ErrUnsupported
 }
-func (b *testBox) LimitCPU(int) error { return nil }
+func (b *testBox) Fork(context.Context, sandbox.Zygote, string) error { return sandbox.ErrNotForked }
+func (b *testBox) LimitCPU(int) error                                 { return nil }
 func (b *testBox) Attach(_ context.Context, mounts []sandbox.Mount, _ sandbox.Limits) error {
 	b.spec.Mounts = append(b.spec.Mounts, mounts...)
 	b.attached = true

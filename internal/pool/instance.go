@@ -30,6 +30,7 @@ type instance struct {
 	slot    *slot // of its start; nil while it is made ahead
 	// provisioned says that it was started before anybody needed it.
 	provisioned bool
+	forked      bool // its process is a zygote's copy
 	output      *output
 	endpoint    *http.Server
 	memory      memoryPeak

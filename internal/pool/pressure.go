@@ -65,7 +65,7 @@ func (p *Pool) relieve(short int64) {
 	p.mu.Lock()
 	leaving := p.leaving > 0
 	p.mu.Unlock()
-	if leaving || p.spares.yield(&short) && short <= 0 {
+	if leaving || p.spares.yield(&short) && short <= 0 || p.zygotes.yield(&short) && short <= 0 {
 		return
 	}
 	for short > 0 {

@@ -13,6 +13,7 @@ import (
 func (p *Pool) Recycle(match func(*ebb.Version) bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	p.zygotes.renew(match)
 	now := time.Now()
 	for _, f := range p.functions {
 		for _, s := range f.shelves {

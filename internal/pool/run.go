@@ -17,6 +17,7 @@ func (p *Pool) Run(ctx context.Context, drain time.Duration) error {
 	defer ahead.Wait()
 	defer stopAhead()
 	ahead.Go(func() { p.spares.run(aheadCtx) })
+	ahead.Go(func() { p.zygotes.run(aheadCtx) })
 	ahead.Go(func() { p.watchMemory(aheadCtx) })
 	tick := time.NewTicker(p.cfg.tick())
 	defer tick.Stop()

@@ -86,13 +86,15 @@ type Counts struct {
 	Provisioned int // kept for their version, whatever they are doing
 	Waiting     int // requests without an instance
 	Spare       int // made ahead, of no function; not among Instances
+	Zygotes     int // processes that instances are copied from
 }
 
 // Counts reads the pool's counters.
 func (p *Pool) Counts() Counts {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	c := Counts{Instances: p.instances, Idle: p.lru.Len(), Frozen: int(p.stats.frozen.Load()), Spare: p.spares.count()}
+	c := Counts{Instances: p.instances, Idle: p.lru.Len(), Frozen: int(p.stats.frozen.Load()), Spare: p.spares.count(),
+		Zygotes: p.zygotes.count()}
 	for s := range p.steady {
 		c.Idle += len(s.ready)
 		c.Provisioned += s.keep.held

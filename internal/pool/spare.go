@@ -3,7 +3,6 @@ package pool
 import (
 	"context"
 	"maps"
-	"slices"
 	"sync"
 	"time"
 
@@ -116,8 +115,7 @@ func fits(rt *runtimes.Runtime, v *ebb.Version) bool {
 	if v.TmpMB != sandbox.DefaultTmpMB || v.IsImage() && v.Setting(ebb.EnvMounts) != "" {
 		return false
 	}
-	return rt.Protocol != runtimes.Framed ||
-		!slices.ContainsFunc(rt.StartEnv, func(name string) bool { _, set := v.Env[name]; return set })
+	return rt.Protocol != runtimes.Framed || startsAlike(rt, v)
 }
 
 // run makes spares until ctx ends, and then lets all go.

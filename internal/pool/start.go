@@ -180,13 +180,19 @@ func (in *instance) launch(ctx context.Context, rt *runtimes.Runtime, memoryMB i
 	if err := in.runExtensions(ctx, env); err != nil {
 		return err
 	}
-	err := in.box.Start(ctx, sandbox.Process{
-		Argv:        rt.Command(memoryMB, in.box.Path),
-		Env:         startEnv(rt, env),
-		Dir:         in.startDir(rt),
-		Framed:      framed,
-		AttachLater: generic,
-	})
+	var err error
+	if framed && !generic && in.extensions == nil { // an extension would be in the box already
+		in.forked, err = in.fork(ctx, rt)
+	}
+	if err == nil && !in.forked {
+		err = in.box.Start(ctx, sandbox.Process{
+			Argv:        rt.Command(memoryMB, in.box.Path),
+			Env:         startEnv(rt, env),
+			Dir:         in.startDir(rt),
+			Framed:      framed,
+			AttachLater: generic,
+		})
+	}
 	if err != nil {
 		return err
 	}

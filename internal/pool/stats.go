@@ -16,7 +16,7 @@ const (
 
 // Stats is what happened since the pool was made.
 type Stats struct {
-	Starts       map[string]int64 // by kind: spare (from a box made ahead), fresh, again (initialised a second time)
+	Starts       map[string]int64 // by kind: spare (from a box made ahead), zygote (a copy of one), fresh, again (initialised a second time)
 	Evictions    map[string]int64 // of idle instances, by reason: idle, memory, capacity, version
 	HookFailures map[string]int64 // by hook
 	Freezes      int64
@@ -27,7 +27,7 @@ type Stats struct {
 func (p *Pool) Stats() Stats {
 	c := &p.stats
 	return Stats{
-		Starts: map[string]int64{"spare": c.spares.Load(), "fresh": c.fresh.Load(), "again": c.again.Load()},
+		Starts: map[string]int64{"spare": c.spares.Load(), "zygote": c.copies.Load(), "fresh": c.fresh.Load(), "again": c.again.Load()},
 		Evictions: map[string]int64{
 			evictIdle: c.idle.Load(), evictMemory: c.memory.Load(), evictCapacity: c.capacity.Load(), evictVersion: c.version.Load(),
 		},
@@ -43,9 +43,20 @@ func (p *Pool) Stats() Stats {
 // counters are what Stats reads.
 type counters struct {
 	freezes, thaws, frozen             atomic.Int64 // frozen: how many are now
-	spares, fresh, again               atomic.Int64
+	spares, copies, fresh, again       atomic.Int64
 	idle, memory, capacity, version    atomic.Int64
 	initializers, preFreezes, preStops atomic.Int64
+}
+
+// started is the counter of a kind of start.
+func (c *counters) started(spare, forked bool) *atomic.Int64 {
+	switch {
+	case forked:
+		return &c.copies
+	case spare:
+		return &c.spares
+	}
+	return &c.fresh
 }
 
 // evicted is the counter of a reason.

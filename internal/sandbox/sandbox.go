@@ -2,6 +2,7 @@ package sandbox
 
 import (
 	"context"
+	"errors"
 	"net"
 	"os"
 	"time"
@@ -19,7 +20,12 @@ type Driver interface {
 	// Create makes a box in which nothing of the user's runs yet. Its listeners
 	// are open when Create returns.
 	Create(ctx context.Context, spec Spec) (Box, error)
-	// Close destroys the boxes that are left, waits for those being torn down in
+	// Zygote starts a process that Box.Fork makes copies of, and returns when it is
+	// ready. What it runs is ebb's own and never anything of a user's: it has the
+	// privileges to enter boxes. spec says what it sees of the host; Root is "". It
+	// works where Level.Forks.
+	Zygote(ctx context.Context, spec Spec, p Process) (Zygote, error)
+	// Close destroys the boxes and zygotes that are left, waits for those being torn down in
 	// the background and releases what the driver holds (tmp images, the parent
 	// cgroup). Create fails from then on.
 	Close() error
@@ -47,6 +53,10 @@ type Box interface {
 	// broken. A program that cannot be executed is no error here: it closes Done
 	// with Exit.Err set, because the box only learns it after Start.
 	Start(ctx context.Context, p Process) error
+	// Fork is Start with a copy of a zygote's process instead of a new one; it comes
+	// to the same walls and limits, and has the framed socket. dir is its working
+	// directory. An error that wraps ErrNotForked leaves the box as it was, for Start.
+	Fork(ctx context.Context, z Zygote, dir string) error
 	// Spawn runs a process beside the one of Start, which is yet to come: within the
 	// same walls, counted in the same limits, killed by Destroy. p is neither Framed
 	// nor AttachLater. As with Start, what cannot be executed is told by Exit.Err.
@@ -94,6 +104,19 @@ type Box interface {
 	// cleaned off the hot path. It may be called more than once.
 	Destroy()
 }
+
+// Zygote is a process of ebb's own that others are copied from.
+type Zygote interface {
+	// Done is closed when it has ended, by whatever cause.
+	Done() <-chan struct{}
+	// Usage reads what it uses, without its copies.
+	Usage() Usage
+	// Destroy ends it; its copies live on. It may be called more than once.
+	Destroy()
+}
+
+// ErrNotForked is a Box.Fork that came to nothing and did no harm.
+var ErrNotForked = errors.New("no copy was made")
 
 // Spec is what a box must be before anything runs in it.
 type Spec struct {
@@ -185,5 +208,6 @@ type Level struct {
 	Missing []string // what the host lacks, each with what follows from it
 	Follows bool     // see Process.AttachLater
 	Freezes bool     // Box.Freeze works
+	Forks   bool     // Driver.Zygote and Box.Fork work
 	Egress  bool     // connections are restricted to what Box.SetEgress allows
 }

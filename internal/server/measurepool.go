@@ -15,6 +15,8 @@ func (n *node) measurePool() {
 	}
 	n.metrics.Gauge("ebb_provisioned_instances", "Instances that their versions have at any time, whatever they are doing.", nil,
 		func() float64 { return float64(n.pool.Counts().Provisioned) })
+	n.metrics.Gauge("ebb_zygotes", "Processes that instances are copied from.", nil,
+		func() float64 { return float64(n.pool.Counts().Zygotes) })
 	n.metrics.Gauge("ebb_waiting_requests", "Requests without an instance.", nil,
 		func() float64 { return float64(n.pool.Counts().Waiting) })
 	n.metrics.Count("ebb_freezes_total", "Instances that were frozen.", func() float64 { return float64(n.pool.Stats().Freezes) })

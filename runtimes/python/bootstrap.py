@@ -13,4 +13,7 @@ if __name__ == "__main__":
     if sys.flags.no_site:
         from ebb_runtime.packages import add_packages
         add_packages()
+    if sys.argv[1:] == ["zygote"]:
+        from ebb_runtime.zygote import wait
+        wait()
     main(3)

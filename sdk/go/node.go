@@ -53,6 +53,7 @@ type Counts struct {
 	Provisioned int `json:"provisioned"` // that their versions have at any time
 	Waiting     int `json:"waiting"`     // requests without an instance
 	Spare       int `json:"spare"`       // made ahead, of no function; not in Total
+	Zygotes     int `json:"zygotes"`     // processes that instances are copied from; not in Total
 }
 
 // Health asks whether the server answers and takes new work. It needs no right

@@ -33,7 +33,7 @@ func TestInstancesDie(t *testing.T) {
 	seed := uint64(time.Now().UnixNano())
 	t.Logf("seed %d", seed)
 	random := rand.New(rand.NewPCG(seed, 0))
-	p := start(t, place(t), configured(t, "pool: {boxesAhead: -1}\n")...) // every box is an instance's
+	p := start(t, place(t), configured(t, "pool: {boxesAhead: -1, zygoteOff: true}\n")...) // every box is an instance's
 	create(t, p, python("python", "def handler(event, context):\n    return event\n"),
 		node("node", "exports.handler = async event => event;"))
 	names := []string{"python", "node"}
@@ -103,7 +103,7 @@ func TestInstancesDie(t *testing.T) {
 // TestStoppedInstance: an instance that stands still is answered for when its
 // time is up, and does not stay.
 func TestStoppedInstance(t *testing.T) {
-	p := start(t, place(t), configured(t, "pool: {prewarmOff: true}\n")...) // so that every process below ebb is f's
+	p := start(t, place(t), configured(t, "pool: {prewarmOff: true, zygoteOff: true}\n")...) // so that every process below ebb is f's
 	f := python("f", "def handler(event, context):\n    return event\n")
 	f.TimeoutS = 2
 	create(t, p, f)

@@ -183,7 +183,7 @@ def handler(event, context):
 // what the kernel keeps besides is swept by the next start.
 func TestKillLeavesNothing(t *testing.T) {
 	data := place(t)
-	alone := configured(t, "pool: {prewarmOff: true}\n")
+	alone := configured(t, "pool: {prewarmOff: true, zygoteOff: true}\n")
 	p := start(t, data, alone...)
 	requireLinux(t, p)
 	fresh := settled(t, p)

@@ -126,7 +126,8 @@ type Node struct {
 		Total   int `json:"total"`
 		Idle    int `json:"idle"`
 		Waiting int `json:"waiting"`
-		Spare   int `json:"spare"` // made ahead; not among Total
+		Spare   int `json:"spare"`   // made ahead; not among Total
+		Zygotes int `json:"zygotes"` // likewise
 	} `json:"instances"`
 }
 

@@ -51,7 +51,7 @@ func BenchmarkStart(b *testing.B) {
 	s := newSuite(b)
 	for _, k := range s.kinds {
 		for _, r := range s.distinct(b) {
-			if !s.primary(r) {
+			if !s.primary(r) || !k.has(r) {
 				continue
 			}
 			f := s.families[r.Family]

@@ -33,7 +33,7 @@ func eachFramed(t *testing.T, test func(t *testing.T, st start)) {
 			continue
 		}
 		for _, k := range s.kinds {
-			if s.primary(r) || !k.isolated {
+			if k.has(r) && (s.primary(r) || !k.isolated) {
 				t.Run(k.name+"/"+r.ID, func(t *testing.T) {
 					t.Parallel()
 					test(t, start{kind: k, runtime: r, family: s.families[r.Family]})

@@ -51,6 +51,14 @@ type kind struct {
 	name     string
 	driver   sandbox.Driver
 	isolated bool
+	// zygotes are what processes of this kind are copied from, by the runtime's
+	// command; nil: they are started.
+	zygotes map[string]sandbox.Zygote
+}
+
+// has reports whether processes of r can be made in this way.
+func (k *kind) has(r *runtimes.Runtime) bool {
+	return k.zygotes == nil || k.zygotes[fmt.Sprint(r.Argv)] != nil
 }
 
 // suite is what all tests of one run share.
@@ -92,16 +100,38 @@ func newSuite(t testing.TB) *suite {
 	}
 	s.kinds = append(s.kinds, kind{name: "process", driver: p})
 	if d := openLinux(t, dir, log); d != nil {
-		s.kinds = append(s.kinds, kind{name: "linux", driver: d, isolated: true})
+		s.kinds = append(s.kinds, kind{name: "linux", driver: d, isolated: true},
+			kind{name: "zygote", driver: d, isolated: true, zygotes: s.zygotes(t, d)})
 	}
 	t.Cleanup(func() {
 		for _, k := range s.kinds {
-			if err := k.driver.Close(); err != nil {
+			if err := k.driver.Close(); err != nil && k.zygotes == nil { // that one's is closed
 				t.Error(err)
 			}
 		}
 	})
 	return s
+}
+
+// zygotes starts one for each runtime that has such.
+func (s *suite) zygotes(t testing.TB, d sandbox.Driver) map[string]sandbox.Zygote {
+	t.Helper()
+	all := make(map[string]sandbox.Zygote)
+	for _, r := range s.distinct(t) {
+		if r.ZygoteCommand() == nil || !s.primary(r) {
+			continue
+		}
+		spec := sandbox.Spec{ID: "zygote-" + r.ID[:6]}
+		for _, m := range r.Mounts {
+			spec.Mounts = append(spec.Mounts, sandbox.Mount{Source: m.Source, Target: m.Target})
+		}
+		z, err := d.Zygote(t.Context(), spec, sandbox.Process{Argv: r.ZygoteCommand(), Env: append(slices.Clone(r.Env), "LANG=en_US.UTF-8"), Dir: "/"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		all[fmt.Sprint(r.Argv)] = z
+	}
+	return all
 }
 
 // prepare makes a directory as a deployed package's is: readable by every uid.
@@ -225,9 +255,13 @@ func launch(t testing.TB, st start) (*instance, runtimeapi.Init) {
 		in.session = runtimeapi.NewHTTP(box.RuntimeAPI(), st.opt)
 	}
 	env := runtimeapi.Env(version, opt)
-	err = box.Start(t.Context(), sandbox.Process{
-		Argv: st.runtime.Command(256, box.Path), Env: runtimeapi.EnvList(env), Dir: box.Path(runtimeapi.TaskRoot), Framed: framed,
-	})
+	if st.kind.zygotes != nil {
+		err = box.Fork(t.Context(), st.kind.zygotes[fmt.Sprint(st.runtime.Argv)], "/tmp")
+	} else {
+		err = box.Start(t.Context(), sandbox.Process{
+			Argv: st.runtime.Command(256, box.Path), Env: runtimeapi.EnvList(env), Dir: box.Path(runtimeapi.TaskRoot), Framed: framed,
+		})
+	}
 	if err != nil {
 		t.Fatal(err)
 	}

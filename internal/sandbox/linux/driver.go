@@ -44,6 +44,7 @@ type Driver struct {
 	mu       sync.Mutex
 	closed   bool
 	live     map[string]*box // also those being created
+	zygotes  map[string]*zygote
 	creating sync.WaitGroup
 	cleaning sync.WaitGroup // counts every box until nothing of it is left
 }
@@ -62,6 +63,7 @@ func Open(ctx context.Context, cfg Config, log *slog.Logger) (*Driver, error) {
 	d := &Driver{
 		cfg: cfg, run: filepath.Join(cfg.Dir, "run"), log: log,
 		uids: newUIDs(cfg.UIDBase, cfg.UIDCount), live: make(map[string]*box),
+		zygotes: make(map[string]*zygote),
 		network: egress.New(cfg.Egress),
 	}
 	d.stage = filepath.Join(d.run, "root")
@@ -122,6 +124,7 @@ func (d *Driver) open(ctx context.Context) error {
 		Missing: missing,
 		Follows: true,
 		Freezes: groups.freezers() != "",
+		Forks:   true,
 		Egress:  true,
 	}
 	return nil
@@ -184,9 +187,12 @@ func (d *Driver) Close() error {
 	d.mu.Unlock()
 	d.creating.Wait()
 	d.mu.Lock()
-	left := make([]*box, 0, len(d.live))
+	left := make([]interface{ Destroy() }, 0, len(d.live)+len(d.zygotes))
 	for _, b := range d.live {
 		left = append(left, b)
+	}
+	for _, z := range d.zygotes {
+		left = append(left, z)
 	}
 	d.mu.Unlock()
 	for _, b := range left {

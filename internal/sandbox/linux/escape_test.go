@@ -33,13 +33,24 @@ type escape struct {
 	sandboxtest.Boxes
 	neighbour sandbox.Box
 	host      map[string]string
-	count     int // of boxes made: their ids differ
+	count     int            // of boxes made: their ids differ
+	zygote    sandbox.Zygote // whose copies processes begin as; nil: they are started
 }
 
 // TestEscape is written by somebody who wants out. Each attempt must fail, and
 // after each the neighbour answers and the machine is as it was.
 func TestEscape(t *testing.T) {
-	e := &escape{Boxes: opened(t)}
+	(&escape{Boxes: opened(t)}).all(t)
+}
+
+// TestEscapeOfForked is the same by processes that begin as a zygote's copies.
+func TestEscapeOfForked(t *testing.T) {
+	b := opened(t)
+	(&escape{Boxes: b, zygote: startZygote(t, b.Driver.(*Driver), "zygote-escape")}).all(t)
+}
+
+func (e *escape) all(t *testing.T) {
+	t.Helper()
 	buildEscapee(t, e.Probe)
 	e.host = hostState(t)
 	e.neighbour = e.box(t, "neighbour", sandbox.Limits{MemoryMB: 128, TmpMB: 32})
@@ -117,7 +128,11 @@ func (e *escape) healthy(t *testing.T) {
 func (e *escape) box(t *testing.T, id string, limits sandbox.Limits, mounts ...sandbox.Mount) sandbox.Box {
 	t.Helper()
 	e.count++
-	return e.Box(t, fmt.Sprintf("%s-%d", id, e.count), limits, append(mounts, sandbox.Mount{Source: e.Probe, Target: escapeeDir})...)
+	box := e.Box(t, fmt.Sprintf("%s-%d", id, e.count), limits, append(mounts, sandbox.Mount{Source: e.Probe, Target: escapeeDir})...)
+	if e.zygote != nil {
+		return forkedBox{box, e.zygote}
+	}
+	return box
 }
 
 func (e *escape) process(args ...string) sandbox.Process {

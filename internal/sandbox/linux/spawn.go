@@ -217,7 +217,9 @@ func failure(message []byte) (number uint64, err error) {
 var errMessageSize = fmt.Errorf("arguments and environment are larger than %d bytes", initproto.MaxMessage)
 
 // send passes a message and descriptors to ebb-init. The files stay ours.
-func (b *box) send(message []byte, files ...*os.File) error {
+func (b *box) send(message []byte, files ...*os.File) error { return send(b.ctl, message, files...) }
+
+func send(ctl *net.UnixConn, message []byte, files ...*os.File) error {
 	if len(message) > initproto.MaxMessage {
 		return errMessageSize
 	}
@@ -229,7 +231,7 @@ func (b *box) send(message []byte, files ...*os.File) error {
 		}
 		rights = unix.UnixRights(fds...)
 	}
-	_, _, err := b.ctl.WriteMsgUnix(message, rights, nil)
+	_, _, err := ctl.WriteMsgUnix(message, rights, nil)
 	return err
 }
 

@@ -111,7 +111,7 @@ func findGroups(dir, name string, depth int) (found []string) {
 func (d *Driver) isLive(id string) bool {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	return d.live[id] != nil
+	return d.live[id] != nil || d.zygotes[id] != nil
 }
 
 // sweep kills whatever is in the group of that name, and removes it.

@@ -72,3 +72,13 @@ func (b *box) killBeside() {
 		}
 	}
 }
+
+// Zygote fails: see Level.Forks.
+func (d *Driver) Zygote(_ context.Context, spec sandbox.Spec, _ sandbox.Process) (sandbox.Zygote, error) {
+	return nil, unavailable("zygote %s: plain processes are not forked from another", spec.ID)
+}
+
+// Fork makes no copy.
+func (b *box) Fork(context.Context, sandbox.Zygote, string) error {
+	return unavailable("box %s: %w", b.id, sandbox.ErrNotForked)
+}

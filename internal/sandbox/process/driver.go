@@ -87,6 +87,7 @@ func (d *Driver) Level() sandbox.Level {
 	missing := []string{
 		"isolation: functions run as ebb's own user, see the whole host and its network, and can reach each other and ebb's data directory",
 		"egress: functions connect to wherever the host can; no allow list is in force",
+		"zygote: instances that none were made ahead for start their interpreter anew",
 		"limits: memory, CPU, number of processes, /tmp and /dev/shm are not limited; open files and file size are where the system can (Linux)",
 	}
 	if !hasMarks {

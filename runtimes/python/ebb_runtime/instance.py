@@ -87,8 +87,11 @@ class Instance(object):
         self.fixed = Fixed(init.get("tenantId"))
         self.output.install()
         version = "python{}.{}".format(*sys.version_info[:2])
-        sys.path[:0] = [task_root] + [p for p in (
+        roots = [task_root] + [p for p in (
             "/opt/python", "/opt/python/lib/{}/site-packages".format(version)) if os.path.isdir(p)]
+        sys.path[:0] = roots
+        if "ebb_runtime.zygote" in sys.modules:  # this process is a copy of another
+            sys.modules["ebb_runtime.zygote"].step_aside(roots)
         try:
             os.chdir(task_root)
         except OSError:

@@ -124,3 +124,12 @@ def flood(event):
 def take(event):
     """Uses that much memory at once."""
     return len(b"x" * (event["megabytes"] << 20)) >> 20
+
+
+def random(event):
+    """Throws every kind of dice."""
+    import random as dice
+    import secrets
+    import ssl
+    import uuid
+    return [dice.random(), secrets.token_hex(8), ssl.RAND_bytes(8).hex(), str(uuid.uuid4())]

@@ -18,6 +18,8 @@ const (
 	KindDialed Kind = 10 // ebb-init, to what has an ID; unless it failed, what was asked for
 	KindRelay  Kind = 11 // ebb; the answer has three sockets: TCP, UDP, questions for names
 	KindFlow   Kind = 12 // ebb; the answer has one socket
+	KindCradle Kind = 13 // ebb; the answer has the box's namespaces, as Cradle says
+	KindAdopt  Kind = 14 // ebb; the answer has none
 )
 
 // Ports of the two listeners on the box's 127.0.0.1.
@@ -40,6 +42,7 @@ type Setup struct {
 	Mounts   []Mount  // binds, in order
 	Places   []string // directories that Attach may mount on
 	TmpFD    bool     // /tmp is the detached mount that comes with the message
+	NoProc   bool     // without /proc: what begins here is in ebb's own PID namespace
 	ShmBytes uint64   // size of /dev/shm
 }
 
@@ -87,6 +90,22 @@ type Attach struct {
 type Folder struct {
 	ID     uint64
 	Source string
+}
+
+// Cradle asks for what a process that was forked elsewhere needs to come into the
+// box: its PID, mount, network, IPC and UTS namespaces, in that order, and with
+// Landlock a ruleset as Start has it.
+type Cradle struct {
+	ID       uint64
+	Landlock uint32
+	Writable []string
+}
+
+// Adopt says that such a process has come and is the box's runtime. It is a child
+// of ebb-init.
+type Adopt struct {
+	ID  uint64
+	PID uint32 // in the box
 }
 
 // Rlimit sets one resource limit, soft and hard alike.
@@ -145,6 +164,7 @@ func (s *Setup) Encode() []byte {
 	}
 	w.texts(s.Places)
 	w.flag(s.TmpFD)
+	w.flag(s.NoProc)
 	w.number(s.ShmBytes)
 	return w
 }
@@ -163,7 +183,7 @@ func (s *Setup) Decode(message []byte) bool {
 		s.Mounts = append(s.Mounts, Mount{r.text(), r.text(), r.flag()})
 	}
 	s.Places = r.texts()
-	s.TmpFD, s.ShmBytes = r.flag(), r.number()
+	s.TmpFD, s.NoProc, s.ShmBytes = r.flag(), r.flag(), r.number()
 	return r.whole()
 }
 

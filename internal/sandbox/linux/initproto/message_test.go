@@ -15,7 +15,7 @@ func fullSetup() Setup {
 		Links:  []Link{{"/bin", "usr/bin"}},
 		Files:  []File{{"/run/hosts", "127.0.0.1 localhost\n"}, {"/x", ""}},
 		Mounts: []Mount{{"/a", "/b", true}, {"/c", "/d", false}},
-		Places: []string{"/var/task"}, TmpFD: true, ShmBytes: 1 << 40,
+		Places: []string{"/var/task"}, TmpFD: true, NoProc: true, ShmBytes: 1 << 40,
 	}
 }
 
@@ -32,8 +32,10 @@ func TestRoundTrip(t *testing.T) {
 	exit, signal, failed := Exit{3, 0x8b}, Signal{15}, Failed{4, "mount", "/x", 2}
 	attach, dial, dialed := Attach{3, true, []string{"/var/task", "/opt"}}, Dial{1 << 40, 65535}, Dialed{7, 111}
 	relay, flow := Relay{9}, Flow{10, Address{"\x0a\x00\x00\x01", 53}, Address{"0123456789abcdef", 40000}}
-	folder := Folder{5, "/srv/nas"}
+	folder, cradle, adopt := Folder{5, "/srv/nas"}, Cradle{6, 4, []string{"/tmp", "/dev/shm"}}, Adopt{8, 1 << 20}
 	var folder2 Folder
+	var cradle2 Cradle
+	var adopt2 Adopt
 	var relay2 Relay
 	var flow2 Flow
 	var attach2 Attach
@@ -47,11 +49,12 @@ func TestRoundTrip(t *testing.T) {
 	ok := setup2.Decode(setup.Encode()) && start2.Decode(start.Encode()) &&
 		exit2.Decode(exit.Encode()) && signal2.Decode(signal.Encode()) && failed2.Decode(failed.Encode()) && attach2.Decode(attach.Encode()) &&
 		dial2.Decode(dial.Encode()) && dialed2.Decode(dialed.Encode()) &&
-		relay2.Decode(relay.Encode()) && flow2.Decode(flow.Encode()) && folder2.Decode(folder.Encode())
+		relay2.Decode(relay.Encode()) && flow2.Decode(flow.Encode()) && folder2.Decode(folder.Encode()) &&
+		cradle2.Decode(cradle.Encode()) && adopt2.Decode(adopt.Encode())
 	if !ok {
 		t.Fatal("a message that was encoded whole is refused")
 	}
-	for _, pair := range [][2]any{{setup, setup2}, {start, start2}, {exit, exit2}, {signal, signal2}, {failed, failed2}, {attach, attach2}, {dial, dial2}, {dialed, dialed2}, {relay, relay2}, {flow, flow2}, {folder, folder2}} {
+	for _, pair := range [][2]any{{setup, setup2}, {start, start2}, {exit, exit2}, {signal, signal2}, {failed, failed2}, {attach, attach2}, {dial, dial2}, {dialed, dialed2}, {relay, relay2}, {flow, flow2}, {folder, folder2}, {cradle, cradle2}, {adopt, adopt2}} {
 		if !reflect.DeepEqual(pair[0], pair[1]) {
 			t.Errorf("sent %+v, got %+v", pair[0], pair[1])
 		}
@@ -98,5 +101,7 @@ func FuzzDecode(f *testing.F) {
 		new(Relay).Decode(b)
 		new(Flow).Decode(b)
 		new(Folder).Decode(b)
+		new(Cradle).Decode(b)
+		new(Adopt).Decode(b)
 	})
 }
