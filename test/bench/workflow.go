@@ -1,0 +1,422 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/service/sfn"
+	"github.com/aws/aws-sdk-go-v2/service/sfn/types"
+
+	"github.com/ebb-faas/ebb/internal/ebb"
+	"github.com/ebb-faas/ebb/internal/store"
+	"github.com/ebb-faas/ebb/test/platform"
+)
+
+// A workflow of three tasks, and how many states it enters on its way from start
+// to end: a step of a workflow is one transaction.
+const (
+	tasksOfWorkflow       = 3
+	transitionsOfWorkflow = tasksOfWorkflow + 1
+	startCallers          = 64
+)
+
+// threeTasks calls a function three times.
+func threeTasks(function string) string {
+	task := func(name, next string) string {
+		return fmt.Sprintf(`%q: {"Type": "Task", "Resource": "arn:aws:states:::lambda:invoke",
+			"Parameters": {"FunctionName": %q, "Payload": {"body": "x"}}, "ResultPath": null, %s}`, name, function, next)
+	}
+	return `{"StartAt": "A", "States": {` + task("A", `"Next": "B"`) + "," + task("B", `"Next": "C"`) + "," + task("C", `"End": true`) + `}}`
+}
+
+// machine creates a state machine.
+func (b *bench) machine(ctx context.Context, name, definition string, kind types.StateMachineType) (string, error) {
+	role := "arn:aws:iam::000000000000:role/bench"
+	out, err := b.platform.Client.Workflows().CreateStateMachine(ctx, &sfn.CreateStateMachineInput{Name: &name, Definition: &definition, RoleArn: &role, Type: kind})
+	if err != nil {
+		return "", err
+	}
+	return *out.StateMachineArn, nil
+}
+
+// workflows measures workflows of three calls of the Node echo, beside the store
+// and the invocations that they are made of.
+func (b *bench) workflows(ctx context.Context) error {
+	if _, err := b.urls(); err != nil {
+		return err
+	}
+	commit, steps, err := b.yard(ctx)
+	if err != nil {
+		return err
+	}
+	invoke, err := invokeAPI(b.platform, "node")()
+	if err != nil {
+		return err
+	}
+	warm, err := load(invoke, 1, b.each)
+	if err != nil {
+		return err
+	}
+	standard, err := b.machine(ctx, "bench-standard", threeTasks("node"), types.StateMachineTypeStandard)
+	if err != nil {
+		return err
+	}
+	progress("workflows, one at a time")
+	one, err := b.oneByOne(ctx, standard, 100)
+	if err != nil {
+		return err
+	}
+	progress("workflows, %d callers", startCallers)
+	n := int(b.each.Seconds() * 500)
+	if _, err := b.flood(ctx, standard, n/4); err != nil { // instances come
+		return err
+	}
+	before, _, err := cpu(b.platform.PID())
+	if err != nil {
+		return err
+	}
+	rate, err := b.flood(ctx, standard, n)
+	if err != nil {
+		return err
+	}
+	after, _, err := cpu(b.platform.PID())
+	if err != nil {
+		return err
+	}
+	express, err := b.express(ctx)
+	if err != nil {
+		return err
+	}
+	p50 := quantile(one, 0.5)
+	limit := 15*commit + 3*quantile(warm.latencies, 0.5)
+	table := b.report.table("workflows of three tasks", "p50 ms", "rate/s", "CPU µs", "of its yardstick", "bar")
+	table.add("durable, one at a time", ms(p50), math.NaN(), math.NaN(), ms(p50)/ms(limit), 1)
+	table.add(fmt.Sprintf("durable, %d in flight", startCallers), math.NaN(), rate, ms(after-before)*1000/float64(n), rate/(steps/transitionsOfWorkflow), 0.25)
+	table.add("express, 64 in flight", math.NaN(), express, math.NaN(), express/rate, 3)
+	table.note("yardsticks: 15 commits of %.2f ms and 3 invocations of %.2f ms; %.0f transactions/s of a step at %d callers for %d transitions; express beside durable",
+		ms(commit), ms(quantile(warm.latencies, 0.5)), steps, startCallers, transitionsOfWorkflow)
+	return b.historyPage(ctx)
+}
+
+// yard is what the bare store can do: the p50 of one caller's transaction, and
+// the rate of 64 callers' that append a step and a message.
+func (b *bench) yard(ctx context.Context) (commit time.Duration, steps float64, err error) {
+	s, err := store.Open(ctx, store.Config{Path: filepath.Join(b.dir, "yard.db")})
+	if err != nil {
+		return 0, 0, err
+	}
+	defer func() { err = errors.Join(err, s.Close()) }()
+	row := []byte(`[{"e":{"kind":"TaskSucceeded","op":1,"output":{"Payload":{"body":"x","statusCode":200},"StatusCode":200}},"v":{"now":"2026-01-01T00:00:00Z","seed":1}}]`)
+	step := func(id string, n int64) error {
+		return s.Tx(ctx, func(tx *store.Tx) error {
+			if err := tx.AppendExecutionEvents(ebb.ExecutionID(id), n, row); err != nil {
+				return err
+			}
+			return tx.InsertMessage(&ebb.Message{MessageKey: ebb.MessageKey{Queue: "yard", Service: ebb.DefaultService, ID: ebb.MessageID(id + "-" + strconv.FormatInt(n, 10))}, Group: "g", Body: row})
+		})
+	}
+	var all []time.Duration
+	for n := range int64(200) {
+		begin := time.Now()
+		if err := step("one", n+1); err != nil {
+			return 0, 0, err
+		}
+		all = append(all, time.Since(begin))
+	}
+	slices.Sort(all)
+	var done atomic.Int64
+	begin := time.Now()
+	err = together(startCallers, func(i int) error {
+		for n := int64(1); time.Since(begin) < b.each; n++ {
+			if err := step("caller-"+strconv.Itoa(i), n); err != nil {
+				return err
+			}
+			done.Add(1)
+		}
+		return nil
+	})
+	return quantile(all, 0.5), float64(done.Load()) / time.Since(begin).Seconds(), err
+}
+
+// together runs f in so many goroutines and returns what went wrong.
+func together(n int, f func(i int) error) error {
+	errs := make([]error, n)
+	var wg sync.WaitGroup
+	for i := range n {
+		wg.Go(func() { errs[i] = f(i) })
+	}
+	wg.Wait()
+	return errors.Join(errs...)
+}
+
+func ms(d time.Duration) float64 { return float64(d) / float64(time.Millisecond) }
+
+// oneByOne is how long executions took, each begun after the last had ended.
+func (b *bench) oneByOne(ctx context.Context, machine string, n int) ([]time.Duration, error) {
+	c := b.platform.Client.Workflows()
+	var all []time.Duration
+	for range n {
+		started, err := c.StartExecution(ctx, &sfn.StartExecutionInput{StateMachineArn: &machine})
+		if err != nil {
+			return nil, err
+		}
+		var x *sfn.DescribeExecutionOutput
+		err = platform.Poll(ctx, patience, func() (err error) {
+			x, err = c.DescribeExecution(ctx, &sfn.DescribeExecutionInput{ExecutionArn: started.ExecutionArn})
+			if err == nil && x.Status == types.ExecutionStatusRunning {
+				err = errors.New("it runs")
+			}
+			return err
+		})
+		if err != nil {
+			return nil, err
+		}
+		if x.Status != types.ExecutionStatusSucceeded {
+			return nil, fmt.Errorf("%s: %s %v", *started.ExecutionArn, x.Status, x.Error)
+		}
+		all = append(all, x.StopDate.Sub(*x.StartDate))
+	}
+	slices.Sort(all)
+	return all, nil
+}
+
+// flood keeps 64 executions in flight until n have ended, and returns how many
+// ended a second. A caller asks for the end of its execution when the last ones
+// took that long, so that asking costs little.
+func (b *bench) flood(ctx context.Context, machine string, n int) (float64, error) {
+	c := b.platform.Client.Workflows()
+	var next, took atomic.Int64
+	took.Store(int64(50 * time.Millisecond))
+	begin := time.Now()
+	err := together(startCallers, func(int) error {
+		for next.Add(1) <= int64(n) {
+			begin := time.Now()
+			x, err := c.StartExecution(ctx, &sfn.StartExecutionInput{StateMachineArn: &machine})
+			if err != nil {
+				return err
+			}
+			for wait := time.Duration(took.Load()); ; wait = time.Duration(took.Load()) / 8 {
+				time.Sleep(wait)
+				out, err := c.DescribeExecution(ctx, &sfn.DescribeExecutionInput{ExecutionArn: x.ExecutionArn})
+				if err != nil {
+					return err
+				}
+				if out.Status == types.ExecutionStatusSucceeded {
+					took.Store((took.Load()*15 + int64(time.Since(begin))) / 16)
+					break
+				}
+				if out.Status != types.ExecutionStatusRunning || time.Since(begin) > patience {
+					return fmt.Errorf("%s: %s %v", *x.ExecutionArn, out.Status, deref(out.Error))
+				}
+			}
+		}
+		return nil
+	})
+	return float64(n) / time.Since(begin).Seconds(), err
+}
+
+// noneRuns waits until no execution of a state machine runs.
+func (b *bench) noneRuns(ctx context.Context, machine string) error {
+	return platform.Poll(ctx, 10*time.Minute, func() error {
+		out, err := b.platform.Client.Workflows().ListExecutions(ctx, &sfn.ListExecutionsInput{StateMachineArn: &machine, StatusFilter: types.ExecutionStatusRunning, MaxResults: 1})
+		if err == nil && len(out.Executions) > 0 {
+			err = errors.New("executions run")
+		}
+		return err
+	})
+}
+
+// express is how many synchronous Express executions 64 callers get a second.
+func (b *bench) express(ctx context.Context) (float64, error) {
+	machine, err := b.machine(ctx, "bench-express", threeTasks("node"), types.StateMachineTypeExpress)
+	if err != nil {
+		return 0, err
+	}
+	progress("express workflows, %d callers", startCallers)
+	c := b.platform.Client.Workflows()
+	var done atomic.Int64
+	begin := time.Now()
+	err = together(startCallers, func(int) error {
+		for time.Since(begin) < b.each {
+			x, err := c.StartSyncExecution(ctx, &sfn.StartSyncExecutionInput{StateMachineArn: &machine})
+			if err != nil {
+				return err
+			}
+			if x.Status != types.SyncExecutionStatusSucceeded {
+				return fmt.Errorf("%s: %v", x.Status, x.Error)
+			}
+			done.Add(1)
+		}
+		return nil
+	})
+	return float64(done.Load()) / time.Since(begin).Seconds(), err
+}
+
+// historyPage measures pages of a history of about 10,000 events.
+func (b *bench) historyPage(ctx context.Context) error {
+	progress("a history of 10,000 events")
+	const rounds = 2000 // of five events each
+	machine, err := b.machine(ctx, "bench-history", fmt.Sprintf(`{"StartAt": "Next", "States": {
+		"Next": {"Type": "Pass", "Parameters": {"n.$": "States.MathAdd($.n, 1)"}, "Next": "More"},
+		"More": {"Type": "Choice", "Choices": [{"Variable": "$.n", "NumericLessThan": %d, "Next": "Next"}], "Default": "Done"},
+		"Done": {"Type": "Succeed"}}}`, rounds*5/4), types.StateMachineTypeStandard)
+	if err != nil {
+		return err
+	}
+	c := b.platform.Client.Workflows()
+	input := `{"n": 0}`
+	x, err := c.StartExecution(ctx, &sfn.StartExecutionInput{StateMachineArn: &machine, Input: &input})
+	if err != nil {
+		return err
+	}
+	if err := b.noneRuns(ctx, machine); err != nil {
+		return err
+	}
+	var all []time.Duration
+	events := 0
+	pages := sfn.NewGetExecutionHistoryPaginator(c, &sfn.GetExecutionHistoryInput{ExecutionArn: x.ExecutionArn, MaxResults: 100})
+	for pages.HasMorePages() {
+		begin := time.Now()
+		page, err := pages.NextPage(ctx)
+		if err != nil {
+			return err
+		}
+		all = append(all, time.Since(begin))
+		events += len(page.Events)
+	}
+	slices.Sort(all)
+	table := b.report.table("pages of a history", "p50 ms", "p99 ms", "bar ms")
+	table.add(fmt.Sprintf("100 of %d events", events), ms(quantile(all, 0.5)), ms(quantile(all, 0.99)), 20)
+	return nil
+}
+
+// mapItems is how many items the distributed Map has.
+const mapItems = 100_000
+
+// distributedMap measures a distributed Map with one call of the Node echo for
+// each item, beside plain invocations.
+func (b *bench) distributedMap(ctx context.Context) error {
+	if _, err := b.urls(); err != nil {
+		return err
+	}
+	invoke, err := invokeAPI(b.platform, "node")()
+	if err != nil {
+		return err
+	}
+	plain, err := load(invoke, eventCallers, b.each)
+	if err != nil {
+		return err
+	}
+	machine, err := b.machine(ctx, "bench-map", `{"StartAt": "Each", "States": {"Each": {"Type": "Map", "MaxConcurrency": 64, "End": true, "ResultPath": null,
+		"ItemProcessor": {"ProcessorConfig": {"Mode": "DISTRIBUTED", "ExecutionType": "EXPRESS"}, "StartAt": "One", "States": {"One": {"Type": "Task",
+		"Resource": "arn:aws:states:::lambda:invoke", "Parameters": {"FunctionName": "node", "Payload": {"body": "x"}}, "ResultSelector": {}, "End": true}}}}}}`, types.StateMachineTypeStandard)
+	if err != nil {
+		return err
+	}
+	input := "[" + strings.Repeat("0,", mapItems-1) + "0]"
+	progress("a distributed Map over %d items", mapItems)
+	c := b.platform.Client.Workflows()
+	begin := time.Now()
+	x, err := c.StartExecution(ctx, &sfn.StartExecutionInput{StateMachineArn: &machine, Input: &input})
+	if err != nil {
+		return err
+	}
+	if err := b.noneRuns(ctx, machine); err != nil {
+		return err
+	}
+	rate := mapItems / time.Since(begin).Seconds()
+	out, err := c.DescribeExecution(ctx, &sfn.DescribeExecutionInput{ExecutionArn: x.ExecutionArn})
+	if err != nil {
+		return err
+	}
+	if out.Status != types.ExecutionStatusSucceeded {
+		return fmt.Errorf("the map: %s %v %v", out.Status, deref(out.Error), deref(out.Cause))
+	}
+	table := b.report.table(fmt.Sprintf("a distributed Map, %d items", mapItems), "rate/s", "plain×", "bar")
+	table.add("plain invocations, 64 in flight", plain.rate(), 1, math.NaN())
+	table.add("express children, 64 in flight", rate, rate/plain.rate(), 0.5)
+	return nil
+}
+
+func deref(s *string) string {
+	if s == nil {
+		return ""
+	}
+	return *s
+}
+
+// waiting is how many executions wait at once, and over how long they end.
+const (
+	waiting     = 100_000
+	waitingOver = 4 * time.Minute
+)
+
+// waitingExecutions measures what executions cost that wait, and how late their
+// timers fire.
+func (b *bench) waitingExecutions(ctx context.Context) error {
+	machine, err := b.machine(ctx, "bench-wait", `{"StartAt": "Wait", "States": {"Wait": {"Type": "Wait", "TimestampPath": "$.at", "Next": "Done"}, "Done": {"Type": "Succeed"}}}`, types.StateMachineTypeStandard)
+	if err != nil {
+		return err
+	}
+	before, _, err := platform.Memory(b.platform.PID())
+	if err != nil {
+		return err
+	}
+	c := b.platform.Client.Workflows()
+	first := time.Now().Add(6 * time.Minute).Truncate(time.Second)
+	var next atomic.Int64
+	err = together(startCallers, func(int) error {
+		for i := next.Add(1); i <= waiting; i = next.Add(1) {
+			progress("executions that wait %d/%d", i, waiting)
+			input := fmt.Sprintf(`{"at": %q}`, first.Add(waitingOver*time.Duration(i)/waiting).UTC().Format(time.RFC3339Nano))
+			name := "wait-" + strconv.FormatInt(i, 10)
+			if _, err := c.StartExecution(ctx, &sfn.StartExecutionInput{StateMachineArn: &machine, Input: &input, Name: &name}); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	if !time.Now().Before(first) {
+		return errors.New("the executions could not be started before the first was due")
+	}
+	after, _, err := platform.Memory(b.platform.PID())
+	if err != nil {
+		return err
+	}
+	progress("waiting until the executions have ended")
+	if err := b.noneRuns(ctx, machine); err != nil {
+		return err
+	}
+	var late []time.Duration
+	pages := sfn.NewListExecutionsPaginator(c, &sfn.ListExecutionsInput{StateMachineArn: &machine, MaxResults: 1000})
+	for pages.HasMorePages() {
+		page, err := pages.NextPage(ctx)
+		if err != nil {
+			return err
+		}
+		for _, x := range page.Executions {
+			i, err := strconv.Atoi(strings.TrimPrefix(*x.Name, "wait-"))
+			if err != nil || x.Status != types.ExecutionStatusSucceeded {
+				return fmt.Errorf("%s: %s %w", *x.Name, x.Status, err)
+			}
+			late = append(late, x.StopDate.Sub(first.Add(waitingOver*time.Duration(i)/waiting)))
+		}
+	}
+	slices.Sort(late)
+	table := b.report.table(fmt.Sprintf("%d executions that wait", len(late)), "KiB each", "late p50 ms", "late max ms")
+	table.add(fmt.Sprintf("due over %s", waitingOver), float64(after-before)/1024/float64(len(late)), ms(quantile(late, 0.5)), ms(late[len(late)-1]))
+	table.note("bars: 10 KiB, 1 s")
+	return nil
+}
