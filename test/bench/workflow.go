@@ -205,7 +205,11 @@ func (b *bench) flood(ctx context.Context, machine string, n int) (float64, erro
 				return err
 			}
 			for wait := time.Duration(took.Load()); ; wait = time.Duration(took.Load()) / 8 {
-				time.Sleep(wait)
+				select {
+				case <-ctx.Done():
+					return ctx.Err()
+				case <-time.After(wait):
+				}
 				out, err := c.DescribeExecution(ctx, &sfn.DescribeExecutionInput{ExecutionArn: x.ExecutionArn})
 				if err != nil {
 					return err
