@@ -32,7 +32,7 @@ func main() {
 	flag.StringVar(&s.ebb, "ebb", "bin/ebb", "the ebb binary")
 	flag.StringVar(&s.examples, "examples", "examples", "folder of the examples")
 	flag.StringVar(&s.out, "out", "build/demo", "folder for logs and results; emptied first")
-	flag.IntVar(&s.rows, "rows", 200000, "lines of the call list")
+	flag.IntVar(&s.rows, "rows", 200000, "lines of the call list, and of each statement")
 	flag.IntVar(&s.warm, "warm", 200, "warm invocations to time")
 	flag.IntVar(&s.concurrency, "concurrency", 8, "invocations of outbound-preprocess at the same time")
 	flag.Parse()
@@ -79,13 +79,21 @@ func demo(ctx context.Context, s settings) (err error) {
 	}
 	fmt.Println()
 	printTable(rows)
+	more, err := runReconciliation(ctx, s, p)
+	rows = append(rows, more...)
+	if ctx.Err() != nil {
+		return errors.New("interrupted")
+	}
+	if err != nil {
+		return errors.Join(fmt.Errorf("text-reconciliation: %w", err), keepLogs(ctx, p.client, s.out, rows))
+	}
 	if err := keepLogs(ctx, p.client, s.out, rows); err != nil {
 		return err
 	}
 	fmt.Printf(`
 Cold start: request in to answer out with no instance there (in brackets: of this, runtime and code loading).
 Warm p50:   the same with an instance at hand, through the AWS SDK.
-Results:    %[1]s/outbound (standardised calls by shard, rejects.csv)
+Results:    %[1]s/outbound (standardised calls by shard, rejects.csv), %[1]s/reconciliation.csv
 Logs:       %[1]s/FUNCTION.log of each function, %[1]s/ebb.log of the platform
 `, s.out)
 	return nil

@@ -25,6 +25,7 @@ const (
 type platform struct {
 	ebb    string
 	data   string
+	shared string // folder that functions may ask for
 	log    string // file with its own messages
 	cmd    *exec.Cmd
 	ended  chan error // what Wait returned, once
@@ -35,13 +36,22 @@ type platform struct {
 // the platform answers.
 func start(ctx context.Context, s settings, data string) (*platform, error) {
 	p := &platform{ebb: s.ebb, data: data, log: filepath.Join(s.out, "ebb.log"), ended: make(chan error, 1)}
+	p.shared = data + "-shared"
+	config, err := shareFolder(p.shared)
+	if err != nil {
+		return nil, err
+	}
+	configFile := data + ".yaml"
+	if err := os.WriteFile(configFile, []byte(config), 0o600); err != nil {
+		return nil, err
+	}
 	messages, err := os.Create(p.log)
 	if err != nil {
 		return nil, err
 	}
 	defer func() { _ = messages.Close() }() // the process has its own descriptor
 	// An interrupted demo still stops the platform cleanly: stop does, not ctx.
-	p.cmd = exec.CommandContext(context.WithoutCancel(ctx), s.ebb, "serve", "--data", data,
+	p.cmd = exec.CommandContext(context.WithoutCancel(ctx), s.ebb, "serve", "--data", data, "--config", configFile,
 		"--listen", "127.0.0.1:0", "--gateway", "127.0.0.1:0")
 	p.cmd.Stderr = messages
 	// Ctrl-C goes to the demo alone, which then stops the platform.
