@@ -10,6 +10,7 @@ FLAG_EXIT = 1
 
 _HEADER = struct.Struct(">IBBHI")
 _SIZE = _HEADER.size
+_unpack = _HEADER.unpack_from
 _BUFFER = 64 * 1024
 
 
@@ -34,11 +35,15 @@ class Channel(object):
     def read(self):
         """Returns (type, stream, head, payload), head as text. payload is a
         memoryview that is valid until the next read. None at the end."""
-        if not self._fill(_SIZE):
+        if self._w - self._r < _SIZE and not self._fill(_SIZE):
             return None
-        body, kind, _, head, stream = _HEADER.unpack_from(self._buf, self._r)
+        body, kind, _, head, stream = _unpack(self._buf, self._r)
         self._r += _SIZE
-        if body <= _BUFFER:
+        end = self._r + body
+        if end <= self._w:  # all of it is there
+            frame = self._view[self._r:end]
+            self._r = end
+        elif body <= _BUFFER:
             if not self._fill(body):
                 return None
             frame = self._view[self._r:self._r + body]
@@ -59,7 +64,7 @@ class Channel(object):
     def whole(self):
         """True if the next frame is buffered completely."""
         have = self._w - self._r - _SIZE
-        return have >= 0 and have >= _HEADER.unpack_from(self._buf, self._r)[0]
+        return have >= 0 and have >= _unpack(self._buf, self._r)[0]
 
     def _fill(self, n):
         """Buffers at least n bytes, n <= _BUFFER, usually with one system call."""

@@ -97,18 +97,25 @@ class Loop(Server):
         asyncio.set_event_loop(self.loop)
         self.tasks = set()  # the loop itself holds them only weakly
         self.answers = []
+        self.reading = False
+        self.first_step = None
+        self.eager = self.can_be_eager()
         self.loop.add_reader(self.channel.fd, self.readable)
         self.loop.run_forever()
 
     def readable(self):
         channel = self.channel
+        self.reading = True
         while True:
             frame = channel.read()
             if frame is None:
                 os._exit(1)  # the platform is gone
             self.frame(*frame)
             if not channel.whole():
-                return
+                break
+        self.reading = False
+        if self.answers:
+            self.flush()
 
     def invoke(self, stream, head, payload):
         try:
@@ -118,10 +125,38 @@ class Loop(Server):
             return
         self.start(self.run(stream, head, event))
 
+    def can_be_eager(self):
+        """Whether a task's first step can run at once instead of in the loop's next
+        round, which for a handler that does not wait is all there is. Before Python
+        3.12 has it the step is caught on its way to the loop."""
+        if sys.version_info >= (3, 12):
+            return True
+        try:
+            self.loop.call_soon = self.loop.call_soon
+            del self.loop.call_soon
+            return True
+        except AttributeError:
+            return False  # not Python's own loop
+
     def start(self, coroutine):
-        task = self.loop.create_task(coroutine)
-        self.tasks.add(task)
-        task.add_done_callback(self.tasks.discard)
+        if not self.eager:
+            task = self.loop.create_task(coroutine)
+        elif sys.version_info >= (3, 12):
+            task = asyncio.Task(coroutine, loop=self.loop, eager_start=True)
+        else:
+            self.loop.call_soon = self.catch
+            try:
+                task = asyncio.Task(coroutine, loop=self.loop)
+            finally:
+                del self.loop.call_soon
+            step, args, context = self.first_step
+            context.run(step, *args)
+        if not task.done():
+            self.tasks.add(task)
+            task.add_done_callback(self.tasks.discard)
+
+    def catch(self, step, *args, context=None):
+        self.first_step = (step, args, context)
 
     async def run(self, stream, head, event):
         request_id, context = self.begin(stream, head)
@@ -135,12 +170,14 @@ class Loop(Server):
         answer = self.answer(stream, request_id, result)
         if answer is not None:
             self.answers.append(answer)
-            if len(self.answers) == 1:  # the others that are ready as well: in one write
+            if len(self.answers) == 1 and not self.reading:  # with the others that are ready
                 self.loop.call_soon(self.flush)
 
     def flush(self):
+        """Sends all answers that wait in one write."""
         answers, self.answers = self.answers, []
-        self.channel.write(b"".join(answers))
+        if answers:
+            self.channel.write(b"".join(answers))
 
     def hook(self, name, deadline):
         self.start(self.run_hook(name, deadline))

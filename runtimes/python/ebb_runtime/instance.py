@@ -6,6 +6,7 @@ import os
 import signal
 import sys
 import time
+from json.encoder import c_make_encoder, encode_basestring_ascii
 
 from . import channel as frames
 from .channel import Channel
@@ -209,7 +210,14 @@ def decode(payload):
     if not len(payload):
         return None
     try:
-        return json.loads(str(payload, "utf-8"))
+        text = str(payload, "utf-8")
+        try:
+            value, end = _scan(text, 0)
+            if end == len(text):
+                return value
+        except (StopIteration, ValueError):
+            pass
+        return json.loads(text)  # space around it, or it is wrong: this says how
     except ValueError as e:
         raise Fault("Runtime.UnmarshalError", "Unable to unmarshal input: {}".format(e))
 
@@ -220,11 +228,21 @@ def _default(value):
     raise TypeError("Object of type {} is not JSON serializable".format(type(value).__name__))
 
 
+_scan = json.JSONDecoder().scan_once
 _encode = json.JSONEncoder(default=_default).encode
+# What _encode makes anew each time. This one does not look for circles: those
+# end in a RecursionError.
+_iterate = c_make_encoder and c_make_encoder(
+    None, _default, encode_basestring_ascii, None, ": ", ", ", False, False, True)
 
 
 def encode(result):
     try:
+        if _iterate is not None:
+            try:
+                return "".join(_iterate(result, 0)).encode("ascii")
+            except Exception:  # pylint: disable=broad-except
+                pass  # said better by the other
         return _encode(result).encode("ascii")
     except Exception as e:  # pylint: disable=broad-except
         raise Fault("Runtime.MarshalError", "Unable to marshal response: {}".format(e))
