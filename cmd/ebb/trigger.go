@@ -27,7 +27,7 @@ func (a *app) triggerVerb() *cobra.Command {
 		Example: "  ebb trigger ls\n  ebb trigger timer nightly report --schedule 'cron(0 2 * * ? *)' --timezone Asia/Shanghai",
 		Args:    args(cobra.NoArgs),
 	}
-	cmd.AddCommand(a.triggerLs(), a.triggerShow(), a.triggerTimer(), a.triggerPut(), a.triggerPause(), a.triggerResume(),
+	cmd.AddCommand(a.triggerLs(), a.triggerShow(), a.triggerTimer(), a.triggerHTTP(), a.triggerPut(), a.triggerPause(), a.triggerResume(),
 		a.triggerTest(), a.triggerFires(), a.triggerRm())
 	return cmd
 }

@@ -101,6 +101,7 @@ func (a *API) register(h huma.API) {
 	a.registerRuntimes(h)
 	a.registerServices(h)
 	a.registerKeys(h)
+	a.registerAPIKeys(h)
 	a.registerRoles(h)
 	a.registerPublishers(h)
 	a.registerSecrets(h)

@@ -87,6 +87,7 @@ type Auth struct {
 
 	byID     fresh[string, *holder]
 	byToken  fresh[[sha256.Size]byte, *holder]
+	byAPIKey fresh[[sha256.Size]byte, *ebb.APIKey]
 	roles    fresh[roleKey, *ebb.Policy]
 	services fresh[string, ebb.ServiceID]
 
@@ -108,6 +109,7 @@ func New(cfg Config, root Credentials) *Auth {
 	}, false)
 	a.byID.now, a.byID.load = cfg.Now, a.loadByID
 	a.byToken.now, a.byToken.load = cfg.Now, a.loadByToken
+	a.byAPIKey.now, a.byAPIKey.load = cfg.Now, a.loadAPIKey
 	a.roles.now, a.roles.load = cfg.Now, a.loadRole
 	a.services.now, a.services.load = cfg.Now, a.loadService
 	return a

@@ -9,6 +9,7 @@ import (
 	"errors"
 	"regexp"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/ebb-faas/ebb/internal/ebb"
@@ -121,7 +122,11 @@ func (a *Auth) writeUses(ctx context.Context) {
 	}
 	if err := a.cfg.Store.Tx(ctx, func(tx *store.Tx) error {
 		for id, at := range used {
-			if err := tx.TouchKey(id, at); err != nil {
+			touch := tx.TouchKey
+			if strings.HasPrefix(id, apiKeyID) {
+				touch = tx.TouchAPIKey
+			}
+			if err := touch(id, at); err != nil {
 				return err
 			}
 		}
@@ -330,6 +335,7 @@ func (a *Auth) commit(ctx context.Context, fn func(*store.Tx) error) error {
 func (a *Auth) Forget() {
 	a.byID.forget()
 	a.byToken.forget()
+	a.byAPIKey.forget()
 	a.roles.forget()
 	a.services.forget()
 }

@@ -67,13 +67,13 @@ func actions() map[string]grant {
 			"lambda:UpdateAlias", "lambda:PutFunctionConcurrency", "lambda:DeleteFunctionConcurrency",
 			"lambda:PutProvisionedConcurrencyConfig", "lambda:DeleteProvisionedConcurrencyConfig",
 			"lambda:UpdateEventSourceMapping", "lambda:PutFunctionScalingConfig", "lambda:StopDurableExecution",
-			"ebb:PauseTrigger", "ebb:ResumeTrigger", "ebb:TestTrigger",
+			"ebb:PauseTrigger", "ebb:ResumeTrigger", "ebb:TestTrigger", "ebb:UpdateAPIKey",
 			"states:StopExecution", "states:RedriveExecution", "states:UpdateMapRun", "states:UpdateStateMachineAlias",
 			"ebb:StopTask", "ebb:RedriveTask",
 		},
 		deploy: append(append(deployLambda(), deployStates()...),
 			"scheduler:CreateSchedule", "scheduler:UpdateSchedule", "scheduler:DeleteSchedule", "scheduler:GetSchedule", // by tasks
-			"ebb:CreateTrigger", "ebb:UpdateTrigger", "ebb:DeleteTrigger",
+			"ebb:CreateTrigger", "ebb:UpdateTrigger", "ebb:DeleteTrigger", "ebb:CreateAPIKey", "ebb:DeleteAPIKey",
 			"ebb:PutRole", "ebb:DeleteRole", "ebb:PutSecret", "ebb:RotateSecret", "ebb:DeleteSecret", "sts:AssumeRole"),
 		administer: {
 			"ebb:ListKeys", "ebb:GetKey", "ebb:CreateKey", "ebb:UpdateKey", "ebb:RotateKey", "ebb:DeleteKey",
@@ -109,7 +109,7 @@ func seeEbb() []string {
 		"ebb:ListServices", "ebb:GetService", "ebb:ListRoles", "ebb:GetRole", "ebb:ListSecrets", "ebb:GetSecret",
 		"events:TestEventPattern",
 		"ebb:ListTriggers", "ebb:GetTrigger", "ebb:ListFires", "ebb:ListCalendars", "ebb:GetCalendar",
-		"ebb:ListRuntimes", "ebb:ListPublishers", "ebb:ListTasks", "ebb:GetTask", "ebb:GetTaskResult",
+		"ebb:ListAPIKeys", "ebb:GetAPIKey", "ebb:ListRuntimes", "ebb:ListPublishers", "ebb:ListTasks", "ebb:GetTask", "ebb:GetTaskResult",
 	}
 }
 

@@ -25,7 +25,10 @@ func NewHTTP(cfg HTTPConfig) *HTTP {
 		cfg.Timeout = DefaultHTTPTimeout
 	}
 	dialer := &net.Dialer{Timeout: cfg.Timeout, Control: func(_, address string, _ syscall.RawConn) error {
-		return allowed(address, cfg.Private)
+		if err := Reachable(address, cfg.Private); err != nil {
+			return fmt.Errorf("%w; deliver.http.private does not allow it", err)
+		}
+		return nil
 	}}
 	return &HTTP{client: &http.Client{
 		Timeout:       cfg.Timeout,
@@ -34,10 +37,10 @@ func NewHTTP(cfg HTTPConfig) *HTTP {
 	}}
 }
 
-// allowed keeps those who may name an endpoint from reaching what only this
+// Reachable keeps those who may name an endpoint from reaching what only this
 // machine should reach: itself, and the link-local addresses where clouds have
 // their credentials. The address is the one dialled, whatever name led to it.
-func allowed(address string, private []netip.Prefix) error {
+func Reachable(address string, private []netip.Prefix) error {
 	at, err := netip.ParseAddrPort(address)
 	if err != nil {
 		return err
@@ -51,7 +54,7 @@ func allowed(address string, private []netip.Prefix) error {
 			return nil
 		}
 	}
-	return fmt.Errorf("%s is an address of this machine or link-local; deliver.http.private does not allow it", ip)
+	return fmt.Errorf("%s is an address of this machine or link-local", ip)
 }
 
 // Check implements Target.

@@ -89,6 +89,10 @@ const (
 	TypeValidation            = "ValidationException"
 	TypeProvisionedNotFound   = "ProvisionedConcurrencyConfigNotFoundException"
 	TypeFunctionURLNotFound   = "FunctionURLNotFoundException"
+	TypeRouteNotFound         = "RouteNotFoundException"
+	TypeUnauthorized          = "UnauthorizedException"
+	TypeGatewayTimeout        = "GatewayTimeoutException"
+	TypeRequestInvalid        = "RequestValidationException"
 	TypeMethodNotAllowed      = "MethodNotAllowedException"
 	TypeSandboxUnavailable    = "SandboxUnavailableException"
 	TypeDataDirectoryInUse    = "DataDirectoryInUse"
@@ -109,6 +113,7 @@ const (
 	ReasonConcurrency = "ConcurrentInvocationLimitExceeded"
 	ReasonReserved    = "ReservedFunctionConcurrentInvocationLimitExceeded"
 	ReasonRate        = "FunctionInvocationRateLimitExceeded"
+	ReasonRoute       = "RouteRateLimitExceeded"
 	ReasonCaller      = "CallerRateLimitExceeded"
 )
 

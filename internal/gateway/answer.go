@@ -20,6 +20,9 @@ const maxPrelude = 64 << 10
 // preludeEnd stands between prelude and body.
 const preludeEnd = "\x00\x00\x00\x00\x00\x00\x00\x00"
 
+// errLate ends the answer of a function that took longer than its route lets it.
+var errLate = errors.New("gateway: the client was answered that it took too long")
+
 var errPrelude = errors.New("gateway: the prelude of the answer is not understood")
 
 // answer is the sink of one invocation. It keeps the whole answer, or passes a
@@ -36,6 +39,7 @@ type answer struct {
 	prelude  bool   // the answer begins with a prelude that is not complete
 	passing  bool   // the body goes straight to w
 	sent     bool   // the head is on its way to the client
+	turn     *turn  // who may answer; nil = nobody else does
 	wrong    string // why the answer means nothing
 	gone     error  // the client could not be written to
 }
@@ -54,7 +58,7 @@ func (a *answer) Head(h ebb.Head) error {
 		a.response.reset()
 		a.response.status = http.StatusOK
 		a.response.headers = append(a.response.headers, parameter{"Content-Type", streamType(h.ContentType)})
-		a.begin()
+		return a.begin()
 	}
 	return nil
 }
@@ -75,7 +79,9 @@ func (a *answer) Write(p []byte) (int, error) {
 	case !complete:
 		return len(p), nil
 	}
-	a.begin()
+	if err := a.begin(); err != nil {
+		return 0, err
+	}
 	if len(rest) > 0 {
 		if _, err := a.pass(rest); err != nil {
 			return 0, err
@@ -100,11 +106,15 @@ func (a *answer) cutPrelude() (rest []byte, complete bool) {
 }
 
 // begin sends the head of a streamed answer. From here on Write passes on.
-func (a *answer) begin() {
+func (a *answer) begin() error {
+	if !a.turn.take() {
+		return errLate
+	}
 	a.passing, a.sent = true, true
 	a.deadline(a.stall)
 	a.response.writeHead(a.w, a.route, a.origin, -1)
 	a.flush()
+	return nil
 }
 
 func (a *answer) pass(p []byte) (int, error) {
@@ -156,6 +166,9 @@ func (a *answer) finish() (wrong string) {
 		a.response.headers = append(a.response.headers, parameter{"Content-Type", streamType(a.head.ContentType)})
 		a.response.body = a.whole
 		return ""
+	}
+	if h := a.route.http; h != nil && h.settings.PayloadFormat == ebb.PayloadFormat1 {
+		return parseAnswer1(a.whole, &a.response)
 	}
 	return parseAnswer(a.whole, &a.response)
 }

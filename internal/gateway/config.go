@@ -2,6 +2,9 @@ package gateway
 
 import (
 	"errors"
+	"net/netip"
+	"slices"
+	"strings"
 	"time"
 )
 
@@ -12,6 +15,14 @@ type Config struct {
 	// Stall is how long a client may take no part of a streamed answer before it
 	// is left: while it takes nothing, it holds an instance.
 	Stall time.Duration `yaml:"stall"`
+	// Hosts says which services may have routes at a host: names of services by
+	// api.bank.example, *.bank.example or *. With none, whoever comes first.
+	Hosts map[string][]string `yaml:"hosts"`
+	// JWKSDir is the folder of the key sets that routes name without a URL.
+	JWKSDir string `yaml:"jwksDir"`
+	// JWKSPrivate are networks (CIDR) of this machine or link-local ones that key
+	// sets may be fetched from, also without TLS.
+	JWKSPrivate []netip.Prefix `yaml:"jwksPrivate"`
 
 	Region string           `yaml:"-"` // set by server
 	Now    func() time.Time `yaml:"-"` // the clock, time.Now if nil
@@ -32,6 +43,22 @@ func (c Config) Validate() error {
 		return errors.New("http.stall: must not be negative")
 	}
 	return nil
+}
+
+// Granted are the services that may have routes at a host, "" being all hosts
+// that no route names. ok is false if no host is granted to anybody.
+func (c Config) Granted(host string) (services []string, ok bool) {
+	if len(c.Hosts) == 0 {
+		return nil, false
+	}
+	services = slices.Clone(c.Hosts["*"])
+	if host != "" {
+		services = slices.Clone(c.Hosts[host])
+		if _, parent, ok := strings.Cut(host, "."); ok && host[0] != '*' {
+			services = append(services, c.Hosts["*."+parent]...)
+		}
+	}
+	return services, true
 }
 
 func (c Config) withDefaults() Config {

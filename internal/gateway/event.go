@@ -25,21 +25,51 @@ type request struct {
 	at        time.Time
 	principal auth.Principal // of AWS_IAM URLs
 	version   *ebb.Version   // the one of the route that this request goes to
+	found     *found         // of HTTP routes: the values of the path's parameters
+	caller    caller         // of HTTP routes
+	plain     bool           // refusals are worded as API Gateway words them
+}
+
+// routeKey is the key of the route that r came by.
+func (r *request) routeKey() string {
+	if r.route.http == nil {
+		return "$default"
+	}
+	return r.route.http.key(r.Method)
 }
 
 // appendEvent appends r as an event of payload format 2.0. It is written by
 // hand because it is on the way of every request.
 func appendEvent(b []byte, r *request) []byte {
 	b = slices.Grow(b, 2048+len(r.body)*4/3)
-	b = append(b, `{"version":"2.0","routeKey":"$default","rawPath":`...)
+	b = append(b, `{"version":"2.0","routeKey":`...)
+	b = appendString(b, r.routeKey())
+	b = append(b, `,"rawPath":`...)
 	b = appendString(b, r.path)
 	b = append(b, `,"rawQueryString":`...)
 	b = appendString(b, r.URL.RawQuery)
 	b = appendCookies(b, r.Header["Cookie"])
 	b = appendHeaders(b, r)
 	b = appendQuery(b, r.URL.RawQuery)
+	if r.found != nil && r.found.n > 0 {
+		b = append(b, `,"pathParameters":`...)
+		b = appendParameters(b, r)
+	}
 	b = appendContext(b, r)
 	return appendBody(b, r)
+}
+
+// appendParameters appends the parameters of the path of r's route, decoded.
+func appendParameters(b []byte, r *request) []byte {
+	for i, value := range r.found.parameters() {
+		sep := byte(',')
+		if i == 0 {
+			sep = '{'
+		}
+		b = appendString(append(b, sep), r.route.http.names[i])
+		b = appendString(append(b, ':'), value)
+	}
+	return append(b, '}')
 }
 
 func appendCookies(b []byte, headers []string) []byte {
@@ -85,7 +115,7 @@ func appendHeaders(b []byte, r *request) []byte {
 	b = append(append(b, port...), `","x-forwarded-proto":"`...)
 	b = append(append(b, proto...), '"')
 	for name, values := range r.Header {
-		if !forwarded(name, iam) || len(named) > 0 && namedByConnection(named, name) {
+		if !forwarded(name, iam) || len(named) > 0 && namedByConnection(named, name) || r.route.http != nil && r.route.http.hides(name) {
 			continue
 		}
 		b = append(b, ',', '"')
@@ -97,6 +127,10 @@ func appendHeaders(b []byte, r *request) []byte {
 			b = appendEscaped(b, v)
 		}
 		b = append(b, '"')
+	}
+	for _, h := range r.caller.headers {
+		b = append(appendLower(append(b, ',', '"'), h.key), '"', ':')
+		b = appendString(b, h.value)
 	}
 	return append(b, '}')
 }
@@ -198,20 +232,31 @@ func unescape(s string) string {
 
 func appendContext(b []byte, r *request) []byte {
 	b = append(b, `,"requestContext":{"accountId":"`...)
-	if r.principal.Kind == auth.Anonymous {
+	switch {
+	case r.route.http != nil:
+		b = append(b, r.route.Service...)
+	case r.principal.Kind == auth.Anonymous:
 		b = append(b, `anonymous`...)
-	} else {
+	default:
 		b = append(b, r.principal.Service...)
 	}
 	b = append(append(b, `","apiId":"`...), r.route.ID...)
 	b = append(b, '"')
+	if r.caller.cert != nil {
+		b = append(b, `,"authentication":{"clientCert":`...)
+		b = append(appendCertificate(b, r.caller.cert), '}')
+	}
 	if r.principal.Kind != auth.Anonymous {
 		b = appendIAM(b, &r.principal)
+	} else if r.caller.token != nil || r.caller.key != nil {
+		b = append(b, `,"authorizer":{`...)
+		b = append(appendAuthorizer(b, &r.caller), '}')
 	}
 	b = append(b, `,"domainName":`...)
 	b = appendString(b, hostName(r.Host))
-	b = append(append(b, `,"domainPrefix":"`...), r.route.ID...)
-	b = append(b, `","http":{"method":`...)
+	b = append(b, `,"domainPrefix":`...)
+	b = appendString(b, r.domainPrefix())
+	b = append(b, `,"http":{"method":`...)
 	b = appendString(b, r.Method)
 	b = append(b, `,"path":`...)
 	b = appendString(b, r.path)
@@ -222,7 +267,9 @@ func appendContext(b []byte, r *request) []byte {
 	b = append(b, `,"userAgent":`...)
 	b = appendString(b, r.UserAgent())
 	b = append(append(b, `},"requestId":"`...), r.id...)
-	b = append(b, `","routeKey":"$default","stage":"$default","time":"`...)
+	b = append(b, `","routeKey":`...)
+	b = appendString(b, r.routeKey())
+	b = append(b, `,"stage":"$default","time":"`...)
 	b = appendTime(b, r.at.UTC())
 	b = append(b, `","timeEpoch":`...)
 	b = strconv.AppendInt(b, r.at.UnixMilli(), 10)
@@ -239,6 +286,16 @@ func appendTime(b []byte, t time.Time) []byte {
 	b = append(strconv.AppendInt(b, int64(year), 10), ':')
 	b = two(two(b, hour, ':'), minute, ':')
 	return append(two(b, second, ' '), "+0000"...)
+}
+
+// domainPrefix is the first label of an HTTP route's host, the id of a function
+// URL.
+func (r *request) domainPrefix() string {
+	if r.route.http == nil {
+		return r.route.ID
+	}
+	label, _, _ := strings.Cut(hostName(r.Host), ".")
+	return label
 }
 
 func appendIAM(b []byte, p *auth.Principal) []byte {

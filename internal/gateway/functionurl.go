@@ -12,10 +12,12 @@ import (
 // prefix begins the path of every function URL.
 const prefix = "/url/"
 
-// route is a function URL with what is computed from it once.
+// route is a function URL, or an HTTP route in the shape of one, with what is
+// computed from it once.
 type route struct {
 	*ebb.FunctionURL
-	arn string
+	arn  string
+	http *httpRoute // nil of a function URL
 }
 
 // routes remembers function URLs by id. Ids that do not exist are not

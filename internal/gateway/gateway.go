@@ -34,17 +34,22 @@ type Dispatcher interface {
 
 // Gateway serves function URLs. See the package comment.
 type Gateway struct {
-	cfg    Config
-	routes routes
-	door   Dispatcher
-	auth   *auth.Auth
-	log    *slog.Logger
-	pool   sync.Pool // *exchange
+	cfg     Config
+	routes  routes
+	routing routing
+	keySets *keySets
+	door    Dispatcher
+	auth    *auth.Auth
+	log     *slog.Logger
+	pool    sync.Pool // *exchange
 }
 
 // New returns the handler of the data plane for the URLs that fs knows.
-func New(cfg Config, fs *function.Functions, door Dispatcher, a *auth.Auth, log *slog.Logger) *Gateway {
-	return newGateway(cfg, fs.URL, door, a, log)
+// and the routes that deps has, once they are loaded.
+func New(cfg Config, fs *function.Functions, deps RouteDeps, door Dispatcher, a *auth.Auth, log *slog.Logger) *Gateway {
+	g := newGateway(cfg, fs.URL, door, a, log)
+	g.routing.deps = deps
+	return g
 }
 
 func newGateway(cfg Config, lookup func(context.Context, string) (*ebb.FunctionURL, error),
@@ -52,8 +57,9 @@ func newGateway(cfg Config, lookup func(context.Context, string) (*ebb.FunctionU
 	cfg = cfg.withDefaults()
 	return &Gateway{
 		cfg: cfg, door: door, auth: a, log: log,
-		routes: routes{region: cfg.Region, lookup: lookup},
-		pool:   sync.Pool{New: func() any { return new(exchange) }},
+		keySets: newKeySets(&cfg),
+		routes:  routes{region: cfg.Region, lookup: lookup},
+		pool:    sync.Pool{New: func() any { return new(exchange) }},
 	}
 }
 
@@ -77,6 +83,9 @@ func (g *Gateway) ServeHTTP(w http.ResponseWriter, hr *http.Request) {
 	h[requestIDHeader] = []string{r.id}
 	h[traceHeader] = []string{r.trace}
 
+	if g.routed(w, &r) {
+		return
+	}
 	id, path, ok := splitPath(hr.URL.EscapedPath())
 	if !ok {
 		g.fail(w, &r, noSuchURL())
@@ -113,6 +122,10 @@ func (g *Gateway) ServeHTTP(w http.ResponseWriter, hr *http.Request) {
 
 // admit reads the body and checks the caller.
 func (g *Gateway) admit(x *exchange, r *request) (err error) {
+	if r.route.http != nil {
+		x.body, err = g.admitRoute(x.body[:0], r, true)
+		return err
+	}
 	iam := r.route.AuthType != ebb.URLAuthNone
 	if !iam && !r.route.Public {
 		return notPublic(r)
@@ -144,7 +157,11 @@ func notPublic(r *request) error {
 
 // exchange invokes the function and answers with what it said.
 func (g *Gateway) exchange(w http.ResponseWriter, r *request, x *exchange) {
-	x.event = appendEvent(x.event[:0], r)
+	if r.route.http != nil {
+		x.event = appendRouteEvent(x.event[:0], r)
+	} else {
+		x.event = appendEvent(x.event[:0], r)
+	}
 	a := &x.answer
 	*a = answer{w: w, route: r.route, stall: g.cfg.Stall, origin: r.Header.Get("Origin"), whole: a.whole[:0], response: a.response}
 	inv := &ebb.Invocation{
@@ -155,8 +172,14 @@ func (g *Gateway) exchange(w http.ResponseWriter, r *request, x *exchange) {
 		TraceID:     r.trace,
 		Version:     r.version,
 	}
-	result, err := g.door.Invoke(r.Context(), inv, a)
+	if r.route.timeout() > 0 {
+		a.turn = new(turn)
+	}
+	result, err, late := g.within(r, inv, a, a.turn)
 	switch {
+	case late:
+		g.fail(w, r, err)
+		return // the function runs on, and has x
 	case a.sent:
 		if err != nil || result.FunctionError != "" || result.LateError != nil || a.gone != nil {
 			g.log.DebugContext(r.Context(), "streamed answer broken off", g.about(r, "error", errors.Join(err, a.gone))...)

@@ -12,6 +12,7 @@ type response struct {
 	status  int
 	headers []parameter // canonical names, hop-by-hop ones left out
 	cookies []string
+	multi   []parameter // of format 1.0: headers with all their values, one name after the other
 	body    []byte
 }
 
@@ -25,11 +26,11 @@ func (r *response) reset() {
 // fields are the members of an answer that mean something, in JSON; nil if
 // absent.
 type fields struct {
-	status, headers, cookies, body, base64 []byte
+	status, headers, multi, cookies, body, base64 []byte
 }
 
 func (f *fields) set(key, value []byte) bool {
-	var name [len(`"isBase64Encoded"`)]byte
+	var name [len(`"multiValueHeaders"`)]byte
 	if k, ok := plainString(key); ok {
 		key = k
 	} else if len(key) <= 6*len(name) {
@@ -40,6 +41,8 @@ func (f *fields) set(key, value []byte) bool {
 		f.status = value
 	case "headers":
 		f.headers = value
+	case "multiValueHeaders":
+		f.multi = value
 	case "cookies":
 		f.cookies = value
 	case "body":
@@ -201,6 +204,7 @@ func (r *response) writeHead(w http.ResponseWriter, g *route, origin string, len
 		}
 		h[p.key] = []string{p.value}
 	}
+	r.writeMulti(h)
 	if _, ok := h["Content-Type"]; !ok {
 		h["Content-Type"] = []string{"application/json"}
 	}

@@ -5,9 +5,11 @@ import (
 	"bytes"
 	"errors"
 	"io"
+	"maps"
 	"net"
 	"net/http"
 	"net/url"
+	"strings"
 	"time"
 
 	"github.com/ebb-faas/ebb/internal/auth"
@@ -24,6 +26,9 @@ func (g *Gateway) web(w http.ResponseWriter, r *request) {
 	// Both sides may speak at once; what HTTP/1 clients make of it is theirs.
 	_ = http.NewResponseController(w).EnableFullDuplex() // not every writer can, and those are of tests
 	out := webWriter{ResponseWriter: w, g: g, r: r}
+	if r.route.timeout() > 0 {
+		out.turn, out.waiting = new(turn), make(http.Header)
+	}
 	var sink failure
 	inv := &ebb.Invocation{
 		ID:          ebb.InvocationID(r.id),
@@ -33,7 +38,11 @@ func (g *Gateway) web(w http.ResponseWriter, r *request) {
 		HTTP:        &ebb.Exchange{Request: g.forWeb(r), Writer: &out},
 		Version:     r.version,
 	}
-	result, err := g.door.Invoke(r.Context(), inv, &sink)
+	result, err, late := g.within(r, inv, &sink, out.turn)
+	if late {
+		g.fail(w, r, err)
+		return
+	}
 	if out.hijacked {
 		return
 	}
@@ -56,6 +65,10 @@ func (g *Gateway) web(w http.ResponseWriter, r *request) {
 // admitWeb checks the caller. A signature covers the body, so that of a signed
 // request is read first; any other goes through unread.
 func (g *Gateway) admitWeb(r *request) (err error) {
+	if r.route.http != nil {
+		_, err = g.admitRoute(nil, r, false)
+		return err
+	}
 	if r.route.AuthType == ebb.URLAuthNone {
 		if !r.route.Public {
 			return notPublic(r)
@@ -77,17 +90,17 @@ func (g *Gateway) admitWeb(r *request) (err error) {
 // forWeb is the request as the function shall see it.
 func (g *Gateway) forWeb(r *request) *http.Request {
 	out := r.WithContext(r.Context())
-	id, _, _ := splitPath(r.URL.Path)
-	out.URL = &url.URL{Path: r.URL.Path[len(prefix)+len(id):], RawPath: r.path, RawQuery: r.URL.RawQuery, ForceQuery: r.URL.ForceQuery}
-	if out.URL.Path == "" {
-		out.URL.Path = "/"
-	}
+	out.URL = r.webURL()
 	iam := r.principal.Kind != auth.Anonymous
 	h := make(http.Header, len(r.Header)+6)
 	for name, values := range r.Header {
-		if !iam || name != "Authorization" && name != "X-Amz-Security-Token" {
+		hidden := r.route.http != nil && r.route.http.hides(name)
+		if !hidden && (!iam || name != "Authorization" && name != "X-Amz-Security-Token") {
 			h[name] = values
 		}
+	}
+	for _, c := range r.caller.headers {
+		h[c.key] = []string{c.value}
 	}
 	if r.body != nil {
 		out.Body, out.ContentLength, out.TransferEncoding = http.NoBody, int64(len(r.body)), nil
@@ -95,13 +108,7 @@ func (g *Gateway) forWeb(r *request) *http.Request {
 			out.Body = io.NopCloser(bytes.NewReader(r.body))
 		}
 	}
-	ip, proto, port := remoteIP(r.RemoteAddr), "http", "80"
-	if r.TLS != nil {
-		proto, port = "https", "443"
-	}
-	if p := hostPort(r.Host); p != "" {
-		port = p
-	}
+	ip, proto, port := r.from()
 	h["X-Forwarded-For"] = []string{ip}
 	if before := r.Header["X-Forwarded-For"]; len(before) > 0 {
 		h["X-Forwarded-For"] = append(before[:len(before):len(before)], ip)
@@ -111,6 +118,35 @@ func (g *Gateway) forWeb(r *request) *http.Request {
 	h["X-Amzn-Request-Context"] = []string{string(context[len(`,"requestContext":`):])}
 	out.Header = h
 	return out
+}
+
+// webURL is where a web function finds itself: behind the id of a function URL,
+// or behind what an HTTP route strips.
+func (r *request) webURL() *url.URL {
+	u := &url.URL{RawPath: r.path, RawQuery: r.URL.RawQuery, ForceQuery: r.URL.ForceQuery}
+	if h := r.route.http; h != nil {
+		n := strings.Count(h.settings.StripPrefix, "/")
+		u.Path, u.RawPath = behind(r.URL.Path, n), behind(r.path, n)
+	} else {
+		id, _, _ := splitPath(r.URL.Path)
+		u.Path = r.URL.Path[len(prefix)+len(id):]
+	}
+	if u.Path == "" {
+		u.Path = "/"
+	}
+	return u
+}
+
+// behind is a path without its first n segments.
+func behind(path string, n int) string {
+	for range n {
+		i := strings.IndexByte(path[1:], '/')
+		if i < 0 {
+			return "/"
+		}
+		path = path[i+1:]
+	}
+	return path
 }
 
 // failure is the sink of a web function's invocation: all it ever hears is that
@@ -132,10 +168,38 @@ type webWriter struct {
 	sent     bool // the head is on its way to the client
 	hijacked bool
 	gone     error // the client could not be written to
+	turn     *turn // who may answer; nil = nobody else does
+	// waiting are the headers until it is the function's turn; nil = it is.
+	waiting http.Header
+}
+
+// Header implements http.ResponseWriter.
+func (w *webWriter) Header() http.Header {
+	if w.waiting != nil {
+		return w.waiting
+	}
+	return w.ResponseWriter.Header()
+}
+
+// first reports whether the function's answer may go to the client.
+func (w *webWriter) first() bool {
+	if w.waiting == nil {
+		return w.gone == nil
+	}
+	if !w.turn.take() {
+		w.gone = errLate
+		return false
+	}
+	maps.Copy(w.ResponseWriter.Header(), w.waiting)
+	w.waiting = nil
+	return true
 }
 
 // WriteHeader adds the gateway's own headers to the function's.
 func (w *webWriter) WriteHeader(status int) {
+	if !w.first() {
+		return
+	}
 	if status >= 200 && !w.sent {
 		w.sent = true
 		w.own()
@@ -158,6 +222,9 @@ func (w *webWriter) Write(p []byte) (int, error) {
 	if !w.sent {
 		w.WriteHeader(http.StatusOK)
 	}
+	if w.gone != nil {
+		return 0, w.gone
+	}
 	w.deadline(w.g.cfg.Stall)
 	n, err := w.ResponseWriter.Write(p)
 	if err != nil {
@@ -177,6 +244,9 @@ func (w *webWriter) deadline(after time.Duration) {
 
 // Hijack hands the connection over to a protocol that is not HTTP's.
 func (w *webWriter) Hijack() (net.Conn, *bufio.ReadWriter, error) {
+	if !w.first() {
+		return nil, nil, w.gone
+	}
 	conn, rw, err := http.NewResponseController(w.ResponseWriter).Hijack()
 	if err == nil {
 		w.sent, w.hijacked = true, true

@@ -26,6 +26,9 @@ func (n *node) watch(ctx context.Context) {
 		}
 		n.heardOfService(c)
 		n.heardOfRules(c)
+		if c.Kind == store.ChangeRoute {
+			n.loadRoutes(ctx)
+		}
 	})
 }
 

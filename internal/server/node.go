@@ -104,6 +104,9 @@ func open(ctx context.Context, cfg Config, log *slog.Logger) (n *node, err error
 	if err := n.loadServices(ctx); err != nil {
 		return n, err
 	}
+	if err := n.gateway.LoadRoutes(ctx); err != nil {
+		return n, err
+	}
 	return n, n.loadRuntimes(ctx)
 }
 
@@ -179,7 +182,7 @@ func (n *node) assemble() {
 			Concurrency: n.pool.Limits().MaxInstances,
 		},
 	}, n.functions, n.invoker, n.auth, n.log)
-	n.gateway = gateway.New(cfg.HTTP, n.functions, n.invoker, n.auth, n.log)
+	n.gateway = gateway.New(cfg.HTTP, n.functions, n.routeDeps(), n.invoker, n.auth, n.log)
 	n.sts = stsapi.New(n.auth, n.log)
 	n.v1 = api.New(n.apiConfig())
 	n.measure()

@@ -27,6 +27,8 @@ const (
 	ChangeSecret = "secret"
 	// ChangeRules: rules of the event bus. The id is the service's.
 	ChangeRules = "rules"
+	// ChangeRoute: an HTTP route. The id is the trigger's.
+	ChangeRoute = "route"
 )
 
 // changePage is how many changes are read at a time.

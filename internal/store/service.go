@@ -81,11 +81,12 @@ func (tx *Tx) ServiceContents(id ebb.ServiceID) (map[string]int, error) {
 	return found, nil
 }
 
-// DeleteService removes a service with its access keys, roles, secrets and
+// DeleteService removes a service with its access and API keys, roles, secrets and
 // publishers, or answers ErrNotFound. Whether it has functions and the like is for the caller to see.
 func (tx *Tx) DeleteService(id ebb.ServiceID) error {
 	for _, query := range []string{
 		"DELETE FROM access_key WHERE service = ?",
+		"DELETE FROM api_key WHERE service = ?",
 		"DELETE FROM role WHERE service = ?",
 		"DELETE FROM secret WHERE service = ?",
 		"DELETE FROM code_signing_config WHERE service = ?",

@@ -41,6 +41,9 @@ type Deps struct {
 	// Send prepares the delivery of an event to a trigger's target under an id;
 	// what it returns makes it so in a Tx.
 	Send func(ctx context.Context, t *ebb.Trigger, id ebb.MessageID, event []byte) (func(*store.Tx) error, error)
+	// Changed is called after each change of a trigger of a kind, before whoever
+	// made it is answered.
+	Changed func(ctx context.Context, kind ebb.TriggerKind)
 }
 
 // Validate refuses values that cannot work, naming the key.

@@ -83,7 +83,7 @@ func (g *Triggers) Create(ctx context.Context, t ebb.Trigger) (*ebb.Trigger, err
 	if err != nil {
 		return nil, err
 	}
-	g.runs.changed()
+	g.changed(ctx, t.Kind)
 	return &t, nil
 }
 
@@ -162,7 +162,7 @@ func (g *Triggers) change(ctx context.Context, key ebb.TriggerKey, edit func(*eb
 		return nil, err
 	}
 	now.Revision++
-	g.runs.changed()
+	g.changed(ctx, now.Kind)
 	return &now, nil
 }
 
@@ -256,11 +256,13 @@ func (g *Triggers) Fires(ctx context.Context, t *ebb.Trigger, before time.Time, 
 
 // Delete removes a trigger for good. What it has handed over runs on.
 func (g *Triggers) Delete(ctx context.Context, key ebb.TriggerKey) error {
+	var gone ebb.TriggerKind
 	err := g.deps.Store.Tx(ctx, func(tx *store.Tx) error {
 		t, err := tx.Trigger(key)
 		if err != nil {
 			return err
 		}
+		gone = t.Kind
 		if kind := g.kinds[t.Kind]; kind != nil {
 			if err := kind.Set(tx, t, nil); err != nil {
 				return err
@@ -269,12 +271,20 @@ func (g *Triggers) Delete(ctx context.Context, key ebb.TriggerKey) error {
 		return tx.DeleteTrigger(t.ID)
 	})
 	if err == nil {
-		g.runs.changed()
+		g.changed(ctx, gone)
 		if g.deps.Metrics != nil {
 			g.deps.Metrics.ForgetTrigger(key)
 		}
 	}
 	return found(err, key)
+}
+
+// changed tells whoever goes by the triggers of a kind.
+func (g *Triggers) changed(ctx context.Context, kind ebb.TriggerKind) {
+	g.runs.changed()
+	if g.deps.Changed != nil {
+		g.deps.Changed(context.WithoutCancel(ctx), kind)
+	}
 }
 
 // found words the absence of a trigger.

@@ -50,6 +50,8 @@ func Run(t *testing.T, open func(t *testing.T) *store.Store) {
 		"TriggerState":        testTriggerState,
 		"TriggerCounts":       testTriggerCounts,
 		"EventSeen":           testEventSeen,
+		"RouteClaim":          testRouteClaim,
+		"APIKey":              testAPIKey,
 		"Fire":                testFire,
 		"Calendar":            testCalendar,
 		"StateMachine":        testStateMachine,
