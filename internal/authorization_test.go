@@ -41,7 +41,7 @@ type doors struct {
 func openDoors(t *testing.T) *doors {
 	t.Helper()
 	dir := t.TempDir()
-	s, err := store.Open(t.Context(), store.Config{Path: filepath.Join(dir, "ebb.db")})
+	s, err := store.Open(t.Context(), store.Config{Path: filepath.Join(dir, "ebb.db"), Twice: true})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -58,7 +58,7 @@ func newRig(t *testing.T, edit ...func(*Config)) *rig {
 	t.Helper()
 	dir, said := t.TempDir(), new(syncBuffer)
 	log := slog.New(slog.NewTextHandler(said, nil))
-	s, err := store.Open(t.Context(), store.Config{Path: filepath.Join(dir, "ebb.db")})
+	s, err := store.Open(t.Context(), store.Config{Path: filepath.Join(dir, "ebb.db"), Twice: true})
 	if err != nil {
 		t.Fatal(err)
 	}

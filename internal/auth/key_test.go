@@ -27,7 +27,7 @@ func (n *node) pass(d time.Duration) { n.clock.Add(int64(d)) }
 
 func openStore(t testing.TB) *store.Store {
 	t.Helper()
-	s, err := store.Open(t.Context(), store.Config{Path: filepath.Join(t.TempDir(), "ebb.db")})
+	s, err := store.Open(t.Context(), store.Config{Path: filepath.Join(t.TempDir(), "ebb.db"), Twice: true})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -21,11 +21,13 @@ import (
 	"github.com/ebb-faas/ebb/internal/function"
 	"github.com/ebb-faas/ebb/internal/queue"
 	"github.com/ebb-faas/ebb/internal/store"
+	"github.com/ebb-faas/ebb/internal/store/postgrestest"
 	"github.com/ebb-faas/ebb/internal/store/storetest"
 )
 
 // crasher, in the environment, makes this binary a process that accepts events
-// and dies at the n-th time that it comes to a point: DIR,POINT,N.
+// and dies at the n-th time that it comes to a point: DIR,POINT,N,URL. Without
+// URL the database is a file in DIR.
 const crasher = "EBB_DELIVER_TEST_CRASHER"
 
 // noted is a target that remembers.
@@ -90,15 +92,28 @@ var events = []struct {
 	{"large-fails", `"fail ` + strings.Repeat("x", 200) + `"`, ebb.TaskFailed},
 }
 
+// alone is how a queue works in a database: which other processes may have too, or not.
+func alone(db store.Config) queue.Config {
+	if db.URL == "" {
+		return queue.Config{Exclusive: true}
+	}
+	return queue.Config{Visibility: time.Second, Rescan: 20 * time.Millisecond}
+}
+
 func crash(what string) error {
-	part := strings.Split(what, ",")
+	part := strings.SplitN(what, ",", 4)
 	dir, point := part[0], part[1]
 	left, err := strconv.Atoi(part[2])
 	if err != nil {
 		return err
 	}
+	db := fileIn(dir)
+	if part[3] != "" {
+		db = store.Config{URL: part[3], Twice: true}
+	}
 	var mu sync.Mutex
-	q := queue.Config{Exclusive: true, Failpoint: func(at string) {
+	q := alone(db)
+	q.Failpoint = func(at string) {
 		mu.Lock()
 		defer mu.Unlock()
 		if at != point {
@@ -107,8 +122,8 @@ func crash(what string) error {
 		if left--; left == 0 {
 			os.Exit(9)
 		}
-	}}
-	b, err := openBed(dir, soon(), q, map[ebb.TargetKind]deliver.Target{ebb.TargetHTTP: &noted{fails: 2, file: filepath.Join(dir, "delivered")}})
+	}
+	b, err := openBed(dir, db, soon(), q, map[ebb.TargetKind]deliver.Target{ebb.TargetHTTP: &noted{fails: 2, file: filepath.Join(dir, "delivered")}})
 	if err != nil {
 		return err
 	}
@@ -134,51 +149,89 @@ func crash(what string) error {
 	}
 }
 
+// points are where a process may end between two writes of an event's way.
+var points = []string{"enqueued", "claimed", "handled", "settled"}
+
 // TestCrashBetweenWrites ends the process between every two writes of an event's
 // way, once for each time that it comes there: whatever was accepted ends, once,
 // as it should, and its record is delivered.
 func TestCrashBetweenWrites(t *testing.T) {
+	for _, point := range points {
+		t.Run(point, func(t *testing.T) {
+			t.Run("sqlite", func(t *testing.T) {
+				origin := t.TempDir()
+				prepare(t, origin, fileIn(origin))
+				crashesAt(t, point, func() (string, store.Config) {
+					dir := filepath.Join(t.TempDir(), "copy")
+					if err := os.CopyFS(dir, os.DirFS(origin)); err != nil {
+						t.Fatal(err)
+					}
+					return dir, fileIn(dir)
+				})
+			})
+			t.Run("postgres", func(t *testing.T) {
+				t.Parallel() // most of the time it waits for the leases of the dead
+				db := store.Config{URL: postgrestest.Schema(t), Twice: true}
+				prepare(t, t.TempDir(), db)
+				crashesAt(t, point, func() (string, store.Config) {
+					empty(t, db)
+					return t.TempDir(), db
+				})
+			})
+		})
+	}
+}
+
+// crashesAt ends processes at a point, each on a new folder and database.
+func crashesAt(t *testing.T, point string, anew func() (string, store.Config)) {
 	exe, err := os.Executable()
 	if err != nil {
 		t.Fatal(err)
 	}
-	origin := t.TempDir()
-	prepare(t, origin)
-	crashes := map[string]int{}
-	for _, point := range []string{"enqueued", "claimed", "handled", "settled"} {
-		for n := 1; n < 60; n++ {
-			dir := filepath.Join(t.TempDir(), "copy")
-			if err := os.CopyFS(dir, os.DirFS(origin)); err != nil {
-				t.Fatal(err)
-			}
-			cmd := exec.CommandContext(t.Context(), exe)
-			cmd.Env = append(os.Environ(), fmt.Sprintf("%s=%s,%s,%d", crasher, dir, point, n))
-			var out, errs bytes.Buffer
-			cmd.Stdout, cmd.Stderr = &out, &errs
-			err := cmd.Run()
-			if err == nil {
-				break // it does not come there so often
-			}
-			var exit *exec.ExitError
-			if !errors.As(err, &exit) || exit.ExitCode() != 9 {
-				t.Fatalf("%s %d: %v %s", point, n, err, &errs)
-			}
-			crashes[point]++
-			recovers(t, dir, &out, fmt.Sprintf("%s %d", point, n))
+	crashes := 0
+	for n := 1; n < 60; n++ {
+		dir, db := anew()
+		cmd := exec.CommandContext(t.Context(), exe)
+		cmd.Env = append(os.Environ(), fmt.Sprintf("%s=%s,%s,%d,%s", crasher, dir, point, n, db.URL))
+		var out, errs bytes.Buffer
+		cmd.Stdout, cmd.Stderr = &out, &errs
+		err := cmd.Run()
+		if err == nil {
+			break // it does not come there so often
 		}
+		var exit *exec.ExitError
+		if !errors.As(err, &exit) || exit.ExitCode() != 9 {
+			t.Fatalf("%s %d: %v %s", point, n, err, &errs)
+		}
+		crashes++
+		recovers(t, dir, db, &out, fmt.Sprintf("%s %d", point, n))
 	}
-	t.Log(crashes)
-	for _, point := range []string{"enqueued", "claimed", "handled", "settled"} {
-		if crashes[point] < 2 {
-			t.Errorf("%d crashes at %q: the test is not what it says", crashes[point], point)
-		}
+	t.Log(crashes, "crashes")
+	if crashes < 2 {
+		t.Errorf("%d crashes at %q: the test is not what it says", crashes, point)
+	}
+}
+
+// empty removes the messages that earlier processes came to the end of.
+func empty(t *testing.T, db store.Config) {
+	t.Helper()
+	s, err := store.Open(t.Context(), db)
+	if err != nil {
+		t.Fatal(err)
+	}
+	storetest.Must(t, s, func(tx *store.Tx) error {
+		_, err := tx.RemoveEnded(time.Now().AddDate(1, 0, 0), 1000)
+		return err
+	})
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
 	}
 }
 
 // prepare makes a database with a function whose records go to destinations.
-func prepare(t *testing.T, dir string) {
+func prepare(t *testing.T, dir string, db store.Config) {
 	t.Helper()
-	b, err := openBed(dir, soon(), queue.Config{}, map[ebb.TargetKind]deliver.Target{ebb.TargetHTTP: &noted{}})
+	b, err := openBed(dir, db, soon(), queue.Config{}, map[ebb.TargetKind]deliver.Target{ebb.TargetHTTP: &noted{}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -193,10 +246,10 @@ func prepare(t *testing.T, dir string) {
 }
 
 // recovers starts anew on what a crasher left.
-func recovers(t *testing.T, dir string, accepted *bytes.Buffer, when string) {
+func recovers(t *testing.T, dir string, db store.Config, accepted *bytes.Buffer, when string) {
 	t.Helper()
 	target := &noted{file: filepath.Join(dir, "delivered")}
-	b, err := openBed(dir, soon(), queue.Config{Exclusive: true}, map[ebb.TargetKind]deliver.Target{ebb.TargetHTTP: target})
+	b, err := openBed(dir, db, soon(), alone(db), map[ebb.TargetKind]deliver.Target{ebb.TargetHTTP: target})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -22,6 +22,7 @@ import (
 	"github.com/ebb-faas/ebb/internal/function"
 	"github.com/ebb-faas/ebb/internal/queue"
 	"github.com/ebb-faas/ebb/internal/store"
+	"github.com/ebb-faas/ebb/internal/store/postgrestest"
 	"github.com/ebb-faas/ebb/internal/store/storetest"
 	"github.com/ebb-faas/ebb/runtimes"
 )
@@ -34,7 +35,7 @@ func TestMain(m *testing.M) {
 		}
 		os.Exit(0)
 	}
-	goleak.VerifyTestMain(m)
+	goleak.VerifyTestMain(postgrestest.Tests{M: m})
 }
 
 const service = ebb.DefaultService
@@ -73,10 +74,15 @@ func (l *lockedBuffer) String() string {
 	return l.b.String()
 }
 
-// openBed opens one on dir and runs it until its stop is called.
-func openBed(dir string, cfg deliver.Config, q queue.Config, targets map[ebb.TargetKind]deliver.Target) (b *bed, err error) {
+// fileIn is the database of SQLite in a folder. Every fn runs twice.
+func fileIn(dir string) store.Config {
+	return store.Config{Path: filepath.Join(dir, "ebb.db"), Twice: true}
+}
+
+// openBed opens one on dir and a database and runs it until its stop is called.
+func openBed(dir string, db store.Config, cfg deliver.Config, q queue.Config, targets map[ebb.TargetKind]deliver.Target) (b *bed, err error) {
 	b = &bed{key: storetest.Key("f"), logged: &lockedBuffer{}}
-	if b.store, err = store.Open(context.Background(), store.Config{Path: filepath.Join(dir, "ebb.db")}); err != nil {
+	if b.store, err = store.Open(context.Background(), db); err != nil {
 		return nil, err
 	}
 	if b.packages, err = artifact.Open(artifact.Config{Dir: filepath.Join(dir, "packages")}); err != nil {
@@ -114,7 +120,12 @@ func openBed(dir string, cfg deliver.Config, q queue.Config, targets map[ebb.Tar
 // newBed runs one, with a function f, until the test ends.
 func newBed(t testing.TB, cfg deliver.Config, targets map[ebb.TargetKind]deliver.Target) *bed {
 	t.Helper()
-	b, err := openBed(t.TempDir(), cfg, queue.Config{Exclusive: true, Now: cfg.Now}, targets)
+	dir := t.TempDir()
+	db := fileIn(dir)
+	if _, bench := t.(*testing.B); bench {
+		db.Twice = false
+	}
+	b, err := openBed(dir, db, cfg, queue.Config{Exclusive: true, Now: cfg.Now}, targets)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -107,7 +107,7 @@ func (l *logBuffer) String() string {
 func newPlatform(t *testing.T) *platform {
 	t.Helper()
 	dir := t.TempDir()
-	db, err := store.Open(t.Context(), store.Config{Path: filepath.Join(dir, "ebb.db")})
+	db, err := store.Open(t.Context(), store.Config{Path: filepath.Join(dir, "ebb.db"), Twice: true})
 	must(t, err)
 	t.Cleanup(func() { must(t, db.Close()) })
 	packages, err := artifact.Open(artifact.Config{Dir: filepath.Join(dir, "packages")})

@@ -1,12 +1,13 @@
 package queue_test
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"os"
 	"os/exec"
-	"path/filepath"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -18,8 +19,9 @@ import (
 )
 
 // A stale holder changes nothing, and its Tx fn is not run.
-func TestStaleHolderChangesNothing(t *testing.T) {
-	s := openStore(t)
+func TestStaleHolderChangesNothing(t *testing.T) { each(t, staleHolderChangesNothing) }
+
+func staleHolderChangesNothing(t *testing.T, s *store.Store) {
 	began, goOn := make(chan *queue.Message, 10), make(chan bool)
 	var wrote atomic.Int32
 	q := queue.New(queue.Config{}, s, map[string]queue.Handler{"work": func(ctx context.Context, m *queue.Message) queue.Outcome {
@@ -62,14 +64,18 @@ func TestStaleHolderChangesNothing(t *testing.T) {
 // messages of the database named there, and dies of those named poison.
 const crasher = "EBB_QUEUE_TEST_CRASHER"
 
-func crash(path string) error {
-	s, err := store.Open(context.Background(), store.Config{Path: path})
+func crash(database string) error {
+	cfg, alone := store.Config{Path: database}, true
+	if strings.HasPrefix(database, "postgres:") {
+		cfg, alone = store.Config{URL: database}, false
+	}
+	s, err := store.Open(context.Background(), cfg)
 	if err != nil {
 		return err
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
-	q := queue.New(queue.Config{Exclusive: true}, s, map[string]queue.Handler{"work": func(_ context.Context, m *queue.Message) queue.Outcome {
+	q := queue.New(queue.Config{Exclusive: alone, Visibility: time.Second, Rescan: 50 * time.Millisecond}, s, map[string]queue.Handler{"work": func(_ context.Context, m *queue.Message) queue.Outcome {
 		if m.Group == "poison" {
 			os.Exit(9)
 		}
@@ -96,8 +102,13 @@ func crash(path string) error {
 // A message that kills whoever handles it becomes a dead letter, and those that
 // happened to be there each time do not.
 func TestPoisonIsIsolated(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "ebb.db")
-	s, err := store.Open(t.Context(), store.Config{Path: path})
+	for name, cfg := range engines {
+		t.Run(name, func(t *testing.T) { poisonIsIsolated(t, cfg(t)) })
+	}
+}
+
+func poisonIsIsolated(t *testing.T, cfg store.Config) {
+	s, err := store.Open(t.Context(), cfg)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -120,7 +131,7 @@ func TestPoisonIsIsolated(t *testing.T) {
 	ends := 0
 	for ; ends < 20; ends++ {
 		cmd := exec.CommandContext(t.Context(), exe)
-		cmd.Env = append(os.Environ(), crasher+"="+path)
+		cmd.Env = append(os.Environ(), crasher+"="+cmp.Or(cfg.URL, cfg.Path))
 		out, err := cmd.CombinedOutput()
 		var exit *exec.ExitError
 		if err == nil {
@@ -130,7 +141,7 @@ func TestPoisonIsIsolated(t *testing.T) {
 			t.Fatalf("%v: %s", err, out)
 		}
 	}
-	check(t, path, func(tx *store.Tx) error {
+	check(t, cfg, func(tx *store.Tx) error {
 		m, err := tx.Message(ebb.MessageKey{Queue: "work", Service: service, ID: "poison"})
 		if err != nil {
 			return err
@@ -147,9 +158,9 @@ func TestPoisonIsIsolated(t *testing.T) {
 	})
 }
 
-func check(t *testing.T, path string, fn func(*store.Tx) error) {
+func check(t *testing.T, cfg store.Config, fn func(*store.Tx) error) {
 	t.Helper()
-	s, err := store.Open(t.Context(), store.Config{Path: path})
+	s, err := store.Open(t.Context(), cfg)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -170,8 +181,9 @@ func TestPanicCountsLikeACrash(t *testing.T) {
 }
 
 // What is not begun when the process stops is given back, and what runs ends.
-func TestStopGivesBack(t *testing.T) {
-	s := openStore(t)
+func TestStopGivesBack(t *testing.T) { each(t, stopGivesBack) }
+
+func stopGivesBack(t *testing.T, s *store.Store) {
 	began, goOn := make(chan bool, 100), make(chan bool)
 	cfg := queue.Config{Concurrency: 1, Exclusive: true, Drain: time.Minute}
 	q := queue.New(cfg, s, map[string]queue.Handler{"work": func(context.Context, *queue.Message) queue.Outcome {

@@ -184,9 +184,10 @@ func (c *client) noted(m *ebb.Message, o op, call time.Time, err error) error {
 // TestHistoryIsLinearizable: whatever clients do at once to the messages of a
 // queue, each message goes through a history that one client alone could have
 // made: one lease at a time, and nothing by a stale holder.
-func TestHistoryIsLinearizable(t *testing.T) {
+func TestHistoryIsLinearizable(t *testing.T) { each(t, historyIsLinearizable) }
+
+func historyIsLinearizable(t *testing.T, s *store.Store) {
 	const clients, steps, messages = 6, 200, 24
-	s := openStore(t)
 	seed := uint64(time.Now().UnixNano())
 	t.Logf("seed %d", seed)
 	rec := &recorder{began: time.Now(), ops: make(map[ebb.MessageID][]porcupine.Operation)}

@@ -33,6 +33,7 @@ type held struct {
 	until  time.Time               // the lease's end
 	cancel context.CancelCauseFunc // nil until a handler began
 	lost   bool                    // another has it, or it was stopped
+	next   *ebb.Message            // as this process leased it once more meanwhile
 }
 
 // laneName is the lane of a message: its service, and its group if groups take

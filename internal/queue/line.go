@@ -146,13 +146,14 @@ func (l *line) expect(n *lane, due time.Time) {
 }
 
 // hold takes a leased message among those to be handled. If this process has
-// it already, under a lease that ran out, its handler goes on under the new one.
+// it already, under a lease that ran out, its handler goes on under the new one;
+// one whose outcome was written meanwhile sees to it when it ends.
 func (l *line) hold(n *lane, m *ebb.Message) {
 	if l.life == nil {
 		return // it was leased as the process began to stop; the lease runs out
 	}
 	if h := l.held[m.MessageKey]; h != nil && !h.lost {
-		h.m.Epoch, h.until = m.Epoch, m.Due
+		h.m.Epoch, h.until, h.next = m.Epoch, m.Due, m
 		return
 	}
 	h := &held{m: m, lane: n, until: m.Due}
@@ -200,10 +201,10 @@ func (l *line) begin(h *held) {
 	l.work.Go(func() {
 		out := l.guarded(ctx, m)
 		l.q.cfg.Failpoint("handled")
-		l.settle(h, &out)
+		epoch := l.settle(h, &out)
 		l.q.cfg.Failpoint("settled")
 		cancel(nil)
-		l.ended(h)
+		l.ended(h, epoch)
 	})
 }
 
@@ -229,8 +230,9 @@ func (l *line) guarded(ctx context.Context, m *Message) (o Outcome) {
 	return Dead(reason, nil)
 }
 
-// ended gives back the place of a handler.
-func (l *line) ended(h *held) {
+// ended gives back the place of a handler whose outcome was settled under the
+// lease of epoch. If the message was leased anew since, its turn comes.
+func (l *line) ended(h *held, epoch int64) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.running--
@@ -245,6 +247,9 @@ func (l *line) ended(h *held) {
 		h.lane.running--
 	}
 	l.forget(h)
+	if n := h.next; n != nil && !h.lost && n.Epoch != epoch {
+		l.hold(l.lane(n.Lane), n)
+	}
 	l.start()
 	if !l.hungry.empty() || h.lane == nil {
 		l.signal()

@@ -14,24 +14,48 @@ import (
 	"github.com/ebb-faas/ebb/internal/ebb"
 	"github.com/ebb-faas/ebb/internal/queue"
 	"github.com/ebb-faas/ebb/internal/store"
+	"github.com/ebb-faas/ebb/internal/store/postgrestest"
 )
 
 func TestMain(m *testing.M) {
-	if path := os.Getenv(crasher); path != "" {
-		if err := crash(path); err != nil {
+	if database := os.Getenv(crasher); database != "" {
+		if err := crash(database); err != nil {
 			fmt.Fprintln(os.Stderr, err)
 			os.Exit(1)
 		}
 		os.Exit(0)
 	}
-	goleak.VerifyTestMain(m)
+	goleak.VerifyTestMain(postgrestest.Tests{M: m})
+}
+
+// engines are the databases that a queue may be in, by what makes a new one. Every
+// fn runs twice, but where only speed counts.
+var engines = map[string]func(t testing.TB) store.Config{
+	"sqlite": func(t testing.TB) store.Config {
+		return store.Config{Path: filepath.Join(t.TempDir(), "ebb.db"), Twice: !isBenchmark(t)}
+	},
+	"postgres": func(t testing.TB) store.Config {
+		return store.Config{URL: postgrestest.Schema(t), Twice: !isBenchmark(t)}
+	},
+}
+
+// each runs a test with a new database of each engine.
+func each(t *testing.T, test func(t *testing.T, s *store.Store)) {
+	for name, cfg := range engines {
+		t.Run(name, func(t *testing.T) { test(t, openAt(t, cfg(t))) })
+	}
 }
 
 const service = ebb.DefaultService
 
 func openStore(t testing.TB) *store.Store {
 	t.Helper()
-	s, err := store.Open(t.Context(), store.Config{Path: filepath.Join(t.TempDir(), "ebb.db")})
+	return openAt(t, engines["sqlite"](t))
+}
+
+func openAt(t testing.TB, cfg store.Config) *store.Store {
+	t.Helper()
+	s, err := store.Open(t.Context(), cfg)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -119,3 +143,6 @@ func state(t testing.TB, q *queue.Queue, id ebb.MessageID) *ebb.Message {
 	}
 	return m
 }
+
+// isBenchmark: what runs a Tx's fn twice measures nothing.
+func isBenchmark(t testing.TB) bool { _, is := t.(*testing.B); return is }

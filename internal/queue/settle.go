@@ -24,27 +24,28 @@ type ack struct {
 }
 
 // settle writes a handler's outcome. It tries until that is durable, or known to
-// be void, or the process gives up because it ends.
-func (l *line) settle(h *held, out *Outcome) {
+// be void, or the process gives up because it ends. It returns the epoch of the
+// lease that this was about.
+func (l *line) settle(h *held, out *Outcome) (epoch int64) {
 	for try := 0; ; try++ {
 		l.mu.Lock()
 		m, lost := *h.m, h.lost // its epoch may change when a lease ran out
 		l.mu.Unlock()
 		if lost {
 			l.count(h.m).Lost()
-			return
+			return m.Epoch
 		}
 		err := l.q.write(&m, out)
 		var refused *refusal
 		switch {
 		case err == nil:
 			l.settled(h, out)
-			return
+			return m.Epoch
 		case errors.Is(err, store.ErrChanged) && !errors.As(err, &refused):
 			// Either another has it, or an earlier try was committed after all.
 			l.count(h.m).Lost()
 			l.q.log.Debug("a lease had ended before its outcome was written", "queue", l.name, "message", m.ID)
-			return
+			return m.Epoch
 		case errors.As(err, &refused):
 			l.q.log.Warn("a message's outcome was refused; it is handled again", "queue", l.name, "message", m.ID, "error", err)
 			*out = Later(l.q.cfg.Now().Add(backoff(m.Attempt-1)), nil)
@@ -53,7 +54,7 @@ func (l *line) settle(h *held, out *Outcome) {
 				l.q.log.Warn("a message's outcome cannot be written yet", "queue", l.name, "message", m.ID, "error", err)
 			}
 			if !l.pause(backoff(min(try, 2)) / 4) {
-				return
+				return m.Epoch
 			}
 		}
 	}

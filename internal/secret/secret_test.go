@@ -36,7 +36,7 @@ func newFixture(t *testing.T) *fixture {
 
 func (f *fixture) try() (*Secrets, *store.Store, error) {
 	f.t.Helper()
-	st, err := store.Open(f.t.Context(), store.Config{Path: filepath.Join(f.dir, "ebb.db")})
+	st, err := store.Open(f.t.Context(), store.Config{Path: filepath.Join(f.dir, "ebb.db"), Twice: true})
 	if err != nil {
 		f.t.Fatal(err)
 	}

@@ -37,6 +37,9 @@ type Config struct {
 	// Timeout is how long one try of a Tx, connecting included, may take with
 	// PostgreSQL; a connection gets at most 5 s. Default 30 s.
 	Timeout time.Duration `yaml:"timeout"`
+	// Twice has every fn of Tx run twice, the first time in vain: for tests, which
+	// so find fns that may not run again.
+	Twice bool `yaml:"-"`
 	// MaxGroup is how many fns may share one commit of SQLite. Default 256.
 	MaxGroup int `yaml:"-"`
 	// CheckBytes: an existing file up to this size is checked whole by Open

@@ -13,6 +13,7 @@ import (
 type Store struct {
 	engine engine
 	seen   int64 // the last change when it was opened
+	twice  bool  // see Config
 
 	closeOnce sync.Once
 	closeErr  error
@@ -52,7 +53,7 @@ func Open(ctx context.Context, cfg Config) (*Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Store{engine: e}
+	s := &Store{engine: e, twice: cfg.Twice}
 	// This also opens one reader: while any connection is, SQLite keeps its
 	// shared memory, so that reading goes on when a full disk has the writer
 	// without one.
@@ -82,7 +83,13 @@ func (s *Store) Close() error {
 // and may yet be committed, and what it captured must not be touched.
 // A full disk, failing I/O, a server that is gone are ebb.Unavailable; later
 // calls work again as soon as the database does.
-func (s *Store) Tx(ctx context.Context, fn func(*Tx) error) error { return s.engine.tx(ctx, fn) }
+func (s *Store) Tx(ctx context.Context, fn func(*Tx) error) error {
+	if s.twice {
+		once := fn
+		fn = func(tx *Tx) error { return tx.twice(once) }
+	}
+	return s.engine.tx(ctx, fn)
+}
 
 // Read runs fn on a snapshot of what is committed. It waits for one of
 // Config.Readers connections, and ends early with ctx.

@@ -39,6 +39,24 @@ type Tx struct {
 // it is not known whether the commit was made.
 func (tx *Tx) AfterCommit(fn func()) { tx.after = append(tx.after, fn) }
 
+// twice runs fn, undoes what it did, and runs it anew. What it answers in vain is
+// forgotten, but for a transaction that is lost.
+func (tx *Tx) twice(fn func(*Tx) error) error {
+	if _, err := tx.session.exec(tx.ctx, "SAVEPOINT twice"); err != nil {
+		return tx.note(err)
+	}
+	if err := fn(tx); tx.lost != nil {
+		return err
+	}
+	tx.failed, tx.after = nil, nil
+	for _, end := range []string{"ROLLBACK TO SAVEPOINT twice", "RELEASE SAVEPOINT twice"} {
+		if _, err := tx.session.exec(tx.ctx, end); err != nil {
+			return tx.note(err)
+		}
+	}
+	return fn(tx)
+}
+
 // skipLocked is what a claim's inner SELECT ends with, so that two processes
 // that claim at once get different rows.
 func (tx *Tx) skipLocked() string { return tx.dialect.skipLocked }

@@ -67,7 +67,7 @@ func (s *source) Run(ctx context.Context, up func()) error {
 
 func open(t *testing.T) (*Triggers, *tap) {
 	t.Helper()
-	s, err := store.Open(t.Context(), store.Config{Path: filepath.Join(t.TempDir(), "ebb.db")})
+	s, err := store.Open(t.Context(), store.Config{Path: filepath.Join(t.TempDir(), "ebb.db"), Twice: true})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -57,7 +57,7 @@ type bench struct {
 
 func open(t *testing.T) *bench {
 	t.Helper()
-	s, err := store.Open(t.Context(), store.Config{Path: filepath.Join(t.TempDir(), "ebb.db")})
+	s, err := store.Open(t.Context(), store.Config{Path: filepath.Join(t.TempDir(), "ebb.db"), Twice: true})
 	if err != nil {
 		t.Fatal(err)
 	}
