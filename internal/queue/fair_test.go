@@ -149,19 +149,22 @@ func TestManyDelayed(t *testing.T) {
 }
 
 // Two processes on one database share the work and do none of it twice.
-func TestTwoQueuesDrainOne(t *testing.T) {
-	s := openStore(t)
+func TestTwoQueuesDrainOne(t *testing.T) { each(t, twoQueuesDrainOne) }
+
+func twoQueuesDrainOne(t *testing.T, s *store.Store) {
 	const messages = 400
 	var mu sync.Mutex
 	seen := map[ebb.MessageID]int{}
 	by := [2]int{}
 	handler := func(who int) map[string]queue.Handler {
 		return map[string]queue.Handler{"work": func(_ context.Context, m *queue.Message) queue.Outcome {
-			return queue.Done(func(*store.Tx) error {
-				mu.Lock()
-				defer mu.Unlock()
-				seen[m.ID]++
-				by[who]++
+			return queue.Done(func(tx *store.Tx) error {
+				tx.AfterCommit(func() {
+					mu.Lock()
+					defer mu.Unlock()
+					seen[m.ID]++
+					by[who]++
+				})
 				return nil
 			})
 		}}
