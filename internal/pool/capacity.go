@@ -21,10 +21,11 @@ func (p *Pool) feedOne(s *shelf) bool {
 		p.starve(s)
 		p.makeRoom(s)
 		return false
-	case !p.slotFor(s):
+	case p.cramped() || !p.slotFor(s):
 		p.starve(s)
 		return false
 	}
+	p.left -= startMemory
 	p.instances++
 	s.fleet.instances++
 	p.common += s.fleet.share()

@@ -11,8 +11,9 @@
 //
 // One file has one decision: capacity.go who may start, pace.go how many compute
 // at once, keep.go who is there before anybody asks, habit.go how long an idle
-// one stays, freeze.go when it stands still, pressure.go who leaves when memory
-// is short, spare.go what is made ahead.
+// one stays, freeze.go when it stands still, pressure.go who leaves and who waits
+// when memory is short, spare.go what is made ahead, zygote.go what the others are
+// copied from.
 //
 // Invariants:
 //
@@ -54,6 +55,12 @@
 //  11. An instance has the environment that Deps.Environment gave when it started,
 //     secrets resolved in it. After Recycle no request that comes later gets an
 //     instance from before it; the values are nowhere but in that instance.
+//
+//  12. A zygote is one service's and one runtime's, runs nothing of a user's and knows
+//     nothing of the service. Without one, or when it fails, a process is started.
+//
+//  13. Nothing starts while the node is short of memory, unless it has no instance at
+//     all: what waits does so within its patience.
 //
 // A crash of ebb ends every box (package sandbox); the next start begins with
 // no instances. Walk A enters at Acquire and leaves at Lease.Release.

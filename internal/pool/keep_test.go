@@ -227,6 +227,79 @@ func TestMemoryPressure(t *testing.T) {
 	})
 }
 
+// TestStartsWaitForMemory: a node that is short of memory starts nothing more, unless
+// it has nothing. Requests wait for it, and are told if it does not come.
+func TestStartsWaitForMemory(t *testing.T) {
+	const reserve, box = 1 << 30, 100 << 20
+	var hold chan struct{}
+	d := &testDriver{handle: func(_ *testBox, p []byte) ([]byte, error) {
+		if string(p) == "hold" {
+			<-hold
+		}
+		return p, nil
+	}}
+	d.memory.Store(box)
+	inBubble(t, Config{MemoryReserve: reserve}, d, func(t *testing.T, r *rig) {
+		hold = make(chan struct{}) // the bubble's
+		d.node.Store(1)            // not even for one
+		pass(time.Second)
+		answers := make(chan error, 20)
+		ask := func(v *ebb.Version, payload string, patience time.Duration) {
+			go func() {
+				_, _, err := r.call(context.Background(), v, payload, patience)
+				answers <- err
+			}()
+			pass(time.Second)
+		}
+		f, g := r.version("f", 300), r.version("g", 300)
+		ask(f, "hold", long)
+		if c := r.Counts(); c.Instances != 1 || c.Waiting != 0 {
+			t.Fatalf("a node without instances: %+v", c)
+		}
+		ask(g, "x", 5*time.Second)
+		if c := r.Counts(); c.Instances != 1 || c.Waiting != 1 {
+			t.Errorf("with another at work: %+v", c)
+		}
+		pass(5 * time.Second)
+		wantThrottle(t, <-answers, "memory")
+
+		ask(g, "x", long)
+		d.node.Store(reserve + 2*box + 1)
+		pass(time.Second)
+		if err := <-answers; err != nil {
+			t.Errorf("after there was memory again: %v", err)
+		}
+		// g is idle now, and in the way of the next.
+		d.node.Store(reserve + 2*box)
+		ask(r.version("h", 300), "x", long)
+		pass(time.Second)
+		if err := <-answers; err != nil {
+			t.Errorf("where an idle instance can leave: %v", err)
+		}
+		// A burst between two looks does not take what is not there.
+		d.node.Store(reserve + 3*box)
+		pass(time.Second)
+		before := d.created.Load()
+		burst := r.version("burst", 300)
+		for range 10 {
+			go func() {
+				_, _, err := r.call(context.Background(), burst, "hold", 30*time.Second)
+				answers <- err
+			}()
+		}
+		pass(10 * time.Second)
+		if n := d.created.Load() - before; n == 0 || n > 5 {
+			t.Errorf("%d instances were started with memory for 2", n)
+		}
+		close(hold)
+		for range 11 {
+			if err := <-answers; err != nil {
+				t.Errorf("in the end: %v", err)
+			}
+		}
+	})
+}
+
 func TestMemoryBudget(t *testing.T) {
 	d := &testDriver{handle: echo}
 	d.memory.Store(10 << 20)

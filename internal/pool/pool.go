@@ -49,6 +49,8 @@ type Pool struct {
 	lru       *list.List // of idle *instance, longest idle first
 	starved   *list.List // of *shelf that want a start and had no capacity, oldest first
 	leaving   int        // evicted or broken, being destroyed
+	measured  bool       // left was read, not long ago
+	left      int64      // bytes that starts may take until memory is looked at again
 	closed    bool
 	launching int                     // starts that hold a slot, see pace.go
 	reserved  map[ebb.FunctionKey]int // instances that functions have for themselves
@@ -206,9 +208,11 @@ func (p *Pool) await(ctx context.Context, s *shelf, w *waiter, begin, patience t
 	case <-ctx.Done():
 		reason = context.Cause(ctx)
 	case <-expiry.C:
-		reason = throttled(s.version, "no instance became free in time")
 	}
 	p.mu.Lock()
+	if reason == nil {
+		reason = throttled(s.version, p.excuse())
+	}
 	if w.place != nil { // still in the list: nobody will answer
 		p.unlist(s, w)
 		p.drop(s)
@@ -217,6 +221,14 @@ func (p *Pool) await(ctx context.Context, s *shelf, w *waiter, begin, patience t
 	}
 	p.mu.Unlock()
 	return (<-w.answer).lease(begin) // answered meanwhile: take it
+}
+
+// excuse is why a request waited in vain. p.mu is held.
+func (p *Pool) excuse() string {
+	if p.cramped() {
+		return "no instance became free in time, and the node has not the memory for another"
+	}
+	return "no instance became free in time"
 }
 
 // lease turns a grant into what Acquire returns.

@@ -15,15 +15,25 @@ type Memory struct {
 	Available int64 // without making anybody swap
 }
 
-// watchMemory sends idle instances away while the node is short of memory.
+// startMemory is what a start is taken to use until the node's memory is looked at
+// again: about what the largest of the runtimes has before any code of a user's.
+const startMemory = 32 << 20
+
+// watchMemory sends idle instances away while the node is short of memory, and lets
+// nothing start until it has enough again.
 func (p *Pool) watchMemory(ctx context.Context) {
 	tick := time.NewTicker(memoryLook)
 	defer tick.Stop()
 	for {
 		select {
 		case <-tick.C:
-			if short := p.shortage(); short > 0 {
-				p.relieve(short)
+			left, known := p.memoryLeft()
+			p.mu.Lock()
+			p.measured, p.left = known, left
+			p.feedStarved()
+			p.mu.Unlock()
+			if known && left < 0 {
+				p.relieve(-left)
 			}
 		case <-ctx.Done():
 			return
@@ -31,25 +41,33 @@ func (p *Pool) watchMemory(ctx context.Context) {
 	}
 }
 
-// shortage is how many bytes should be free that are not.
-func (p *Pool) shortage() (short int64) {
+// cramped reports whether a start would take memory that the node has not got. What
+// waits for one waits for what is being sent away, or for others to finish. A node
+// without any instance starts one all the same: it would never know better
+// otherwise. p.mu is held.
+func (p *Pool) cramped() bool { return p.measured && p.left <= 0 && p.instances > 0 }
+
+// memoryLeft is how many bytes instances may still take; less than none = so many
+// should be free that are not.
+func (p *Pool) memoryLeft() (left int64, known bool) {
 	if p.deps.Memory != nil {
 		if m, ok := p.deps.Memory(); ok {
 			reserve := p.cfg.MemoryReserve
 			if reserve == 0 {
 				reserve = min(max(m.Total/20, leastReserve), mostReserve)
 			}
-			short = reserve - m.Available
+			left, known = m.Available-reserve, true
 		}
 	}
 	if budget := p.cfg.Memory; budget > 0 {
-		var used int64
 		for _, box := range p.boxes() {
-			used += box.Usage().Memory
+			budget -= box.Usage().Memory
 		}
-		short = max(short, used-budget)
+		if !known || budget < left {
+			left, known = budget, true
+		}
 	}
-	return short
+	return left, known
 }
 
 // Bounds of the memory that is left free where nothing is configured.

@@ -51,14 +51,36 @@ type kind struct {
 	name     string
 	driver   sandbox.Driver
 	isolated bool
-	// zygotes are what processes of this kind are copied from, by the runtime's
-	// command; nil: they are started.
-	zygotes map[string]sandbox.Zygote
+	zygotes  *zygotes // what processes of this kind are copied from; nil: they are started
 }
 
 // has reports whether processes of r can be made in this way.
 func (k *kind) has(r *runtimes.Runtime) bool {
-	return k.zygotes == nil || k.zygotes[fmt.Sprint(r.Argv)] != nil
+	return k.zygotes == nil || r.ZygoteCommand() != nil
+}
+
+// zygotes are started when they are first wanted, one for each runtime.
+type zygotes struct {
+	mu  sync.Mutex
+	all map[string]sandbox.Zygote
+}
+
+func (z *zygotes) of(ctx context.Context, d sandbox.Driver, r *runtimes.Runtime) (sandbox.Zygote, error) {
+	z.mu.Lock()
+	defer z.mu.Unlock()
+	key := fmt.Sprint(r.Argv)
+	if made := z.all[key]; made != nil {
+		return made, nil
+	}
+	spec := sandbox.Spec{ID: fmt.Sprint("zygote-", len(z.all))}
+	for _, m := range r.Mounts {
+		spec.Mounts = append(spec.Mounts, sandbox.Mount{Source: m.Source, Target: m.Target})
+	}
+	made, err := d.Zygote(ctx, spec, sandbox.Process{Argv: r.ZygoteCommand(), Env: append(slices.Clone(r.Env), "LANG=en_US.UTF-8"), Dir: "/"})
+	if err == nil {
+		z.all[key] = made
+	}
+	return made, err
 }
 
 // suite is what all tests of one run share.
@@ -101,7 +123,7 @@ func newSuite(t testing.TB) *suite {
 	s.kinds = append(s.kinds, kind{name: "process", driver: p})
 	if d := openLinux(t, dir, log); d != nil {
 		s.kinds = append(s.kinds, kind{name: "linux", driver: d, isolated: true},
-			kind{name: "zygote", driver: d, isolated: true, zygotes: s.zygotes(t, d)})
+			kind{name: "zygote", driver: d, isolated: true, zygotes: &zygotes{all: make(map[string]sandbox.Zygote)}})
 	}
 	t.Cleanup(func() {
 		for _, k := range s.kinds {
@@ -111,27 +133,6 @@ func newSuite(t testing.TB) *suite {
 		}
 	})
 	return s
-}
-
-// zygotes starts one for each runtime that has such.
-func (s *suite) zygotes(t testing.TB, d sandbox.Driver) map[string]sandbox.Zygote {
-	t.Helper()
-	all := make(map[string]sandbox.Zygote)
-	for _, r := range s.distinct(t) {
-		if r.ZygoteCommand() == nil || !s.primary(r) {
-			continue
-		}
-		spec := sandbox.Spec{ID: "zygote-" + r.ID[:6]}
-		for _, m := range r.Mounts {
-			spec.Mounts = append(spec.Mounts, sandbox.Mount{Source: m.Source, Target: m.Target})
-		}
-		z, err := d.Zygote(t.Context(), spec, sandbox.Process{Argv: r.ZygoteCommand(), Env: append(slices.Clone(r.Env), "LANG=en_US.UTF-8"), Dir: "/"})
-		if err != nil {
-			t.Fatal(err)
-		}
-		all[fmt.Sprint(r.Argv)] = z
-	}
-	return all
 }
 
 // prepare makes a directory as a deployed package's is: readable by every uid.
@@ -256,7 +257,10 @@ func launch(t testing.TB, st start) (*instance, runtimeapi.Init) {
 	}
 	env := runtimeapi.Env(version, opt)
 	if st.kind.zygotes != nil {
-		err = box.Fork(t.Context(), st.kind.zygotes[fmt.Sprint(st.runtime.Argv)], "/tmp")
+		var z sandbox.Zygote
+		if z, err = st.kind.zygotes.of(t.Context(), st.kind.driver, st.runtime); err == nil {
+			err = box.Fork(t.Context(), z, "/tmp")
+		}
 	} else {
 		err = box.Start(t.Context(), sandbox.Process{
 			Argv: st.runtime.Command(256, box.Path), Env: runtimeapi.EnvList(env), Dir: box.Path(runtimeapi.TaskRoot), Framed: framed,

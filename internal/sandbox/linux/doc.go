@@ -5,6 +5,9 @@
 // hierarchy, the uids of its range and the loop images behind /tmp. It is the
 // authority on which uid and which image belongs to which box.
 //
+// A zygote is a process outside of all boxes of which Box.Fork has a copy come into
+// one. It runs ebb's own code only, and has the capabilities to enter namespaces.
+//
 // The walk enters at Driver.Create: a blank is taken that was made ahead, or made:
 // ebb-init is forked into new namespaces and, while it starts, joined to a cgroup.
 // It gets Setup, builds the root and hands back the listeners. Box.SetEgress has
@@ -32,7 +35,9 @@
 //     only what the rules in force allow. The host's network is left as it is.
 //  9. ebb itself never walks into a folder of somebody else's: a process does that
 //     can be given up.
-//  10. What the host lacks is said in Level.Missing; no limit is dropped silently.
+//  10. A forked process is in its box's groups before it exists, as confined as a
+//     spawned one before ebb-init adopts it, and goes on only then.
+//  11. What the host lacks is said in Level.Missing; no limit is dropped silently.
 //
 // A crash of ebb closes the control sockets, which ends every PID 1; mounts,
 // loop devices (autoclear, backing file already unlinked) and namespaces go with
