@@ -78,6 +78,7 @@ java: ## Build only the Java bootstrap, if its sources have changed
 .PHONY: deps
 deps: ## Install what the host lacks for tests and demo (apt; a Python venv in build/)
 	@scripts/deps.sh $(VENV)
+	@scripts/kafka.sh $(CURDIR)/build/kafka
 
 .PHONY: clean
 clean: ## Remove everything that was built here

@@ -32,6 +32,13 @@ func (d *Deliver) send(ctx context.Context, from ebb.FunctionKey, arn string, wh
 	}, nil
 }
 
+// SendFailure prepares the delivery, to a destination, of the record of what a source
+// gave up; folder is where it goes in a bucket. What it returns makes it so in a
+// Tx.
+func (d *Deliver) SendFailure(ctx context.Context, from ebb.FunctionKey, arn string, id ebb.MessageID, folder string, content []byte) (func(*store.Tx) error, error) {
+	return d.send(ctx, from, arn, &Delivery{Request: ebb.InvocationID(id), Function: from, At: d.cfg.Now().UTC(), Folder: folder, Content: content})
+}
+
 // chain makes the invocation of a function that is a target.
 func (d *Deliver) chain(ctx context.Context, to ebb.FunctionRef, what *Delivery) (*queue.Enqueue, error) {
 	id, err := requestID()

@@ -43,6 +43,7 @@ type Delivery struct {
 	Checked    bool              `json:"checked,omitempty"`
 	Trace      string            `json:"trace,omitempty"`
 	Policy     *Policy           `json:"policy,omitempty"` // of the source of an event; nil = a record of a task
+	Folder     string            `json:"folder,omitempty"` // in a bucket; "" = that of asynchronous invocations
 	Content    []byte            `json:"-"`                // JSON
 }
 

@@ -33,7 +33,11 @@ func (s *S3) Deliver(ctx context.Context, t ebb.Target, d *Delivery) error {
 }
 
 func objectKey(d *Delivery) string {
-	return "aws/lambda/async/" + d.Function.Name + "/" + d.At.Format("2006/01/02/2006-01-02T15.04.05-") + string(d.Request)
+	folder := d.Folder
+	if folder == "" {
+		folder = "aws/lambda/async/" + d.Function.Name
+	}
+	return folder + "/" + d.At.Format("2006/01/02/2006-01-02T15.04.05-") + string(d.Request)
 }
 
 // Close implements Target.

@@ -135,3 +135,15 @@ func (k TriggerKey) Validate() error {
 	}
 	return nil
 }
+
+// TriggerPosition is how far a trigger has read one part of its source.
+type TriggerPosition struct {
+	Part     string // as the source names it: TOPIC-PARTITION
+	Position int64  // all before it is handled
+	Latest   int64  // where the source's next event will be
+	At       time.Time
+	Sought   int64 // number of the last seek that was done; 0 = not known
+}
+
+// Lag is how many events wait.
+func (p *TriggerPosition) Lag() int64 { return max(p.Latest-p.Position, 0) }

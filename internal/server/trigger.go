@@ -28,7 +28,12 @@ func (n *node) assembleTriggers() {
 	n.assembleBus()
 	n.triggers = trigger.New(n.cfg.Triggers, trigger.Deps{
 		Store: n.store, Log: n.log, Metrics: n.metrics, Tell: n.bus.Tell, Tidy: n.bus.Tidy, CheckTarget: n.checkEventTarget, Send: n.sendEvent, Changed: n.triggerChanged,
-	}, map[ebb.TriggerKind]trigger.Kind{ebb.TriggerTimer: n.timers, ebb.TriggerEvent: n.bus, ebb.TriggerHTTP: n.routes()})
+	}, map[ebb.TriggerKind]trigger.Kind{
+		ebb.TriggerTimer: n.timers,
+		ebb.TriggerEvent: n.bus,
+		ebb.TriggerHTTP:  n.routes(),
+		ebb.TriggerKafka: n.newKafka(),
+	})
 }
 
 // checkEventTarget refuses a target that events of a service cannot go to.

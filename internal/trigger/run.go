@@ -42,11 +42,6 @@ type running struct {
 	ended    chan struct{}
 }
 
-func (r *running) end() {
-	r.stop()
-	<-r.ended
-}
-
 // Run keeps the sources of all triggers running until ctx ends, and returns when
 // all have ended.
 func (g *Triggers) Run(ctx context.Context) error {
@@ -91,9 +86,15 @@ func (g *Triggers) reconcile(ctx context.Context, live map[ebb.TriggerID]*runnin
 		return err
 	}
 	for id, r := range live {
-		if t := want[id]; t == nil || t.Revision != r.revision {
-			r.end()
+		t := want[id]
+		if t != nil && t.Revision == r.revision {
+			continue
+		}
+		r.stop()
+		select {
+		case <-r.ended:
 			delete(live, id)
+		default: // it may drain for long; when it has ended, it says so
 		}
 	}
 	for id, t := range want {
@@ -108,6 +109,7 @@ func (g *Triggers) reconcile(ctx context.Context, live map[ebb.TriggerID]*runnin
 		r := &running{t.Revision, stop, make(chan struct{})}
 		live[id] = r
 		go func() {
+			defer g.runs.changed()
 			defer close(r.ended)
 			g.keep(ctx, t, source)
 		}()
@@ -175,14 +177,24 @@ func (g *Triggers) note(ctx context.Context, t *ebb.Trigger, said *string, why s
 	if *said == why {
 		return
 	}
-	err := g.deps.Store.Tx(ctx, func(tx *store.Tx) error { return tx.SetTriggerError(t.ID, why, g.cfg.Now()) })
-	if err == nil {
-		was := *said
+	if g.Note(ctx, t, *said, why) {
 		*said = why
-		g.tell(ctx, t, was, why)
-	} else if ctx.Err() == nil {
-		g.deps.Log.Error("a trigger's state is not written", "trigger", t.Name, "error", err)
 	}
+}
+
+// Note writes why the source of t is down, "" that it is up, and tells of it on
+// the bus; was is what was written before. It is for sources that see their server
+// go and come back without ending. It reports false if it could not be written.
+func (g *Triggers) Note(ctx context.Context, t *ebb.Trigger, was, why string) bool {
+	err := g.deps.Store.Tx(ctx, func(tx *store.Tx) error { return tx.SetTriggerError(t.ID, why, g.cfg.Now()) })
+	if err != nil {
+		if ctx.Err() == nil {
+			g.deps.Log.Error("a trigger's state is not written", "trigger", t.Name, "error", err)
+		}
+		return false
+	}
+	g.tell(ctx, t, was, why)
+	return true
 }
 
 // Detail-types of events that tell of sources.

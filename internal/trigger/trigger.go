@@ -58,6 +58,20 @@ const (
 	MaxAgeS    = 86400
 )
 
+// Bounds of one of a Kafka trigger, whose records stay where they are.
+const (
+	MaxKafkaRetries = 10_000
+	MaxKafkaAgeS    = 604_800
+)
+
+// bounds are how often and for how many seconds a kind's events may be tried.
+func bounds(kind ebb.TriggerKind) (retries, age int) {
+	if kind == ebb.TriggerKafka {
+		return MaxKafkaRetries, MaxKafkaAgeS
+	}
+	return MaxRetries, MaxAgeS
+}
+
 // Create makes a trigger of what t says; ID, Revision and times are given here.
 // Errors: Invalid, naming the field; Conflict when the name is taken; NotFound
 // for a target that is not there.
@@ -93,15 +107,16 @@ func (g *Triggers) check(ctx context.Context, t *ebb.Trigger) error {
 		return err
 	}
 	kind := g.kinds[t.Kind]
+	retries, age := bounds(t.Kind)
 	switch {
 	case kind == nil:
 		return invalid("kind: %.140q is not offered by this platform", t.Kind)
 	case t.Target == "":
 		return invalid("target: missing")
-	case t.MaxRetries != nil && (*t.MaxRetries < 0 || *t.MaxRetries > MaxRetries):
-		return invalid("maxRetries: %d is not between 0 and %d", *t.MaxRetries, MaxRetries)
-	case t.MaxAgeS != 0 && (t.MaxAgeS < MinAgeS || t.MaxAgeS > MaxAgeS):
-		return invalid("maxAge: %d is not between %d and %d seconds", t.MaxAgeS, MinAgeS, MaxAgeS)
+	case t.MaxRetries != nil && (*t.MaxRetries < 0 || *t.MaxRetries > retries):
+		return invalid("maxRetries: %d is not between 0 and %d", *t.MaxRetries, retries)
+	case t.MaxAgeS != 0 && (t.MaxAgeS < MinAgeS || t.MaxAgeS > age):
+		return invalid("maxAge: %d is not between %d and %d seconds", t.MaxAgeS, MinAgeS, age)
 	}
 	if _, err := NewFilter(t); err != nil {
 		return err
@@ -113,13 +128,25 @@ func (g *Triggers) check(ctx context.Context, t *ebb.Trigger) error {
 		return within("target", err)
 	}
 	if t.OnFailure != "" {
-		if err := g.deps.CheckTarget(ctx, t.Service, t.OnFailure); err != nil {
+		if err := g.checkFailure(ctx, t); err != nil {
 			return within("onFailure", err)
 		}
 	}
 	var err error
 	t.Settings, err = kind.Check(ctx, t)
 	return err
+}
+
+// checkFailure refuses a failure destination that nothing can go to. A topic of a
+// Kafka trigger is one of the cluster that it reads, not of the platform's own.
+func (g *Triggers) checkFailure(ctx context.Context, t *ebb.Trigger) error {
+	if t.Kind == ebb.TriggerKafka {
+		target, err := ebb.ParseTarget(t.OnFailure)
+		if err != nil || target.Kind == ebb.TargetKafka {
+			return err
+		}
+	}
+	return g.deps.CheckTarget(ctx, t.Service, t.OnFailure)
 }
 
 // within puts the field before an error's message.

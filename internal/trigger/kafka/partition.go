@@ -1,0 +1,134 @@
+package kafka
+
+import (
+	"context"
+	"hash/fnv"
+	"sort"
+	"sync"
+
+	"github.com/twmb/franz-go/pkg/kgo"
+)
+
+// What a partition may hold before its client is told to fetch no more of it, in
+// bytes, and when it goes on.
+const (
+	holdMost  = 16 << 20
+	holdAgain = 4 << 20
+)
+
+// partition is one that this member reads.
+type partition struct {
+	m     *member
+	num   int32
+	ctx   context.Context // ended: nothing new is begun
+	stop  context.CancelFunc
+	lanes []*lane
+	ended sync.WaitGroup // lanes
+
+	mu      sync.Mutex
+	pending []mark // in the order of offsets; the first one is not handled
+	next    int64  // behind the last record that came; 0 = none came
+	latest  int64  // where the next record will be
+	held    int    // bytes of records that are not handled
+	full    bool   // the client was told to fetch no more
+}
+
+// mark is one record that is not handled, or is behind one that is not.
+type mark struct {
+	offset int64
+	done   bool
+}
+
+// newPartition begins to handle what feed will bring.
+func newPartition(m *member, num int32) *partition {
+	p := &partition{m: m, num: num}
+	p.ctx, p.stop = context.WithCancel(context.Background())
+	for range m.s.settings.Parallel {
+		l := &lane{p: p, wake: make(chan struct{}, 1)}
+		p.lanes = append(p.lanes, l)
+		p.ended.Go(l.run)
+	}
+	return p
+}
+
+// feed takes records, in order. It reports whether there are enough now.
+func (p *partition) feed(rs []*kgo.Record, latest int64) (full bool) {
+	p.mu.Lock()
+	p.latest = max(p.latest, latest)
+	for _, r := range rs {
+		p.pending = append(p.pending, mark{offset: r.Offset})
+		p.next = r.Offset + 1
+		p.held += bytesOf(r)
+	}
+	full = p.held > holdMost && !p.full
+	p.full = p.full || full
+	p.mu.Unlock()
+	if len(p.lanes) == 1 {
+		p.lanes[0].push(rs...)
+		return full
+	}
+	for _, r := range rs {
+		p.lanes[p.lane(r)].push(r)
+	}
+	return full
+}
+
+// lane is where a record goes: always the same for one key. Those without have
+// no order.
+func (p *partition) lane(r *kgo.Record) int {
+	if r.Key == nil {
+		return int(r.Offset % int64(len(p.lanes)))
+	}
+	h := fnv.New32a()
+	_, _ = h.Write(r.Key)
+	return int(h.Sum32() % uint32(len(p.lanes)))
+}
+
+// done says that a record is handled.
+func (p *partition) done(rs []*record) {
+	p.mu.Lock()
+	for _, r := range rs {
+		i := sort.Search(len(p.pending), func(i int) bool { return p.pending[i].offset >= r.Offset })
+		p.pending[i].done = true
+		p.held -= bytesOf(r.Record)
+	}
+	first := 0
+	for first < len(p.pending) && p.pending[first].done {
+		first++
+	}
+	p.pending = p.pending[first:]
+	again := p.full && p.held < holdAgain
+	if again {
+		p.full = false
+	}
+	p.mu.Unlock()
+	if again {
+		p.m.resume(p.num)
+	}
+	if first > 0 {
+		p.m.moved()
+	}
+}
+
+// position is the offset before which all is handled; false = nothing came yet.
+func (p *partition) position() (offset int64, ok bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if len(p.pending) > 0 {
+		return p.pending[0].offset, true
+	}
+	return p.next, p.next > 0
+}
+
+// end begins nothing new; drained is closed when what was in flight is over.
+func (p *partition) end() (drained <-chan struct{}) {
+	p.stop()
+	c := make(chan struct{})
+	go func() {
+		p.ended.Wait()
+		close(c)
+	}()
+	return c
+}
+
+func bytesOf(r *kgo.Record) int { return len(r.Key) + len(r.Value) + overhead }
