@@ -23,7 +23,7 @@ import (
 	"github.com/ebb-faas/ebb/internal/store"
 	"github.com/ebb-faas/ebb/internal/trigger"
 	"github.com/ebb-faas/ebb/internal/trigger/kafka"
-	broker "github.com/ebb-faas/ebb/test/kafka"
+	"github.com/ebb-faas/ebb/internal/trigger/kafka/kafkatest"
 )
 
 const limit = time.Minute
@@ -31,8 +31,8 @@ const limit = time.Minute
 // real is the Kafka that the tests of this package share.
 var real = struct {
 	sync.Mutex
-	b      *broker.Broker
-	secure *broker.Secure
+	b      *kafkatest.Broker
+	secure *kafkatest.Secure
 	dir    string
 	err    error
 }{}
@@ -55,18 +55,18 @@ func TestMain(m *testing.M) {
 }
 
 // cluster is the real Kafka, started by the first test that needs one.
-func cluster(t *testing.T) *broker.Broker {
+func cluster(t *testing.T) *kafkatest.Broker {
 	t.Helper()
 	real.Lock()
 	defer real.Unlock()
 	if real.b == nil && real.err == nil {
 		if real.dir, real.err = os.MkdirTemp("", "ebb-kafka-"); real.err == nil {
-			if real.secure, real.err = broker.NewSecure(); real.err == nil {
-				real.b, real.err = broker.Start(context.Background(), broker.Config{Dir: real.dir, Secure: real.secure})
+			if real.secure, real.err = kafkatest.NewSecure(); real.err == nil {
+				real.b, real.err = kafkatest.Start(context.Background(), kafkatest.Config{Dir: real.dir, Secure: real.secure})
 			}
 		}
 	}
-	if errors.Is(real.err, broker.ErrNoJava) {
+	if errors.Is(real.err, kafkatest.ErrNoJava) {
 		t.Skip(real.err)
 	}
 	if real.err != nil {
@@ -76,7 +76,7 @@ func cluster(t *testing.T) *broker.Broker {
 }
 
 // topic makes a topic of the test's.
-func topic(t *testing.T, b *broker.Broker, partitions int) string {
+func topic(t *testing.T, b *kafkatest.Broker, partitions int) string {
 	t.Helper()
 	name := strings.NewReplacer("/", "-", " ", "-").Replace(t.Name())
 	if err := b.CreateTopic(t.Context(), name, partitions); err != nil {

@@ -1,4 +1,4 @@
-package kafka
+package kafkatest
 
 import (
 	"bytes"
@@ -55,7 +55,7 @@ const startLimit = 2 * time.Minute
 // root is the top folder of the repository.
 func root() string {
 	_, file, _, _ := runtime.Caller(0)
-	return filepath.Dir(filepath.Dir(filepath.Dir(file)))
+	return filepath.Join(filepath.Dir(file), "..", "..", "..", "..")
 }
 
 var fetched = sync.OnceValues(func() (string, error) {

@@ -1,4 +1,4 @@
-// Package kafka starts a real Apache Kafka for tests: one process that is broker
+// Package kafkatest starts a real Apache Kafka for tests: one process that is broker
 // and controller, on free ports of the loopback device, with its data in a
 // directory of the test's.
 //
@@ -11,4 +11,4 @@
 //
 // A crash of the test leaves the broker running until its parent's death is told
 // to it by the system (Linux).
-package kafka
+package kafkatest
