@@ -77,7 +77,7 @@ func open(t *testing.T) (*Triggers, *tap) {
 			return ebb.Errorf(ebb.NotFound, ebb.TypeResourceNotFound, "Function not found: none")
 		}
 		return nil
-	}}, map[ebb.TriggerKind]Kind{ebb.TriggerKafka: k})
+	}}, map[ebb.TriggerKind]Kind{ebb.TriggerDirectory: k})
 	ctx, stop := context.WithCancel(context.Background())
 	done := make(chan error, 1)
 	go func() { done <- g.Run(ctx) }()
@@ -102,7 +102,7 @@ func (k *tap) began(t *testing.T) string {
 }
 
 func sample(name string) ebb.Trigger {
-	return ebb.Trigger{TriggerKey: ebb.TriggerKey{Service: ebb.DefaultService, Name: name}, Kind: ebb.TriggerKafka, Target: "f", Settings: json.RawMessage(`{}`)}
+	return ebb.Trigger{TriggerKey: ebb.TriggerKey{Service: ebb.DefaultService, Name: name}, Kind: ebb.TriggerDirectory, Target: "f", Settings: json.RawMessage(`{}`)}
 }
 
 // TestSource: a source runs while its trigger is there and not paused, one at a

@@ -37,15 +37,15 @@ func TestEvent(t *testing.T) {
 			t.Errorf("event\n%s, want\n%s", got, want)
 		}
 	case <-time.After(limit):
-		t.Fatalf("no event; %+v", b.state(tr))
+		t.Fatalf("no event; %+v", b.did(tr))
 	}
 	await(t, "the commit", func() bool { return committed(t, cl, string(tr.ID), name, 1)[0] == 3 })
 	await(t, "the count", func() bool {
-		s := b.state(tr)
-		return s.Fired == 3 && s.Outcome == "OK" && s.Error == ""
+		c := b.did(tr)
+		return c.Taken == 3 && c.Delivered == 3 && c.Result == "" && !c.ResultAt.IsZero()
 	})
-	ps, err := b.Positions(t.Context(), tr)
-	if err != nil || len(ps) != 1 || ps[0].Position != 3 || ps[0].Lag() != 0 || ps[0].Part != name+"-0" {
-		t.Errorf("positions %+v, %v", ps, err)
-	}
+	await(t, "the position", func() bool {
+		ps, err := b.Positions(t.Context(), tr)
+		return err == nil && len(ps) == 1 && ps[0].Position == 3 && ps[0].Lag() == 0 && ps[0].Part == name+"-0"
+	})
 }

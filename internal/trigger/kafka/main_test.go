@@ -19,7 +19,6 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/ebb-faas/ebb/internal/ebb"
-	"github.com/ebb-faas/ebb/internal/metrics"
 	"github.com/ebb-faas/ebb/internal/store"
 	"github.com/ebb-faas/ebb/internal/trigger"
 	"github.com/ebb-faas/ebb/internal/trigger/kafka"
@@ -189,7 +188,9 @@ func openOn(t *testing.T, s *store.Store) *bench {
 	b := &bench{t: t, store: s, secrets: make(map[string]string), share: func() (int, int) { return 0, 1 }}
 	log := slog.New(slog.NewTextHandler(testLog{t}, &slog.HandlerOptions{Level: slog.LevelWarn}))
 	kind := kafka.New(kafka.Deps{
-		Store: s, Log: log, Metrics: metrics.New(), Drain: 10 * time.Second, Invoke: b.invoke,
+		Store: s, Log: log, Drain: 10 * time.Second, Invoke: b.invoke,
+		Count: func(t ebb.TriggerRef, c ebb.TriggerCounts) { b.Count(t, c) },
+		Note:  func(ctx context.Context, t *ebb.Trigger, was, why string) bool { return b.Note(ctx, t, was, why) },
 		Secret: func(_ context.Context, _ ebb.ServiceID, ref ebb.SecretRef) ([]byte, error) {
 			b.mu.Lock()
 			defer b.mu.Unlock()
@@ -218,11 +219,15 @@ func openOn(t *testing.T, s *store.Store) *bench {
 		},
 	}, map[ebb.TriggerKind]trigger.Kind{ebb.TriggerKafka: kind})
 	ctx, cancel := context.WithCancel(context.Background())
-	done := make(chan error, 1)
+	done, counted := make(chan error, 1), make(chan error, 1)
+	counting, stopCounts := context.WithCancel(context.Background())
 	go func() { done <- b.Run(ctx) }()
+	go func() { counted <- b.RunCounts(counting) }()
 	b.stop = sync.OnceFunc(func() {
 		cancel()
-		if err := <-done; err != nil {
+		err := <-done
+		stopCounts()
+		if err := errors.Join(err, <-counted); err != nil {
 			t.Error(err)
 		}
 	})
@@ -323,10 +328,10 @@ func await(t *testing.T, what string, ok func() bool) {
 	}
 }
 
-// state is what the trigger has done.
-func (b *bench) state(tr *ebb.Trigger) *ebb.TriggerState {
+// did is what became of the trigger's records.
+func (b *bench) did(tr *ebb.Trigger) *ebb.TriggerCounts {
 	b.t.Helper()
-	s, err := b.State(b.t.Context(), tr)
+	s, err := b.Counts(b.t.Context(), tr)
 	if err != nil {
 		b.t.Fatal(err)
 	}
