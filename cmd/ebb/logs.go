@@ -25,11 +25,14 @@ type logOptions struct {
 // logsVerb prints a function's log.
 func (a *app) logsVerb() *cobra.Command {
 	var opt logOptions
+	var workflow bool
 	cmd := &cobra.Command{
 		Use:   "logs FUNCTION",
 		Short: "Print a function's log",
 		Long: "Logs prints what a function wrote and what ebb noted about its invocations, oldest first.\n" +
-			"Times are this machine's. With -o json each line is one JSON object, times in UTC.",
+			"Times are this machine's. With -o json each line is one JSON object, times in UTC.\n\n" +
+			"With --workflow the name is a workflow's, and the lines are what its logging configuration\n" +
+			"asks for: events of all its executions, Express ones too. Request ids are names of executions.",
 		Example: "  ebb logs hello -f --since 10m\n" +
 			"  ebb logs hello --request 8f2d6c1e-3f0a-4c52-9a3e-0d6f5f5b8a10\n" +
 			"  ebb logs hello --since 2026-11-22T08:00:00Z --until 1h --grep timeout -o json",
@@ -37,10 +40,14 @@ func (a *app) logsVerb() *cobra.Command {
 		ValidArgsFunction: a.functionNames,
 		RunE: func(cmd *cobra.Command, given []string) error {
 			opt.query.Function = given[0]
+			if workflow {
+				opt.query.Function, opt.query.Workflow = "", given[0]
+			}
 			return a.logs(cmd.Context(), opt)
 		},
 	}
 	f := cmd.Flags()
+	f.BoolVar(&workflow, "workflow", false, "the log of a workflow")
 	f.BoolVarP(&opt.query.Follow, "follow", "f", false, "go on with new lines until interrupted")
 	f.StringVar(&opt.since, "since", "", "not before `WHEN`: 10m, 2h, 3d ago, or a time such as 2026-11-22T08:00:00Z")
 	f.StringVar(&opt.until, "until", "", "before `WHEN`, spelled like --since")

@@ -93,6 +93,13 @@ func (a *API) register(h huma.API) {
 			Content: map[string]*huma.MediaType{"application/x-ndjson": {Schema: line}}}},
 	}), a.logs)
 	huma.Register(h, a.operation(h, huma.Operation{
+		OperationID: "GetWorkflowLogs", Method: http.MethodGet, Path: Prefix + "workflows/{name}/logs",
+		Summary:     "Lines of a state machine's log",
+		Description: "What its logging configuration asks for: one history event a line, as JSON in text. Request ids are names of executions.",
+		Responses: map[string]*huma.Response{"200": {Description: "Lines",
+			Content: map[string]*huma.MediaType{"application/x-ndjson": {Schema: line}}}},
+	}), a.workflowLogs)
+	huma.Register(h, a.operation(h, huma.Operation{
 		OperationID: "CreateBackup", Method: http.MethodPost, Path: Prefix + "backup",
 		Summary: "A consistent archive of the node, while it serves", DefaultStatus: http.StatusOK,
 		Responses: map[string]*huma.Response{"200": {Description: "A zstd-compressed tar",

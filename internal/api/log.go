@@ -33,7 +33,17 @@ type LogLine struct {
 }
 
 type logsInput struct {
-	Name     string `path:"name" maxLength:"170" doc:"name, partial ARN or ARN of the function"`
+	Name string `path:"name" maxLength:"170" doc:"name, partial ARN or ARN of the function"`
+	LogsQuery
+}
+
+type workflowLogsInput struct {
+	Name string `path:"name" maxLength:"80" doc:"name of the state machine"`
+	LogsQuery
+}
+
+// LogsQuery is which lines are asked for.
+type LogsQuery struct {
 	Since    string `query:"since" doc:"not before: RFC 3339, or how long ago (10m)"`
 	Until    string `query:"until" doc:"before: RFC 3339, or how long ago"`
 	Request  string `query:"request" maxLength:"64" doc:"of one invocation, by its request id"`
@@ -43,7 +53,7 @@ type logsInput struct {
 }
 
 // query checks the input.
-func (in *logsInput) query(key ebb.FunctionKey, now time.Time) (q logs.Query, err error) {
+func (in *LogsQuery) query(key ebb.FunctionKey, now time.Time) (q logs.Query, err error) {
 	q = logs.Query{FunctionKey: key, Request: ebb.InvocationID(in.Request), Contains: in.Contains,
 		Limit: in.Limit, Newest: in.Limit > 0, Follow: in.Follow}
 	if q.Since, err = moment("since", in.Since, now); err != nil {
@@ -109,6 +119,21 @@ func (a *API) logs(ctx context.Context, in *logsInput) (*huma.StreamResponse, er
 	return &huma.StreamResponse{Body: func(hc huma.Context) {
 		r, w := humago.Unwrap(hc)
 		a.streamLogs(w, r, q, gone)
+	}}, nil
+}
+
+func (a *API) workflowLogs(ctx context.Context, in *workflowLogsInput) (*huma.StreamResponse, error) {
+	if !ebb.ValidStatesName(in.Name) {
+		return nil, a.problem(ctx, ebb.Errorf(ebb.Invalid, ebb.TypeInvalidParameterValue, "name: %.90q is no name of a state machine", in.Name))
+	}
+	key := ebb.StateMachineKey{Service: auth.From(ctx).Service, Name: in.Name}
+	q, err := in.query(ebb.WorkflowLog(key), a.cfg.Now())
+	if err != nil {
+		return nil, a.problem(ctx, err)
+	}
+	return &huma.StreamResponse{Body: func(hc huma.Context) {
+		r, w := humago.Unwrap(hc)
+		a.streamLogs(w, r, q, nil)
 	}}, nil
 }
 

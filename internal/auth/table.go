@@ -105,7 +105,7 @@ func actions() map[string]grant {
 
 func seeEbb() []string {
 	return []string{
-		"ebb:GetNode", "ebb:ListInstances", "ebb:GetLogs", "ebb:GetMetrics",
+		"ebb:GetNode", "ebb:ListInstances", "ebb:GetLogs", "ebb:GetWorkflowLogs", "ebb:GetMetrics",
 		"ebb:ListServices", "ebb:GetService", "ebb:ListRoles", "ebb:GetRole", "ebb:ListSecrets", "ebb:GetSecret",
 		"events:TestEventPattern",
 		"ebb:ListTriggers", "ebb:GetTrigger", "ebb:ListFires", "ebb:ListCalendars", "ebb:GetCalendar",

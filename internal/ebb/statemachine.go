@@ -141,6 +141,21 @@ func StateMachineARN(region string, key StateMachineKey, qualifier string) strin
 	return StatesARN{Region: region, Service: key.Service, Kind: "stateMachine", Name: key.Name, Rest: qualifier}.String()
 }
 
+// workflowLog begins the names of the logs of state machines; no function has a
+// dot in its name.
+const workflowLog = "workflow."
+
+// WorkflowLog names the log of a state machine among those of functions.
+func WorkflowLog(key StateMachineKey) FunctionKey {
+	return FunctionKey{Service: key.Service, Name: workflowLog + key.Name}
+}
+
+// IsWorkflowLog reports whether name is that of a state machine's log.
+func IsWorkflowLog(name string) bool {
+	machine, ok := strings.CutPrefix(name, workflowLog)
+	return ok && ValidStatesName(machine)
+}
+
 // ValidStatesName reports whether a name may be that of a state machine, an
 // execution, or an activity: 1 to 80 characters, no white space, brackets,
 // wildcards, or other characters that AWS refuses.

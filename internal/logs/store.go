@@ -160,7 +160,7 @@ func (s *Store) list() error {
 		}
 		for _, fn := range functions {
 			key := ebb.FunctionKey{Service: ebb.ServiceID(service.Name()), Name: fn.Name()}
-			if !ebb.ValidFunctionName(key.Name) {
+			if !valid(key) {
 				continue
 			}
 			if err := s.Stream(key).list(); err != nil {
@@ -228,9 +228,15 @@ func (s *Store) Stream(key ebb.FunctionKey) *Stream {
 	st, _ := s.streams.LoadOrStore(key, &Stream{
 		store: s, key: key,
 		dir:   filepath.Join(s.cfg.Dir, string(key.Service), key.Name),
-		valid: key.Service.Valid() && ebb.ValidFunctionName(key.Name),
+		valid: valid(key),
 	})
 	return st.(*Stream)
+}
+
+// valid reports whether something of that name can have a log: a function, or a
+// state machine.
+func valid(key ebb.FunctionKey) bool {
+	return key.Service.Valid() && (ebb.ValidFunctionName(key.Name) || ebb.IsWorkflowLog(key.Name))
 }
 
 // all lists the streams there are.

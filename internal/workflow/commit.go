@@ -116,6 +116,7 @@ func (e *Engine) commit(ctx context.Context, l *live, s *step) error {
 	if w.execution != nil {
 		l.execution = w.execution
 	}
+	e.logHistory(l.execution, l.machine, l.execution.ARN(e.cfg.Region), s.actions)
 	e.tell(l.id, w)
 	return nil
 }

@@ -13,6 +13,7 @@ import (
 	"github.com/ebb-faas/ebb/internal/asl"
 	"github.com/ebb-faas/ebb/internal/ebb"
 	"github.com/ebb-faas/ebb/internal/jsonata"
+	"github.com/ebb-faas/ebb/internal/logs"
 	"github.com/ebb-faas/ebb/internal/queue"
 	"github.com/ebb-faas/ebb/internal/store"
 )
@@ -37,6 +38,8 @@ type Deps struct {
 	// HTTP tasks.
 	Secret func(ctx context.Context, service ebb.ServiceID, name string) ([]byte, error)
 	Dial   func(ctx context.Context, service ebb.ServiceID, network, address string) (net.Conn, error)
+	// Logs take what state machines log of their executions; nil = nothing.
+	Logs *logs.Store
 	// Objects reads and writes what distributed Maps read and write.
 	Objects Objects
 	Log     *slog.Logger

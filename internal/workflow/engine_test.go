@@ -21,6 +21,7 @@ import (
 
 	"github.com/ebb-faas/ebb/internal/asl"
 	"github.com/ebb-faas/ebb/internal/ebb"
+	"github.com/ebb-faas/ebb/internal/logs"
 	"github.com/ebb-faas/ebb/internal/objects"
 	"github.com/ebb-faas/ebb/internal/queue"
 	"github.com/ebb-faas/ebb/internal/store"
@@ -49,6 +50,7 @@ type rig struct {
 	accepted []string          // invocations of type Event
 	secrets  map[string]string // by name
 	denied   map[string]bool   // actions
+	logs     *logs.Store
 }
 
 // lambdaError is an error document of a function.
@@ -82,8 +84,10 @@ func (r *rig) open(cfg Config) {
 	s, err := store.Open(context.Background(), store.Config{Path: filepath.Join(r.dir, "ebb.db"), Twice: !bench})
 	must(r.t, err)
 	log := slog.New(slog.NewTextHandler(io.Discard, nil))
+	r.logs, err = logs.Open(logs.Config{Dir: filepath.Join(r.dir, "logs")}, log)
+	must(r.t, err)
 	r.Engine = New(cfg, Deps{
-		Store: s, Invoke: r.invoke, Log: log,
+		Store: s, Invoke: r.invoke, Log: log, Logs: r.logs,
 		Objects: Objects{Get: r.get, Put: r.put, List: r.list},
 		Accept:  r.accept, Permit: r.permit, Secret: r.secret, Dial: dialHere,
 	})

@@ -108,7 +108,7 @@ func (e *Engine) runExpress(ctx context.Context, x *expressStart) (*ExpressResul
 	row := &ebb.Execution{Service: x.Service, Machine: x.Machine, Name: x.Name, Status: ebb.ExecutionRunning,
 		StartedAt: began, Revision: x.Revision, Input: x.Input, Settings: ebb.ExecutionSettings{TraceHeader: x.Trace}}
 	arn := x.arn(e.cfg.Region)
-	r := &flight{engine: e, execution: row, machine: m, program: m.program.Within(int64(e.cfg.ExpressTimeout / time.Second))}
+	r := &flight{engine: e, execution: row, machine: m, arn: arn, program: m.program.Within(int64(e.cfg.ExpressTimeout / time.Second))}
 	about := e.contextOf(row, m, nil)
 	about.ID, about.Express = arn, true
 	end, err := r.run(ctx, about, input)
@@ -126,6 +126,7 @@ type flight struct {
 	engine    *Engine
 	execution *ebb.Execution
 	machine   *machine
+	arn       string
 	program   *asl.Machine
 
 	state  *asl.State
@@ -198,6 +199,7 @@ func (r *flight) take(ctx context.Context, event asl.Event, stopped chan struct{
 		return nil, nil
 	}
 	r.facts = append(r.facts, fact{event, env})
+	r.engine.logHistory(r.execution, r.machine, r.arn, actions)
 	var more []asl.Event
 	for _, a := range actions {
 		switch {
@@ -252,6 +254,13 @@ func (r *flight) call(ctx context.Context, t *asl.Task, stopped chan struct{}) {
 	go func() {
 		defer e.background.Done()
 		defer cancel()
+		if r.machine.revision.Logging.Level == logAll { // nobody else would see it
+			select {
+			case r.events <- asl.Event{Kind: asl.TaskStarted, Op: t.Op}:
+			case <-stopped:
+				return
+			}
+		}
 		o := e.call(ctx, c)
 		event := o.event(t.Op)
 		if o.err != nil {

@@ -259,7 +259,8 @@ func (r *mapRun) fly(ctx context.Context, name string, item int64, in input) {
 	f := &flight{engine: e, execution: x, machine: r.child, program: r.child.program.Within(int64(e.cfg.ExpressTimeout / time.Second))}
 	about := e.contextOf(x, r.child, &asl.Item{Index: int(item), Value: in.value})
 	about.Express = true
-	about.ID = ebb.StatesARN{Region: e.cfg.Region, Service: x.Service, Kind: "express", Name: x.Machine, Rest: name + ":" + r.row.ID}.String()
+	f.arn = ebb.StatesARN{Region: e.cfg.Region, Service: x.Service, Kind: "express", Name: x.Machine, Rest: name + ":" + r.row.ID}.String()
+	about.ID = f.arn
 	e.background.Add(1)
 	go func() {
 		defer e.background.Done()

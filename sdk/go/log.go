@@ -13,10 +13,11 @@ import (
 	"time"
 )
 
-// LogQuery says which lines of a function's log are wanted. Zero values do not
+// LogQuery says which lines of a function's or a workflow's log are wanted. Zero values do not
 // restrict.
 type LogQuery struct {
 	Function string    // name
+	Workflow string    // name, instead of a function's: what its logging asks for
 	Since    time.Time // not before
 	Until    time.Time // before
 	Request  string    // of one invocation, by its request id
@@ -39,7 +40,11 @@ type LogLine struct {
 // Logs calls each with the lines asked for, oldest first, until there are no
 // more, each fails, or the context ends (whose error it then returns).
 func (c *Client) Logs(ctx context.Context, q LogQuery, each func(LogLine) error) error {
-	resp, err := c.send(ctx, http.MethodGet, "/v1/functions/"+url.PathEscape(q.Function)+"/logs", q.values(), nil)
+	path := "/v1/functions/" + url.PathEscape(q.Function) + "/logs"
+	if q.Workflow != "" {
+		path = "/v1/workflows/" + url.PathEscape(q.Workflow) + "/logs"
+	}
+	resp, err := c.send(ctx, http.MethodGet, path, q.values(), nil)
 	if err != nil {
 		return err
 	}

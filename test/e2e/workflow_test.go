@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"strconv"
+	"strings"
 	"testing"
 
 	"github.com/ebb-faas/ebb/test/platform"
@@ -36,6 +37,10 @@ func TestWorkflows(t *testing.T) {
 	out, errs, code, err := p.Python(t.Context(), "testdata/workflows.py", prefix, bank.URL)
 	if err != nil || code != 0 {
 		t.Errorf("exit %d, %v:\n%s%s", code, err, out, errs)
+	}
+	out, errs, code, err = p.CLI(t.Context(), "logs", "--workflow", prefix+"express")
+	if err != nil || code != 0 || !strings.Contains(out, `"type":"TaskStarted"`) || !strings.Contains(out, `"type":"ExecutionSucceeded","details":{"output":[1]}`) {
+		t.Errorf("the log of Express executions: exit %d, %v:\n%s%s", code, err, out, errs)
 	}
 }
 

@@ -134,7 +134,9 @@ check("an HTTP task to elsewhere", x.get("error") == "States.Http.Socket" and "n
 x = run(machine("other", task("arn:aws:states:::sqs:sendMessage", {})), {})
 check("what ebb does not offer", x["error"] == "States.Runtime" and "not offered" in x["cause"], x)
 
-express = machine("express", task("arn:aws:states:::lambda:invoke", {"FunctionName": echo, "Payload.$": "$"}, OutputPath="$.Payload"), type="EXPRESS")
+express = machine("express", task("arn:aws:states:::lambda:invoke", {"FunctionName": echo, "Payload.$": "$"}, OutputPath="$.Payload"), type="EXPRESS",
+                  loggingConfiguration={"level": "ALL", "includeExecutionData": True, "destinations": [
+                      {"cloudWatchLogsLogGroup": {"logGroupArn": "arn:aws:logs:us-east-1:000000000000:log-group:express:*"}}]})
 x = sfn.start_sync_execution(stateMachineArn=express, input="[1]")
 check("express", x["status"] == "SUCCEEDED" and x["output"] == "[1]" and x["billingDetails"]["billedDurationInMilliseconds"] >= 100, x)
 
