@@ -32,13 +32,14 @@ func (a *app) deployVerb() *cobra.Command {
 	var opt deployOptions
 	cmd := &cobra.Command{
 		Use:   "deploy [FOLDER|FILE]...",
-		Short: "Create or update the functions and workflows of an ebb.yaml",
+		Short: "Create or update the functions, workflows and triggers of an ebb.yaml",
 		Long: "Deploy reads ebb.yaml (of this folder, or of those named), builds and packs each function's\n" +
 			"code, and creates or updates what differs on the platform. Files named in " + ignoreFile + " (which\n" +
 			"reads like .gitignore) stay out of the package. What is left out of ebb.yaml goes back to\n" +
 			"its default, except url, which is then left as it is. A service that ebb.yaml describes is\n" +
-			"made or changed first; workflows come last. With --prune, functions of the service that no ebb.yaml names are\n" +
-			"deleted.",
+			"made or changed first; workflows and then triggers come last. A trigger's paused is left as it\n" +
+			"is where ebb.yaml does not say. With --prune, triggers and functions of the service that no\n" +
+			"ebb.yaml names are deleted.",
 		Example: "  ebb deploy\n" +
 			"  ebb deploy services/hello --only hello --publish\n" +
 			"  ebb deploy --dry-run -o json\n" +
@@ -56,7 +57,7 @@ func (a *app) deployVerb() *cobra.Command {
 	cmd.Flags().StringSliceVar(&opt.only, "only", nil, "deploy only the functions and workflows of these `NAMES`, separated by commas")
 	cmd.Flags().BoolVar(&opt.publish, "publish", false, "publish a version of each function afterwards")
 	cmd.Flags().BoolVar(&opt.dryRun, "dry-run", false, "build, pack and compare, but change nothing")
-	cmd.Flags().BoolVar(&opt.prune, "prune", false, "delete functions of the service that no ebb.yaml names; asks on a terminal, else needs --yes")
+	cmd.Flags().BoolVar(&opt.prune, "prune", false, "delete functions and triggers of the service that no ebb.yaml names; asks on a terminal, else needs --yes")
 	cmd.Flags().BoolVarP(&opt.yes, "yes", "y", false, "do not ask before --prune deletes")
 	cmd.Flags().StringVar(&opt.signKey, "sign-key", "", "sign packages of functions and layers with the private key in this PEM `FILE`, as ebb sign does")
 	return cmd
@@ -64,9 +65,10 @@ func (a *app) deployVerb() *cobra.Command {
 
 // deployed is the result for one function.
 type deployed struct {
-	Function   string   `json:"function"` // "" of a layer or a workflow
+	Function   string   `json:"function"` // "" of a layer, a workflow or a trigger
 	Layer      string   `json:"layer,omitempty"`
 	Workflow   string   `json:"workflow,omitempty"`
+	Trigger    string   `json:"trigger,omitempty"`
 	Action     string   `json:"action"`  // created, updated, unchanged or deleted
 	Changed    []string `json:"changed"` // what differed, by its key in ebb.yaml
 	ARN        string   `json:"arn"`     // "" if a dry run would create it
@@ -151,6 +153,11 @@ func (d *deployment) manifests(ctx context.Context, group []*manifest.Manifest) 
 		if err != nil {
 			return done, err
 		}
+		triggers, err := d.triggers(ctx, m)
+		done = append(done, triggers...)
+		if err != nil {
+			return done, err
+		}
 	}
 	return done, nil
 }
@@ -214,7 +221,7 @@ func (a *app) printDeployed(results []deployed, failed bool) error {
 	var rows [][]string
 	for _, r := range results {
 		size := bytesText(int64(r.CodeSize))
-		if r.Workflow != "" {
+		if r.Workflow != "" || r.Trigger != "" {
 			size = "-"
 		}
 		rows = append(rows, []string{r.what(), r.text(), size, r.Version, r.URL})
@@ -229,13 +236,16 @@ func (a *app) printDeployed(results []deployed, failed bool) error {
 	return a.print(results, head, rows)
 }
 
-// what names the function, the layer or the workflow.
+// what names the function, the layer, the workflow or the trigger.
 func (r *deployed) what() string {
 	if r.Layer != "" {
 		return "layer " + r.Layer
 	}
 	if r.Workflow != "" {
 		return "workflow " + r.Workflow
+	}
+	if r.Trigger != "" {
+		return "trigger " + r.Trigger
 	}
 	return r.Function
 }

@@ -170,19 +170,30 @@ func (d *deployment) unnamed(ctx context.Context, group []*manifest.Manifest) (n
 	return names, err
 }
 
-// prune deletes the functions of the service that no manifest of the group names.
+// prune deletes the triggers and functions of the service that no manifest of the group names.
 func (a *app) prune(ctx context.Context, d *deployment, group []*manifest.Manifest) (done []deployed, err error) {
 	names, err := d.unnamed(ctx, group)
-	if err != nil || len(names) == 0 {
+	if err != nil {
+		return nil, err
+	}
+	triggers, err := d.unnamedTriggers(ctx, group)
+	if err != nil || len(names)+len(triggers) == 0 {
 		return nil, err
 	}
 	if !d.opt.yes && !d.opt.dryRun {
-		if !terminal(a.in) {
-			return nil, usagef("--prune: would delete %s; say --yes if that is right", strings.Join(names, ", "))
+		all := slices.Clone(names)
+		for _, t := range triggers {
+			all = append(all, "trigger "+t)
 		}
-		if !a.confirm("delete " + strings.Join(names, ", ") + "?") {
+		if !terminal(a.in) {
+			return nil, usagef("--prune: would delete %s; say --yes if that is right", strings.Join(all, ", "))
+		}
+		if !a.confirm("delete " + strings.Join(all, ", ") + "?") {
 			return nil, usagef("nothing was deleted")
 		}
+	}
+	if done, err = d.pruneTriggers(ctx, triggers); err != nil {
+		return done, err
 	}
 	for _, name := range names {
 		r := deployed{Function: name, Action: actionDeleted, Changed: []string{}, DryRun: d.opt.dryRun}

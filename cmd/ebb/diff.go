@@ -20,9 +20,10 @@ import (
 
 // difference is one thing that 'ebb deploy' would do.
 type difference struct {
-	Function string   `json:"function"` // "" of a layer or a workflow
+	Function string   `json:"function"` // "" of a layer, a workflow or a trigger
 	Layer    string   `json:"layer,omitempty"`
 	Workflow string   `json:"workflow,omitempty"`
+	Trigger  string   `json:"trigger,omitempty"`
 	Action   string   `json:"action"` // created, updated, or unnamed: on the platform, in no ebb.yaml
 	Changes  []change `json:"changes"`
 }
@@ -104,6 +105,12 @@ func (f *difference) text() string {
 		return "+ workflow " + f.Workflow
 	case f.Workflow != "":
 		return "~ workflow " + f.Workflow
+	case f.Trigger != "" && f.Action == actionCreated:
+		return "+ trigger " + f.Trigger
+	case f.Trigger != "" && f.Action == actionUnnamed:
+		return "- trigger " + f.Trigger + " (in no ebb.yaml; deploy --prune deletes it)"
+	case f.Trigger != "":
+		return "~ trigger " + f.Trigger
 	case f.Action == actionCreated:
 		return "+ " + f.Function
 	case f.Action == actionUnnamed:
@@ -157,9 +164,21 @@ func (d *deployment) compare(ctx context.Context, group []*manifest.Manifest) (a
 				all = append(all, found)
 			}
 		}
+		triggers, err := d.compareTriggers(ctx, m)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, triggers...)
 	}
 	if len(d.opt.only) > 0 {
 		return all, nil
+	}
+	triggers, err := d.unnamedTriggers(ctx, group)
+	if err != nil {
+		return nil, err
+	}
+	for _, name := range triggers {
+		all = append(all, difference{Trigger: name, Action: actionUnnamed, Changes: []change{}})
 	}
 	names, err := d.unnamed(ctx, group)
 	for _, name := range names {

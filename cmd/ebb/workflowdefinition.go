@@ -63,7 +63,16 @@ func sourceIn(m *manifest.Manifest, w *manifest.Workflow) (*source, error) {
 
 // fill is the definition with names replaced by what they stand for in a service.
 func (s *source) fill(region string, service ebb.ServiceID) ([]byte, error) {
-	text, problems := s.definition.Fill(func(name string) (string, bool) {
+	text, problems := s.definition.Fill(standsFor(region, service, s.Values))
+	if len(problems) > 0 {
+		return nil, invalidDefinition(problems)
+	}
+	return text, nil
+}
+
+// standsFor is what ${NAME} stands for in a service.
+func standsFor(region string, service ebb.ServiceID, values map[string]string) func(name string) (string, bool) {
+	return func(name string) (string, bool) {
 		kind, of, dotted := strings.Cut(name, ".")
 		switch {
 		case dotted && kind == "functions":
@@ -75,13 +84,9 @@ func (s *source) fill(region string, service ebb.ServiceID) ([]byte, error) {
 		case name == "region":
 			return region, true
 		}
-		v, ok := s.Values[name]
+		v, ok := values[name]
 		return v, ok
-	})
-	if len(problems) > 0 {
-		return nil, invalidDefinition(problems)
 	}
-	return text, nil
 }
 
 func invalidDefinition(problems manifest.Problems) error {

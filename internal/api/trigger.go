@@ -24,6 +24,10 @@ type TriggerSettings struct {
 	MaxAge      int               `json:"maxAge,omitempty" doc:"seconds after which a delivery is not tried again; 0 = the function's own"`
 	OnFailure   string            `json:"onFailure,omitempty" maxLength:"2048" doc:"ARN of a destination for what was given up"`
 
+	InputPath        string                `json:"inputPath,omitempty" maxLength:"256" doc:"JSON path of the part of the event that the target gets" example:"$.detail"`
+	Input            json.RawMessage       `json:"input,omitempty" doc:"JSON that the target gets in place of the event"`
+	InputTransformer *ebb.InputTransformer `json:"inputTransformer,omitempty" doc:"what the target gets, made of parts of the event"`
+
 	Timer     json.RawMessage `json:"timer,omitempty" doc:"by the clock: schedule, timezone, calendar, misfire, overlap and more"`
 	Kafka     json.RawMessage `json:"kafka,omitempty" doc:"topics of a Kafka cluster"`
 	Object    json.RawMessage `json:"object,omitempty" doc:"objects of a bucket"`
@@ -53,15 +57,30 @@ type Trigger struct {
 
 // TriggerState is what a trigger has done.
 type TriggerState struct {
-	NextAt   *time.Time `json:"nextAt,omitempty" doc:"when it is due next"`
-	LastAt   *time.Time `json:"lastAt,omitempty" doc:"when it last had an event"`
-	LastTask string     `json:"lastTask,omitempty" doc:"the task that its last event became"`
-	Outcome  string     `json:"outcome,omitempty" doc:"of its last event"`
-	Error    string     `json:"error,omitempty" doc:"why its source is down, or its last event was not delivered"`
-	Fired    int64      `json:"fired" doc:"events handed over for delivery"`
-	Skipped  int64      `json:"skipped" doc:"events not delivered by a rule"`
-	Failed   int64      `json:"failed" doc:"events given up"`
-	Position string     `json:"position,omitempty" doc:"how far its source was read"`
+	Status   string        `json:"status" enum:"active,paused,failing" doc:"failing: its source is down, or its last delivery failed"`
+	Since    *time.Time    `json:"since,omitempty" doc:"since when it is failing"`
+	NextAt   *time.Time    `json:"nextAt,omitempty" doc:"when it is due next"`
+	LastAt   *time.Time    `json:"lastAt,omitempty" doc:"when it last had an event"`
+	LastTask string        `json:"lastTask,omitempty" doc:"the task that its last event became"`
+	Outcome  string        `json:"outcome,omitempty" doc:"of its last event"`
+	Error    string        `json:"error,omitempty" doc:"why its source is down, or its last event was not delivered"`
+	Fired    int64         `json:"fired" doc:"events handed over for delivery"`
+	Skipped  int64         `json:"skipped" doc:"events not delivered by a rule"`
+	Failed   int64         `json:"failed" doc:"events given up"`
+	Result   string        `json:"result,omitempty" doc:"why its last delivery failed; empty = it went well, or there was none"`
+	ResultAt *time.Time    `json:"resultAt,omitempty" doc:"when its last delivery was over"`
+	Counts   TriggerCounts `json:"counts"`
+	Position string        `json:"position,omitempty" doc:"how far its source was read"`
+}
+
+// TriggerCounts is what became of a trigger's events, a second ago.
+type TriggerCounts struct {
+	Taken     int64 `json:"taken" doc:"came from the source"`
+	Filtered  int64 `json:"filtered" doc:"not asked for by the filters"`
+	Delivered int64 `json:"delivered" doc:"the target took them"`
+	Retried   int64 `json:"retried" doc:"attempts that failed and are made again"`
+	Failed    int64 `json:"failed" doc:"the target is not there, or refused them"`
+	Dead      int64 `json:"dead" doc:"given up after their attempts"`
 }
 
 // Triggers is the answer of GET /v1/triggers.
@@ -101,6 +120,7 @@ type (
 	updateTriggerInput struct {
 		TriggerPath
 		Revision int64 `query:"revision" minimum:"0" doc:"refuse unless the trigger still has this revision; 0 = any"`
+		DryRun   bool  `query:"dryRun" doc:"check and complete the settings, but change nothing"`
 		Body     TriggerSettings
 	}
 	testTriggerInput struct {
@@ -209,6 +229,10 @@ func (a *API) updateTrigger(ctx context.Context, in *updateTriggerInput) (*trigg
 	if err != nil {
 		return nil, a.problem(ctx, err)
 	}
+	if in.DryRun {
+		would, err := a.cfg.Triggers.Preview(ctx, *t, in.Revision)
+		return a.answerTrigger(ctx, "", would, err)
+	}
 	changed, err := a.cfg.Triggers.Update(ctx, *t, in.Revision)
 	return a.answerTrigger(ctx, "trigger changed", changed, err)
 }
@@ -289,7 +313,8 @@ func (a *API) targetARN(service ebb.ServiceID, target string) (string, error) {
 func (a *API) readTrigger(service ebb.ServiceID, name string, s *TriggerSettings) (*ebb.Trigger, error) {
 	t := &ebb.Trigger{
 		TriggerKey: ebb.TriggerKey{Service: service, Name: name}, Description: s.Description, Paused: s.Paused,
-		Filters: s.Filters, MaxRetries: s.MaxRetries, MaxAgeS: s.MaxAge, OnFailure: s.OnFailure,
+		Filters: s.Filters, MaxRetries: s.MaxRetries, MaxAgeS: s.MaxAge,
+		Input: ebb.TriggerInput{InputPath: s.InputPath, Input: s.Input, InputTransformer: s.InputTransformer},
 	}
 	kinds := 0
 	for kind, settings := range s.sources() {
@@ -303,6 +328,9 @@ func (a *API) readTrigger(service ebb.ServiceID, name string, s *TriggerSettings
 			"%d kinds of source are given; it must be one of timer, kafka, object, directory, event and http", kinds)
 	}
 	var err error
+	if t.OnFailure, err = a.targetARN(service, s.OnFailure); err != nil {
+		return nil, err
+	}
 	t.Target, err = a.targetARN(service, s.Target)
 	return t, err
 }
@@ -326,11 +354,25 @@ func (a *API) shownTrigger(ctx context.Context, t *ebb.Trigger) (*Trigger, error
 	if err != nil {
 		return nil, err
 	}
+	c, err := a.cfg.Triggers.Counts(ctx, t)
+	if err != nil {
+		return nil, err
+	}
+	status := "active"
+	switch {
+	case t.Paused:
+		status = "paused"
+	case s.Error != "" || c.Result != "":
+		status = "failing"
+	}
 	shown := &Trigger{
 		Name: t.Name, Kind: string(t.Kind), Revision: t.Revision, CreatedAt: t.CreatedAt, Modified: t.ModifiedAt,
 		TriggerSettings: TriggerSettings{Target: t.Target, Description: t.Description, Paused: t.Paused, Filters: t.Filters,
-			MaxRetries: t.MaxRetries, MaxAge: t.MaxAgeS, OnFailure: t.OnFailure},
-		State: TriggerState{NextAt: someMoment(s.NextAt), LastAt: someMoment(s.LastAt), LastTask: string(s.LastTask), Outcome: s.Outcome,
+			MaxRetries: t.MaxRetries, MaxAge: t.MaxAgeS, OnFailure: t.OnFailure,
+			InputPath: t.Input.InputPath, Input: t.Input.Input, InputTransformer: t.Input.InputTransformer},
+		State: TriggerState{Status: status, Since: someMoment(c.FailingAt), Result: c.Result, ResultAt: someMoment(c.ResultAt),
+			Counts: TriggerCounts{Taken: c.Taken, Filtered: c.Filtered, Delivered: c.Delivered, Retried: c.Retried, Failed: c.Failed, Dead: c.Dead},
+			NextAt: someMoment(s.NextAt), LastAt: someMoment(s.LastAt), LastTask: string(s.LastTask), Outcome: s.Outcome,
 			Error: s.Error, Fired: s.Fired, Skipped: s.Skipped, Failed: s.Failed, Position: s.Position},
 	}
 	if settings := shown.sources()[t.Kind]; settings != nil {

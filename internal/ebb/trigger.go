@@ -86,6 +86,7 @@ type TriggerCounts struct {
 	Failed    int64 // given up before there was a task: the target is not there, or refused them
 	Dead      int64 // given up after their attempts: dead letters, sent to the failure destination
 
+	TakenAt   time.Time // when the last one came; zero = none did
 	Result    string    // of the last delivery: "" or why it failed
 	ResultAt  time.Time // zero = there was none
 	FailingAt time.Time // since when the source is down or deliveries fail; zero = neither

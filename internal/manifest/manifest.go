@@ -1,10 +1,12 @@
 package manifest
 
 import (
+	"bytes"
 	"fmt"
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	_ "embed" // schema.json
@@ -35,7 +37,11 @@ const (
 var schema []byte
 
 // Schema is the JSON Schema of ebb.yaml, for editors and checks elsewhere.
-func Schema() []byte { return append([]byte(nil), schema...) }
+func Schema() []byte {
+	const defs = "\"$defs\": {\n"
+	shapes := bytes.TrimSuffix(bytes.TrimSpace(triggerShapes), []byte("\n}"))[len("{\n"):]
+	return bytes.Replace(schema, []byte(defs), slices.Concat([]byte(defs), shapes, []byte(",\n")), 1)
+}
 
 // Manifest is one ebb.yaml.
 type Manifest struct {
@@ -45,6 +51,7 @@ type Manifest struct {
 	Layers    []Layer
 	Functions []Function
 	Workflows []Workflow
+	Triggers  []Trigger // of the service; those of functions stand with them
 }
 
 // Function is what a manifest wants one function to be.
@@ -67,6 +74,7 @@ type Function struct {
 	Layers       []string // names, NAME:VERSION or ARNs, the last one on top
 	Aliases      []Alias  // those that are not named are left as they are
 	URL          *URL     // nil = the manifest says nothing: leave what there is
+	Triggers     []Trigger
 	Position     Position
 }
 

@@ -95,6 +95,7 @@ func (r *reader) manifest(m *Manifest, root ast.Node) {
 		"defaults":  keep(&defaults),
 		"functions": keep(&functions),
 		"layers":    keep(&layers),
+		"triggers":  r.triggers(&m.Triggers, ""),
 		"workflows": keep(&workflows),
 	})
 	preset := draft{Function: Function{
@@ -110,6 +111,7 @@ func (r *reader) manifest(m *Manifest, root ast.Node) {
 	if workflows != nil {
 		r.workflows(m, workflows)
 	}
+	defer r.triggerNames(m)
 	if functions == nil {
 		if len(r.problems) == 0 && workflows == nil {
 			r.fail(root, "functions", "is missing: name at least one function")
@@ -171,6 +173,7 @@ func (r *reader) function(f *draft) map[string]setter {
 		"tags":         r.table(&f.Tags, tagName),
 		"url":          r.url(&f.URL),
 		"layers":       r.layerRefs(&f.Layers),
+		"triggers":     r.functionTriggers(&f.Function),
 		"aliases":      r.aliases(&f.Aliases),
 		"web":          r.web(&f.web),
 

@@ -123,7 +123,7 @@ func (r *reader) fields(key string, n ast.Node, known map[string]setter) {
 }
 
 // suggest names the known key closest to name, or all of them.
-func suggest(name string, known map[string]setter) string {
+func suggest[V any](name string, known map[string]V) string {
 	names := slices.Sorted(maps.Keys(known))
 	best := slices.MinFunc(names, func(a, b string) int { return cmp.Compare(distance(name, a), distance(name, b)) })
 	if distance(name, best) <= 2 {

@@ -9,8 +9,8 @@ import (
 const countColumns = "taken, filtered, delivered, retried, failed, dead, result, result_at, failing_at"
 
 // AddTriggerCounts adds to what became of a trigger's events. The result is
-// taken over unless c has none (ResultAt is zero). A trigger that is gone has no
-// counts.
+// taken over unless c has none (ResultAt is zero); TakenAt is kept in the
+// trigger's state. A trigger that is gone has no counts.
 func (tx *Tx) AddTriggerCounts(id ebb.TriggerID, c *ebb.TriggerCounts) error {
 	if err := tx.countTrigger(id); err != nil {
 		return err
@@ -18,6 +18,10 @@ func (tx *Tx) AddTriggerCounts(id ebb.TriggerID, c *ebb.TriggerCounts) error {
 	_, err := tx.exec(`UPDATE trigger_count SET taken = taken + ?, filtered = filtered + ?, delivered = delivered + ?,
 		retried = retried + ?, failed = failed + ?, dead = dead + ? WHERE trigger_id = ?`,
 		c.Taken, c.Filtered, c.Delivered, c.Retried, c.Failed, c.Dead, string(id))
+	if err == nil && !c.TakenAt.IsZero() {
+		_, err = tx.exec("UPDATE trigger_state SET last_at = ? WHERE trigger_id = ? AND last_at < ?",
+			c.TakenAt.UnixMilli(), string(id), c.TakenAt.UnixMilli())
+	}
 	if err != nil || c.ResultAt.IsZero() {
 		return err
 	}

@@ -32,6 +32,9 @@ func (g *Triggers) Count(t ebb.TriggerRef, c ebb.TriggerCounts) {
 			}
 		}
 	}
+	if c.Taken > 0 && c.TakenAt.IsZero() {
+		c.TakenAt = g.cfg.Now()
+	}
 	g.counts.mu.Lock()
 	defer g.counts.mu.Unlock()
 	if g.counts.pending == nil {
@@ -53,6 +56,9 @@ func add(sum, c *ebb.TriggerCounts) {
 	sum.Retried += c.Retried
 	sum.Failed += c.Failed
 	sum.Dead += c.Dead
+	if c.TakenAt.After(sum.TakenAt) {
+		sum.TakenAt = c.TakenAt
+	}
 	if !c.ResultAt.Before(sum.ResultAt) {
 		sum.Result, sum.ResultAt = c.Result, c.ResultAt
 	}

@@ -159,26 +159,30 @@ func within(field string, err error) error {
 	return err
 }
 
-// Change is what an update changes of a trigger: what edit does to it. The kind
-// and the names stay.
+// edited is a trigger, and as it were with what edit does to it. The kind and the
+// names stay.
+func (g *Triggers) edited(ctx context.Context, key ebb.TriggerKey, edit func(*ebb.Trigger)) (old, now *ebb.Trigger, err error) {
+	if old, err = g.Get(ctx, key); err != nil {
+		return nil, nil, err
+	}
+	now = new(*old)
+	edit(now)
+	now.TriggerKey, now.ID, now.Kind, now.CreatedAt, now.Revision = old.TriggerKey, old.ID, old.Kind, old.CreatedAt, old.Revision
+	now.ModifiedAt = g.cfg.Now().UTC().Truncate(time.Millisecond)
+	return old, now, g.check(ctx, now)
+}
+
+// change makes a trigger what edit makes of it.
 func (g *Triggers) change(ctx context.Context, key ebb.TriggerKey, edit func(*ebb.Trigger)) (*ebb.Trigger, error) {
-	old, err := g.Get(ctx, key)
+	old, now, err := g.edited(ctx, key, edit)
 	if err != nil {
 		return nil, err
 	}
-	now := *old
-	edit(&now)
-	now.TriggerKey, now.ID, now.Kind, now.CreatedAt = old.TriggerKey, old.ID, old.Kind, old.CreatedAt
-	now.ModifiedAt = g.cfg.Now().UTC().Truncate(time.Millisecond)
-	if err := g.check(ctx, &now); err != nil {
-		return nil, err
-	}
-	now.Revision = old.Revision
 	err = g.deps.Store.Tx(ctx, func(tx *store.Tx) error {
-		if err := tx.UpdateTrigger(&now); err != nil {
+		if err := tx.UpdateTrigger(now); err != nil {
 			return err
 		}
-		next := now
+		next := *now
 		next.Revision++
 		return g.kinds[now.Kind].Set(tx, old, &next)
 	})
@@ -190,12 +194,18 @@ func (g *Triggers) change(ctx context.Context, key ebb.TriggerKey, edit func(*eb
 	}
 	now.Revision++
 	g.changed(ctx, now.Kind)
-	return &now, nil
+	return now, nil
 }
 
 // Update replaces all that may change of a trigger: everything but its names, its
 // kind and its state. revision, unless it is 0, is what it must still have.
 func (g *Triggers) Update(ctx context.Context, t ebb.Trigger, revision int64) (*ebb.Trigger, error) {
+	return g.update(ctx, t, revision, g.change)
+}
+
+// update has apply do what t says.
+func (g *Triggers) update(ctx context.Context, t ebb.Trigger, revision int64,
+	apply func(context.Context, ebb.TriggerKey, func(*ebb.Trigger)) (*ebb.Trigger, error)) (*ebb.Trigger, error) {
 	old, err := g.Get(ctx, t.TriggerKey)
 	switch {
 	case err != nil:
@@ -206,7 +216,15 @@ func (g *Triggers) Update(ctx context.Context, t ebb.Trigger, revision int64) (*
 	case t.Kind != "" && t.Kind != old.Kind:
 		return nil, invalid("kind: trigger %s is a %s trigger; delete it to make it another", t.Name, old.Kind)
 	}
-	return g.change(ctx, t.TriggerKey, func(now *ebb.Trigger) { *now = t })
+	return apply(ctx, t.TriggerKey, func(now *ebb.Trigger) { *now = t })
+}
+
+// Preview is what Update would make of a trigger, and changes nothing.
+func (g *Triggers) Preview(ctx context.Context, t ebb.Trigger, revision int64) (*ebb.Trigger, error) {
+	return g.update(ctx, t, revision, func(ctx context.Context, key ebb.TriggerKey, edit func(*ebb.Trigger)) (*ebb.Trigger, error) {
+		_, now, err := g.edited(ctx, key, edit)
+		return now, err
+	})
 }
 
 // Pause stops a trigger taking events; Resume lets it again. Either may be called

@@ -18,7 +18,12 @@ type TriggerSettings struct {
 	Filters     []json.RawMessage `json:"filters,omitempty"`    // event patterns, one of which must match
 	MaxRetries  *int              `json:"maxRetries,omitempty"` // nil = the target's own
 	MaxAge      int               `json:"maxAge,omitempty"`     // seconds; 0 = the target's own
-	OnFailure   string            `json:"onFailure,omitempty"`  // ARN of a destination
+	OnFailure   string            `json:"onFailure,omitempty"`  // a function's name, or the ARN of a destination
+
+	// At most one of these says what the target gets in place of the event.
+	InputPath        string            `json:"inputPath,omitempty"` // $.detail
+	Input            json.RawMessage   `json:"input,omitempty"`
+	InputTransformer *InputTransformer `json:"inputTransformer,omitempty"`
 
 	Timer     json.RawMessage `json:"timer,omitempty"`
 	Kafka     json.RawMessage `json:"kafka,omitempty"`
@@ -26,6 +31,13 @@ type TriggerSettings struct {
 	Directory json.RawMessage `json:"directory,omitempty"`
 	Event     json.RawMessage `json:"event,omitempty"`
 	HTTP      json.RawMessage `json:"http,omitempty"`
+}
+
+// InputTransformer makes what a target gets out of parts of an event, as
+// EventBridge does.
+type InputTransformer struct {
+	InputPathsMap map[string]string `json:"inputPathsMap,omitempty"` // JSON paths by the name of a variable
+	InputTemplate string            `json:"inputTemplate"`           // JSON, with <NAME> for variables
 }
 
 // Trigger is a trigger and what it has done.
@@ -41,15 +53,30 @@ type Trigger struct {
 
 // TriggerState is what a trigger has done.
 type TriggerState struct {
-	NextAt   *time.Time `json:"nextAt,omitempty"`
-	LastAt   *time.Time `json:"lastAt,omitempty"`
-	LastTask string     `json:"lastTask,omitempty"`
-	Outcome  string     `json:"outcome,omitempty"`
-	Error    string     `json:"error,omitempty"`
-	Fired    int64      `json:"fired"`
-	Skipped  int64      `json:"skipped"`
-	Failed   int64      `json:"failed"`
-	Position string     `json:"position,omitempty"`
+	Status   string        `json:"status"`          // active, paused or failing
+	Since    *time.Time    `json:"since,omitempty"` // since when it is failing
+	NextAt   *time.Time    `json:"nextAt,omitempty"`
+	LastAt   *time.Time    `json:"lastAt,omitempty"`
+	LastTask string        `json:"lastTask,omitempty"`
+	Outcome  string        `json:"outcome,omitempty"`
+	Error    string        `json:"error,omitempty"`
+	Fired    int64         `json:"fired"`
+	Skipped  int64         `json:"skipped"`
+	Failed   int64         `json:"failed"`
+	Result   string        `json:"result,omitempty"`   // why its last delivery failed
+	ResultAt *time.Time    `json:"resultAt,omitempty"` // when its last delivery was over
+	Counts   TriggerCounts `json:"counts"`
+	Position string        `json:"position,omitempty"`
+}
+
+// TriggerCounts is what became of a trigger's events, a second ago.
+type TriggerCounts struct {
+	Taken     int64 `json:"taken"`     // came from the source
+	Filtered  int64 `json:"filtered"`  // not asked for by the filters
+	Delivered int64 `json:"delivered"` // the target took them
+	Retried   int64 `json:"retried"`   // attempts that failed and are made again
+	Failed    int64 `json:"failed"`    // the target is not there, or refused them
+	Dead      int64 `json:"dead"`      // given up after their attempts
 }
 
 // Fire is one time at which a timer was due.
@@ -100,6 +127,13 @@ func (c *Client) CreateTrigger(ctx context.Context, name string, s TriggerSettin
 func (c *Client) UpdateTrigger(ctx context.Context, name string, s TriggerSettings, revision int64) (*Trigger, error) {
 	t := new(Trigger)
 	return t, c.call(ctx, http.MethodPut, triggerPath(name), url.Values{"revision": {strconv.FormatInt(revision, 10)}}, s, t)
+}
+
+// PreviewTrigger is what UpdateTrigger would make of a trigger, which stays as it
+// is: its settings are checked and completed.
+func (c *Client) PreviewTrigger(ctx context.Context, name string, s TriggerSettings) (*Trigger, error) {
+	t := new(Trigger)
+	return t, c.call(ctx, http.MethodPut, triggerPath(name), url.Values{"dryRun": {"true"}}, s, t)
 }
 
 // DeleteTrigger removes a trigger for good.

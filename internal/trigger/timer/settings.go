@@ -14,35 +14,29 @@ import (
 
 // Settings are what a timer has besides what all triggers have.
 type Settings struct {
-	// Schedule is an expression of package schedule.
-	Schedule string `json:"schedule"`
-	// Timezone is of the IANA database, UTC if empty.
-	Timezone string `json:"timezone,omitempty"`
-	// Start and End bound what is due; nil = no bound.
-	Start *time.Time `json:"start,omitempty"`
-	End   *time.Time `json:"end,omitempty"`
-	// Jitter is the window, in seconds, over which fires are spread.
-	Jitter int `json:"jitter,omitempty"`
-	// Calendar names the calendar of Days, Roll and the business date.
-	Calendar string `json:"calendar,omitempty"`
-	Days     string `json:"days,omitempty"`
-	Roll     string `json:"roll,omitempty"`
-	// BusinessDay shifts the business date by so many working days.
-	BusinessDay int `json:"businessDay,omitempty"`
+	Schedule string     `json:"schedule" doc:"cron(…), rate(…), at(…), or six or seven fields of Quartz" example:"cron(0 2 * * ? *)"`
+	Timezone string     `json:"timezone,omitempty" doc:"of the IANA database, UTC if left out" example:"Asia/Shanghai"`
+	Start    *time.Time `json:"start,omitempty" doc:"due is nothing before it"`
+	End      *time.Time `json:"end,omitempty" doc:"due is nothing after it"`
+	Jitter   int        `json:"jitter,omitempty" minimum:"0" maximum:"86400" doc:"seconds over which fires are spread"`
+
+	Calendar    string `json:"calendar,omitempty" doc:"whose days are meant by days and roll, and whose business date the event carries"`
+	Days        string `json:"days,omitempty" doc:"any, working, holiday, or such as month-end-2"`
+	Roll        string `json:"roll,omitempty" doc:"what is due on a day off moves to the working day following or preceding"`
+	BusinessDay int    `json:"businessDay,omitempty" minimum:"-366" maximum:"366" doc:"working days by which the business date is shifted"`
+
 	// Misfire says what becomes of fires that are late by more than Grace: skip
 	// them, fire once for all of them, or fire all of them from the last
 	// CatchUp on.
-	Misfire string `json:"misfire,omitempty"`
-	Grace   int    `json:"grace,omitempty"`   // seconds
-	CatchUp int    `json:"catchUp,omitempty"` // seconds
+	Misfire string `json:"misfire,omitempty" enum:"once,skip,all" doc:"what becomes of fires that are late by more than grace"`
+	Grace   int    `json:"grace,omitempty" minimum:"0" maximum:"2678400" doc:"seconds"`
+	CatchUp int    `json:"catchUp,omitempty" minimum:"0" maximum:"2678400" doc:"seconds within which misfire all fires what was missed"`
 	// Overlap says what becomes of a fire while the one before still runs: allow
 	// it, skip it, queue one, or cancel the one before.
-	Overlap string `json:"overlap,omitempty"`
-	// DeleteAfter removes the trigger when it is never due again.
-	DeleteAfter bool `json:"deleteAfter,omitempty"`
-	// Input is what the target gets, with words in angle brackets filled in; nil =
-	// the event.
-	Input json.RawMessage `json:"input,omitempty"`
+	Overlap     string `json:"overlap,omitempty" enum:"allow,skip,queue,cancel" doc:"what becomes of a fire while the one before runs"`
+	DeleteAfter bool   `json:"deleteAfter,omitempty" doc:"remove the trigger when it is never due again"`
+
+	Input json.RawMessage `json:"input,omitempty" doc:"JSON that the target gets in place of the event, with words such as <ebb.business-date> filled in"`
 }
 
 // Policies of Misfire and Overlap.
