@@ -53,8 +53,8 @@ func actions() map[string]grant {
 	table := make(map[string]grant)
 	for class, names := range map[class][]string{
 		identify: {"sts:GetCallerIdentity", "ebb:GetHealth"},
-		see:      append(append(seeLambda(), seeStates()...), seeEbb()...),
-		invokes: {
+		see:      slices.Concat(seeLambda(), seeStates(), seeEbb(), seeS3()),
+		invokes: append(useS3(),
 			"lambda:InvokeFunction", "lambda:InvokeFunctionUrl", "lambda:InvokeAsync",
 			"events:PutEvents", "ebb:PutEvents",
 			"states:StartExecution", "states:StartSyncExecution", "states:GetActivityTask",
@@ -62,7 +62,7 @@ func actions() map[string]grant {
 			"events:RetrieveConnectionCredentials", // by HTTP tasks
 			"lambda:CheckpointDurableExecution", "lambda:SendDurableExecutionCallbackFailure",
 			"lambda:SendDurableExecutionCallbackHeartbeat", "lambda:SendDurableExecutionCallbackSuccess",
-		},
+		),
 		operate: {
 			"lambda:UpdateAlias", "lambda:PutFunctionConcurrency", "lambda:DeleteFunctionConcurrency",
 			"lambda:PutProvisionedConcurrencyConfig", "lambda:DeleteProvisionedConcurrencyConfig",
@@ -71,7 +71,7 @@ func actions() map[string]grant {
 			"states:StopExecution", "states:RedriveExecution", "states:UpdateMapRun", "states:UpdateStateMachineAlias",
 			"ebb:StopTask", "ebb:RedriveTask",
 		},
-		deploy: append(append(deployLambda(), deployStates()...),
+		deploy: append(slices.Concat(deployLambda(), deployStates(), deployS3()),
 			"scheduler:CreateSchedule", "scheduler:UpdateSchedule", "scheduler:DeleteSchedule", "scheduler:GetSchedule", // by tasks
 			"ebb:CreateTrigger", "ebb:UpdateTrigger", "ebb:DeleteTrigger", "ebb:CreateAPIKey", "ebb:DeleteAPIKey",
 			"ebb:PutRole", "ebb:DeleteRole", "ebb:PutSecret", "ebb:RotateSecret", "ebb:DeleteSecret", "sts:AssumeRole"),
@@ -153,6 +153,33 @@ func deployStates() []string {
 		"CreateActivity", "CreateStateMachine", "CreateStateMachineAlias", "DeleteActivity", "DeleteStateMachine",
 		"DeleteStateMachineAlias", "DeleteStateMachineVersion", "PublishStateMachineVersion", "TagResource",
 		"TestState", "UntagResource", "UpdateStateMachine")
+}
+
+// seeS3 looks at buckets and how they are set, not at what is in them.
+func seeS3() []string {
+	return under("s3:",
+		"GetBucketAcl", "GetBucketCORS", "GetBucketLocation", "GetBucketNotification", "GetBucketObjectLockConfiguration",
+		"GetBucketOwnershipControls", "GetBucketPolicy", "GetBucketPolicyStatus", "GetBucketTagging",
+		"GetBucketVersioning", "GetBucketWebsite", "ListAllMyBuckets")
+}
+
+// useS3 reads and writes objects.
+func useS3() []string {
+	return under("s3:",
+		"AbortMultipartUpload", "DeleteObject", "DeleteObjectTagging", "DeleteObjectVersion",
+		"DeleteObjectVersionTagging", "GetObject", "GetObjectAcl", "GetObjectAttributes", "GetObjectLegalHold",
+		"GetObjectRetention", "GetObjectTagging", "GetObjectVersion", "GetObjectVersionAttributes",
+		"GetObjectVersionTagging", "ListBucket", "ListBucketMultipartUploads", "ListBucketVersions",
+		"ListMultipartUploadParts", "PutObject", "PutObjectTagging", "PutObjectVersionTagging")
+}
+
+// deployS3 makes and sets buckets, and what holds objects fast.
+func deployS3() []string {
+	return under("s3:",
+		"BypassGovernanceRetention", "CreateBucket", "DeleteBucket", "DeleteBucketPolicy", "DeleteBucketWebsite",
+		"PutBucketAcl", "PutBucketCORS", "PutBucketNotification", "PutBucketObjectLockConfiguration",
+		"PutBucketOwnershipControls", "PutBucketPolicy", "PutBucketTagging", "PutBucketVersioning", "PutBucketWebsite",
+		"PutObjectAcl", "PutObjectLegalHold", "PutObjectRetention", "RestoreObject")
 }
 
 func under(prefix string, names ...string) []string {

@@ -15,15 +15,21 @@ const addressFile = "server.json"
 
 // Address is the content of server.json.
 type Address struct {
-	API     string `json:"api"`     // http://HOST:PORT of the management API
-	Gateway string `json:"gateway"` // http://HOST:PORT of the data plane
+	API     string `json:"api"`          // http://HOST:PORT of the management API
+	Gateway string `json:"gateway"`      // http://HOST:PORT of the data plane
+	S3      string `json:"s3,omitempty"` // http://HOST:PORT of the S3 endpoint
 	Region  string `json:"region"`
 	PID     int    `json:"pid"`
 }
 
 // announce writes server.json and prints the ready line.
-func (n *node) announce(stdout io.Writer, api, gateway net.Addr) error {
+func (n *node) announce(stdout io.Writer, api, gateway, buckets net.Addr) error {
 	a := Address{API: "http://" + api.String(), Gateway: "http://" + gateway.String(), Region: n.cfg.Region, PID: os.Getpid()}
+	also := ""
+	if buckets != nil {
+		a.S3 = "http://" + buckets.String()
+		also = " s3=" + a.S3
+	}
 	text, err := json.Marshal(a)
 	if err != nil {
 		return err
@@ -35,6 +41,6 @@ func (n *node) announce(stdout io.Writer, api, gateway net.Addr) error {
 	if err := os.Rename(path+".tmp", path); err != nil {
 		return err
 	}
-	_, err = fmt.Fprintf(stdout, "ready api=%s gateway=%s\n", a.API, a.Gateway)
+	_, err = fmt.Fprintf(stdout, "ready api=%s gateway=%s%s\n", a.API, a.Gateway, also)
 	return err
 }

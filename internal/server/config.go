@@ -23,6 +23,7 @@ import (
 	"github.com/ebb-faas/ebb/internal/objects"
 	"github.com/ebb-faas/ebb/internal/pool"
 	"github.com/ebb-faas/ebb/internal/queue"
+	"github.com/ebb-faas/ebb/internal/s3"
 	"github.com/ebb-faas/ebb/internal/secret"
 	"github.com/ebb-faas/ebb/internal/store"
 	"github.com/ebb-faas/ebb/internal/trigger"
@@ -50,6 +51,7 @@ type Config struct {
 	Packages      artifact.Config `yaml:"packages"`
 	Images        oci.Config      `yaml:"images"`
 	Objects       objects.Config  `yaml:"objects"`
+	S3            s3.Config       `yaml:"s3"`
 	Logs          logs.Config     `yaml:"logs"`
 	Pool          pool.Config     `yaml:"pool"`
 	Invoke        invoke.Config   `yaml:"invoke"`
@@ -146,7 +148,7 @@ func (c Config) Validate() error {
 	if _, err := logLevel(c.LogLevel); err != nil {
 		errs = append(errs, err)
 	}
-	for _, section := range []interface{ Validate() error }{c.Database, c.Cluster, c.Secrets, c.Function, c.Images, c.Objects, c.Pool, c.Invoke, c.Queue, c.Deliver, c.HTTP, c.Triggers, c.Events, c.Workflow, c.Egress} {
+	for _, section := range []interface{ Validate() error }{c.Database, c.Cluster, c.Secrets, c.Function, c.Images, c.Objects, c.S3, c.Pool, c.Invoke, c.Queue, c.Deliver, c.HTTP, c.Triggers, c.Events, c.Workflow, c.Egress} {
 		errs = append(errs, section.Validate())
 	}
 	errs = append(errs, validateMounts(c.Mounts))

@@ -9,8 +9,8 @@ import (
 )
 
 // guard tells which ports are ebb's own, as soon as they are known.
-func (n *node) guard(api, gateway net.Addr) {
-	n.cfg.Egress.Guard.Own(portOf(api), portOf(gateway))
+func (n *node) guard(api, gateway, s3 net.Addr) {
+	n.cfg.Egress.Guard.Own(append(portOf(api), portOf(s3)...), portOf(gateway))
 }
 
 func portOf(a net.Addr) []uint16 {

@@ -31,6 +31,7 @@ import (
 	"github.com/ebb-faas/ebb/internal/objects"
 	"github.com/ebb-faas/ebb/internal/pool"
 	"github.com/ebb-faas/ebb/internal/queue"
+	"github.com/ebb-faas/ebb/internal/s3"
 	"github.com/ebb-faas/ebb/internal/sandbox"
 	"github.com/ebb-faas/ebb/internal/secret"
 	"github.com/ebb-faas/ebb/internal/statesapi"
@@ -38,6 +39,7 @@ import (
 	"github.com/ebb-faas/ebb/internal/stsapi"
 	"github.com/ebb-faas/ebb/internal/trigger"
 	"github.com/ebb-faas/ebb/internal/trigger/event"
+	"github.com/ebb-faas/ebb/internal/trigger/object"
 	"github.com/ebb-faas/ebb/internal/trigger/timer"
 	"github.com/ebb-faas/ebb/internal/workflow"
 	"github.com/ebb-faas/ebb/runtimes"
@@ -60,6 +62,9 @@ type node struct {
 	packages  *artifact.Store
 	images    *oci.Source
 	objects   *objects.Objects // nil = there is no S3 endpoint
+	s3        *s3.Endpoint     // nil = off
+	own       *objects.Objects // of s3
+	bucketed  *object.Kind
 	logs      *logs.Store
 	runtimes  *runtimes.Catalog
 	driver    sandbox.Driver
@@ -237,7 +242,7 @@ func (n *node) apiConfig() api.Config {
 // endpoint is a function's way back to ebb: the Lambda API for its role.
 func (n *node) endpoint(v *ebb.Version) (http.Handler, auth.Credentials) {
 	box := n.auth.NewBox(v.Role, v.Service)
-	functions, workflows, sts, events := n.lambda.Endpoint(box), n.states.Endpoint(box), n.sts.Endpoint(box), n.events.Endpoint(box)
+	functions, workflows, sts, events, buckets := n.lambda.Endpoint(box), n.states.Endpoint(box), n.sts.Endpoint(box), n.events.Endpoint(box), n.boxObjects(box)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		switch {
 		case statesapi.Is(r):
@@ -246,6 +251,8 @@ func (n *node) endpoint(v *ebb.Version) (http.Handler, auth.Credentials) {
 			events.ServeHTTP(w, r)
 		case stsapi.Is(r):
 			sts.ServeHTTP(w, r)
+		case s3.Is(r):
+			buckets.ServeHTTP(w, r)
 		default:
 			functions.ServeHTTP(w, r)
 		}
@@ -302,7 +309,7 @@ func (n *node) versions(ctx context.Context, key ebb.FunctionKey) (all []*ebb.Ve
 // the rest is AWS's. A ServeMux here would answer odd paths before their owner
 // sees them.
 func (n *node) management() http.Handler {
-	scrape, sts, events := n.scrape(), n.sts.Endpoint(n.auth), n.events.Endpoint(n.auth)
+	scrape, sts, events, buckets := n.scrape(), n.sts.Endpoint(n.auth), n.events.Endpoint(n.auth), n.objectsHandler()
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		switch {
 		case strings.HasPrefix(r.URL.Path, api.Prefix):
@@ -315,6 +322,8 @@ func (n *node) management() http.Handler {
 			events.ServeHTTP(w, r)
 		case stsapi.Is(r):
 			sts.ServeHTTP(w, r)
+		case s3.Is(r):
+			buckets.ServeHTTP(w, r)
 		default:
 			n.lambda.ServeHTTP(w, r)
 		}
@@ -322,7 +331,15 @@ func (n *node) management() http.Handler {
 }
 
 // dataPlane is the handler of the gateway listener.
-func (n *node) dataPlane() http.Handler { return n.gateway }
+func (n *node) dataPlane() http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if strings.HasPrefix(r.URL.Path, object.WebhookPath) {
+			n.bucketed.ServeHTTP(w, r)
+			return
+		}
+		n.gateway.ServeHTTP(w, r)
+	})
+}
 
 // path is a place in the data directory.
 func (n *node) path(elem ...string) string {
@@ -344,8 +361,10 @@ func (n *node) close() error {
 	if n.images != nil {
 		n.images.Close()
 	}
-	if n.objects != nil {
-		n.objects.Close()
+	for _, o := range []*objects.Objects{n.objects, n.own} {
+		if o != nil {
+			o.Close()
+		}
 	}
 	if n.store != nil {
 		errs = append(errs, n.store.Close())

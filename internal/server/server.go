@@ -58,7 +58,13 @@ func (n *node) serve(ctx context.Context, stdout io.Writer) error {
 		_ = api.Close()
 		return fmt.Errorf("--gateway: %w", err)
 	}
-	n.guard(api.Addr(), gateway.Addr())
+	var buckets net.Addr
+	if n.s3 != nil {
+		if buckets, err = n.s3.Listen(); err != nil {
+			return errors.Join(err, api.Close(), gateway.Close())
+		}
+	}
+	n.guard(api.Addr(), gateway.Addr(), buckets)
 	n.gatewayURL = n.cfg.PublicGateway
 	if n.gatewayURL == "" {
 		n.gatewayURL = "http://" + gateway.Addr().String()
@@ -88,6 +94,9 @@ func (n *node) serve(ctx context.Context, stdout io.Writer) error {
 	ground.Go(func() error { n.watch(poolCtx); return nil })
 	ground.Go(func() error { return n.auth.Run(grounded) })
 	ground.Go(func() error { return n.cluster.Run(grounded) })
+	if n.s3 != nil {
+		ground.Go(func() error { return n.s3.Run(grounded) })
+	}
 
 	above, stopAbove := context.WithCancel(ctx)
 	defer stopAbove()
@@ -103,7 +112,7 @@ func (n *node) serve(ctx context.Context, stdout io.Writer) error {
 		})
 	}
 	n.prewarm(ctx)
-	if err := n.announce(stdout, api.Addr(), gateway.Addr()); err != nil {
+	if err := n.announce(stdout, api.Addr(), gateway.Addr(), buckets); err != nil {
 		n.log.Error("could not announce", "error", err)
 	}
 	select {

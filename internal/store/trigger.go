@@ -189,3 +189,9 @@ func (tx *Tx) DeleteFires(before time.Time, limit int) (int64, error) {
 		JOIN trigger_state AS s ON s.trigger_id = f.trigger_id WHERE f.at < ? AND f.due_at < s.last_due LIMIT ?)`,
 		before.UnixMilli(), limit)
 }
+
+// SetTriggerPosition writes up to where a trigger's source has come.
+func (tx *Tx) SetTriggerPosition(id ebb.TriggerID, position string) error {
+	n, err := tx.exec("UPDATE trigger_state SET position = ? WHERE trigger_id = ?", position, string(id))
+	return changed(n, err)
+}

@@ -72,7 +72,7 @@ func Start(ctx context.Context, cfg Config) (*Platform, error) {
 	if cfg.Data, err = filepath.Abs(cfg.Data); err != nil {
 		return nil, err
 	}
-	args := append([]string{"serve", "--data", cfg.Data, "--listen", "127.0.0.1:0", "--gateway", "127.0.0.1:0"}, cfg.Args...)
+	args := append([]string{"serve", "--data", cfg.Data, "--listen", "127.0.0.1:0", "--gateway", "127.0.0.1:0", "--s3", "127.0.0.1:0"}, cfg.Args...)
 	p := &Platform{Data: cfg.Data, cmd: exec.Command(bin, args...), done: make(chan struct{}), log: &tailBuffer{also: cfg.Log}}
 	p.cmd.Env = append(os.Environ(), cfg.Env...)
 	p.cmd.Stderr = p.log

@@ -52,6 +52,8 @@ func Run(t *testing.T, open func(t *testing.T) *store.Store) {
 		"EventSeen":           testEventSeen,
 		"RouteClaim":          testRouteClaim,
 		"APIKey":              testAPIKey,
+		"Object":              testObject,
+		"Seen":                testSeen,
 		"Fire":                testFire,
 		"Calendar":            testCalendar,
 		"StateMachine":        testStateMachine,
