@@ -43,7 +43,7 @@ type Config struct {
 	// Failpoint is called between the writes of a message's way, for tests that
 	// end the process there: "enqueued", "claimed", "handled", "settled".
 	Failpoint func(point string) `yaml:"-"`
-	Now     func() time.Time `yaml:"-"` // default time.Now
+	Now       func() time.Time   `yaml:"-"` // default time.Now
 }
 
 // Options of one queue.

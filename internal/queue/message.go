@@ -55,6 +55,9 @@ func (q *Queue) Redrive(tx *store.Tx, key ebb.MessageKey, body []byte) error {
 	if err := tx.RedriveMessage(key, q.cfg.Now(), body); err != nil {
 		return err
 	}
-	tx.AfterCommit(func() { q.Wake(key.Queue) })
+	tx.AfterCommit(func() {
+		q.Wake(key.Queue)
+		q.hints.add(key.Queue)
+	})
 	return nil
 }

@@ -40,12 +40,13 @@ type Queue struct {
 	log   *slog.Logger
 	lines map[string]*line
 	acks  chan *ack
+	hints hints
 }
 
 // New makes the queues named in handlers. Whatever is enqueued in others waits
 // for a process that has a handler for it.
 func New(cfg Config, s *store.Store, handlers map[string]Handler, log *slog.Logger) *Queue {
-	q := &Queue{cfg: cfg.withDefaults(), store: s, log: log, lines: make(map[string]*line), acks: make(chan *ack)}
+	q := &Queue{cfg: cfg.withDefaults(), store: s, log: log, lines: make(map[string]*line), acks: make(chan *ack), hints: newHints()}
 	for name, h := range handlers {
 		q.lines[name] = newLine(q, name, h)
 	}
@@ -79,17 +80,20 @@ func (q *Queue) Enqueue(tx *store.Tx, e Enqueue) (ebb.MessageID, error) {
 	if err := tx.InsertMessage(m); err != nil {
 		return "", err
 	}
-	if l != nil {
-		tx.AfterCommit(func() {
+	tx.AfterCommit(func() {
+		if l != nil {
 			q.cfg.Failpoint("enqueued")
 			l.arrived(m)
-		})
-	}
+		}
+		if !m.Leased && !m.Due.After(now) {
+			q.hints.add(e.Queue)
+		}
+	})
 	return e.ID, nil
 }
 
 // Wake has a queue look for due messages now. Enqueue does so by itself; this is
-// for those who learn that another process enqueued.
+// for those who learn that another process enqueued, see store.ChangeMessages.
 func (q *Queue) Wake(queue string) {
 	if l := q.lines[queue]; l != nil {
 		l.mu.Lock()
@@ -111,6 +115,9 @@ func (q *Queue) Run(ctx context.Context) error {
 	ground.Go(func() error { q.acknowledge(below); return nil })
 	ground.Go(func() error { q.every(below, q.cfg.Visibility/renewals, q.renew); return nil })
 	ground.Go(func() error { q.every(below, removeEvery, q.removeEnded); return nil })
+	if q.store.Shared() {
+		ground.Go(func() error { q.tellOthers(below); return nil })
+	}
 	for _, l := range q.lines {
 		front.Go(func() error { return l.run(ctx, life) })
 	}

@@ -24,6 +24,9 @@ func (n *node) watch(ctx context.Context) {
 		if key, ok := c.Function(); ok {
 			n.changed(key)
 		}
+		if c.Kind == store.ChangeMessages {
+			n.queue.Wake(c.ID)
+		}
 		n.heardOfService(c)
 		n.heardOfRules(c)
 		if c.Kind == store.ChangeRoute {

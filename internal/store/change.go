@@ -25,6 +25,9 @@ const (
 	ChangeAccess = "access"
 	// ChangeSecret: the value of a secret. The id is SERVICE/NAME.
 	ChangeSecret = "secret"
+	// ChangeMessages: a queue, the id, has messages that are due and that nobody
+	// has leased. It is a hint, has no number, and may be lost; see Hint.
+	ChangeMessages = "messages"
 	// ChangeRules: rules of the event bus. The id is the service's.
 	ChangeRules = "rules"
 	// ChangeRoute: an HTTP route. The id is the trigger's.
@@ -64,6 +67,17 @@ func (tx *Tx) Touch(kind, id string) error {
 	return tx.rows(tx.dialect.notify, nil, discard)
 }
 
+// Hint tells every process that watches, this one among them, that a queue has
+// messages for whoever has room. It is no part of the transaction that enqueued
+// them: those that notify wait for each other at their commit. With SQLite there
+// is nobody to be told.
+func (s *Store) Hint(ctx context.Context, queue string) error {
+	if !s.Shared() {
+		return nil
+	}
+	return s.Tx(ctx, func(tx *Tx) error { return tx.rows(tx.dialect.hint, []any{queue}, discard) })
+}
+
 // Changes returns up to limit changes after a number, in order; of one thing the
 // last.
 func (tx *Tx) Changes(after int64, limit int) (cs []Change, err error) {
@@ -87,10 +101,11 @@ func (tx *Tx) LastChange() (seq int64, err error) {
 // Watch calls each for whatever this or another process has touched since Open,
 // until ctx ends. Nothing is left out: after the database was away, what was
 // changed meanwhile is told. With SQLite, which one process has for itself,
-// nothing is ever told. Call it once.
+// nothing is ever told. Hints are told, too. Call it once.
 func (s *Store) Watch(ctx context.Context, log *slog.Logger, each func(Change)) {
 	after, blind := s.seen, false
-	s.engine.watch(ctx, func() {
+	hint := func(queue string) { each(Change{Kind: ChangeMessages, ID: queue}) }
+	s.engine.watch(ctx, hint, func() {
 		for {
 			var cs []Change
 			err := s.Read(ctx, func(tx *Tx) (err error) {

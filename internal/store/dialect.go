@@ -17,4 +17,6 @@ type dialect struct {
 	// notify is the statement that tells other processes that something was
 	// changed; "" where there are none.
 	notify string
+	// hint is notify for a queue's name, see Store.Hint.
+	hint string
 }

@@ -18,11 +18,16 @@ func postgresDialect() *dialect {
 		skipLocked: " FOR UPDATE SKIP LOCKED",
 		clock:      "SELECT CAST(extract(epoch FROM clock_timestamp()) * 1000 AS BIGINT)",
 		notify:     "SELECT pg_notify('" + changeChannel + "', '')",
+		hint:       "SELECT pg_notify('" + hintChannel + "', ?)",
 	}
 }
 
-// changeChannel is where processes hear that others changed something.
-const changeChannel = "ebb_change"
+// changeChannel is where processes hear that others changed something, hintChannel
+// in which queue there is something to do.
+const (
+	changeChannel = "ebb_change"
+	hintChannel   = "ebb_hint"
+)
 
 // errConnection marks whatever went wrong with a connection that is closed now.
 type errConnection struct{ cause error }

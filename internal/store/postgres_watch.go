@@ -5,22 +5,29 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 )
 
 // watchEvery is how often a process looks for changes that it was not told of:
 // a notification may be lost with its connection, or by a proxy between.
 const watchEvery = 400 * time.Millisecond
 
-// watch listens on a connection of its own, and wakes at every notification and
-// every watchEvery.
-func (p *postgresEngine) watch(ctx context.Context, wake func()) {
+// watch listens on a connection of its own, and wakes at every notification of a
+// change and every watchEvery.
+func (p *postgresEngine) watch(ctx context.Context, hint func(string), wake func()) {
 	var conn *pgx.Conn
 	for ctx.Err() == nil {
 		if conn == nil || conn.IsClosed() {
 			conn = p.listen(ctx)
 		}
 		wake() // also for what happened while nobody listened
-		p.await(ctx, conn)
+		for rest := time.Now().Add(watchEvery); ; {
+			n := p.await(ctx, conn, rest)
+			if n == nil || n.Channel != hintChannel {
+				break
+			}
+			hint(n.Payload)
+		}
 	}
 	if conn != nil {
 		closing, cancel := context.WithTimeout(context.WithoutCancel(ctx), closeTimeout)
@@ -39,22 +46,23 @@ func (p *postgresEngine) listen(ctx context.Context) *pgx.Conn {
 	if err != nil {
 		return nil
 	}
-	if _, err := conn.Exec(ctx, "LISTEN "+changeChannel); err != nil {
+	if _, err := conn.Exec(ctx, "LISTEN "+changeChannel+"; LISTEN "+hintChannel); err != nil {
 		_ = conn.Close(ctx)
 		return nil
 	}
 	return conn
 }
 
-// await returns at a notification, or when it is time to look.
-func (p *postgresEngine) await(ctx context.Context, conn *pgx.Conn) {
-	ctx, cancel := context.WithTimeout(ctx, watchEvery)
+// await returns the next notification, or nil when it is time to look.
+func (p *postgresEngine) await(ctx context.Context, conn *pgx.Conn, until time.Time) *pgconn.Notification {
+	ctx, cancel := context.WithDeadline(ctx, until)
 	defer cancel()
 	if conn != nil {
-		_, err := conn.WaitForNotification(ctx)
+		n, err := conn.WaitForNotification(ctx)
 		if err == nil || ctx.Err() != nil {
-			return
+			return n
 		}
 	}
 	<-ctx.Done()
+	return nil
 }

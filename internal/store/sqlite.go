@@ -80,7 +80,7 @@ func (s *sqliteEngine) read(ctx context.Context, fn func(*Tx) error) error {
 }
 
 // watch has nothing to tell: no other process has the file.
-func (s *sqliteEngine) watch(ctx context.Context, _ func()) { <-ctx.Done() }
+func (s *sqliteEngine) watch(ctx context.Context, _ func(string), _ func()) { <-ctx.Done() }
 
 func (s *sqliteEngine) shared() bool { return false }
 

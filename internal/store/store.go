@@ -26,8 +26,8 @@ type engine interface {
 	// snapshot writes a copy of what is committed to the empty file at path.
 	snapshot(ctx context.Context, path string) error
 	// watch calls wake whenever another process may have changed something,
-	// until ctx ends.
-	watch(ctx context.Context, wake func())
+	// and hint with what others told it, until ctx ends.
+	watch(ctx context.Context, hint func(string), wake func())
 	shared() bool
 	stats() Stats
 	close() error

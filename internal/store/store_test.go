@@ -14,7 +14,9 @@ import (
 // a statement changed, that one failed, and what was to come after the commit.
 func TestTwice(t *testing.T) {
 	for name, cfg := range map[string]func(*testing.T) store.Config{
-		"sqlite":   func(t *testing.T) store.Config { return store.Config{Path: filepath.Join(t.TempDir(), "ebb.db"), Twice: true} },
+		"sqlite": func(t *testing.T) store.Config {
+			return store.Config{Path: filepath.Join(t.TempDir(), "ebb.db"), Twice: true}
+		},
 		"postgres": func(t *testing.T) store.Config { return store.Config{URL: postgrestest.Schema(t), Twice: true} },
 	} {
 		t.Run(name, func(t *testing.T) {
