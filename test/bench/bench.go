@@ -32,6 +32,8 @@ func groups() []group {
 		{name: "warm, 16 in flight", run: warm(16)},
 		{name: "warm, 64 in flight", run: warm(64)},
 		{name: "async, 64 callers", run: (*bench).async},
+		{name: "enqueue", run: (*bench).enqueue},
+		{name: "control plane", run: (*bench).controlPlane},
 		{name: "workflows", run: (*bench).workflows},
 		{name: "distributed Map", asked: true, run: (*bench).distributedMap},
 		{name: "waiting executions", asked: true, run: (*bench).waitingExecutions},

@@ -21,6 +21,7 @@ func main() {
 	only := flag.String("only", "", "measure only groups whose names contain one of these words, separated by |")
 	rows := flag.String("rows", "", "of warm groups measure only rows whose names contain one of these words, separated by |")
 	frontOf := flag.String("front", "", "(internal) serve as the bare front of WORKERS,DIR")
+	readOf := flag.String("read", "", "(internal) serve reads of functions of this database")
 	echo := flag.Bool("echo", false, "(internal) serve as the plain Go echo")
 	flag.String("ebb", "", "the ebb to measure; default $EBB_BIN or bin/ebb")
 	flag.Parse()
@@ -33,6 +34,8 @@ func main() {
 		workers, dir, _ := strings.Cut(*frontOf, ",")
 		n, _ := strconv.Atoi(workers)
 		err = serveFront(n, dir)
+	case *readOf != "":
+		err = serveReads(*readOf)
 	case *echo:
 		err = serveEcho()
 	default:
