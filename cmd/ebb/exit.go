@@ -69,6 +69,9 @@ func (a *app) exitCode(err error) int {
 	if _, ok := errors.AsType[*executionError](err); ok {
 		return exitFunction
 	}
+	if _, ok := errors.AsType[*testsFailed](err); ok {
+		return exitFunction
+	}
 	if _, ok := errors.AsType[*usageError](err); ok || !a.started {
 		return exitUsage
 	}

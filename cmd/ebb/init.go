@@ -18,7 +18,7 @@ import (
 
 // templates holds one folder per kind of project. Files that end in .tmpl are
 // templates and lose that ending; the ending also keeps the Go tool from taking
-// a template for a module of its own.
+// a template for a module of its own. NAME in a file's name is the project's.
 //
 //go:embed all:templates
 var templates embed.FS
@@ -123,6 +123,7 @@ func (p *project) write(folder string) error {
 			}
 			name, text = plain, filled.Bytes()
 		}
+		name = strings.ReplaceAll(name, "NAME", p.Name)
 		p.Files = append(p.Files, name)
 		contents[name] = text
 		return nil

@@ -30,7 +30,7 @@ func (a *app) workflowVerb() *cobra.Command {
 			"  ebb workflow show hello --last --graph svg > hello.svg",
 		Args: args(cobra.NoArgs),
 	}
-	cmd.AddCommand(a.workflowValidate(), a.workflowDeploy(), a.workflowRun(), a.workflowLs(),
+	cmd.AddCommand(a.workflowInit(), a.workflowValidate(), a.workflowTest(), a.workflowDeploy(), a.workflowRun(), a.workflowLs(),
 		a.workflowShow(), a.workflowLogs(), a.workflowStop(), a.workflowRedrive(), a.workflowApprove(), a.workflowReject(),
 		a.workflowAlias(), a.workflowRm())
 	return cmd

@@ -62,12 +62,8 @@ func sourceIn(m *manifest.Manifest, w *manifest.Workflow) (*source, error) {
 }
 
 // fill is the definition with names replaced by what they stand for in a service.
-func (s *source) fill(region string, service ebb.ServiceID) ([]byte, error) {
-	text, problems := s.definition.Fill(standsFor(region, service, s.Values))
-	if len(problems) > 0 {
-		return nil, invalidDefinition(problems)
-	}
-	return text, nil
+func (s *source) fill(region string, service ebb.ServiceID) ([]byte, manifest.Problems) {
+	return s.definition.Fill(standsFor(region, service, s.Values))
 }
 
 // standsFor is what ${NAME} stands for in a service.
@@ -106,11 +102,8 @@ type finding struct {
 
 // check parses the definition and lists all that is wrong with it. The machine
 // is nil when one of that is an error.
-func (s *source) check() (*asl.Machine, []finding, error) {
-	text, err := s.fill(defaultRegion, ebb.DefaultService)
-	if err != nil {
-		return nil, nil, err
-	}
+func (s *source) check() (*asl.Machine, []finding) {
+	text, unknown := s.fill(defaultRegion, ebb.DefaultService)
 	machine, problems := asl.Parse(text, jsonata.New(jsonata.Config{}))
 	if machine != nil && s.Type == ebb.StateMachineExpress {
 		problems = append(problems, machine.NotExpress()...)
@@ -123,8 +116,12 @@ func (s *source) check() (*asl.Machine, []finding, error) {
 			machine = nil
 		}
 	}
+	for _, p := range unknown {
+		all = append(all, finding{p.File, p.Line, p.Column, string(asl.SeverityError), "UNKNOWN_NAME", "", p.Message})
+		machine = nil
+	}
 	slices.SortStableFunc(all, func(a, b finding) int { return (a.Line-b.Line)<<16 + a.Column - b.Column })
-	return machine, all, nil
+	return machine, all
 }
 
 // text is the finding as editors read it.

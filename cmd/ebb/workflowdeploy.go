@@ -163,10 +163,7 @@ type wantedWorkflow struct {
 // wanted checks the definition, so that all its problems are told at once and by
 // line, and fills it in.
 func (d *deployment) wanted(s *source) (*wantedWorkflow, error) {
-	machine, problems, err := s.check()
-	if err != nil {
-		return nil, err
-	}
+	machine, problems := s.check()
 	if machine == nil {
 		var all manifest.Problems
 		for _, f := range problems {
@@ -175,10 +172,7 @@ func (d *deployment) wanted(s *source) (*wantedWorkflow, error) {
 		return nil, invalidDefinition(all)
 	}
 	region := d.client.Config().Region
-	text, err := s.fill(region, d.service)
-	if err != nil {
-		return nil, err
-	}
+	text, _ := s.fill(region, d.service) // what it does not know was told
 	var pretty bytes.Buffer
 	if err := json.Indent(&pretty, text, "", "  "); err != nil {
 		return nil, err

@@ -33,11 +33,11 @@ func (a *app) drawFile(ref string, opt showOptions) (done bool, err error) {
 	if len(all) > 1 {
 		return true, usagef("%s: has %s; name one that is deployed, or the file of a definition", ref, count(len(all), "workflow", "workflows"))
 	}
-	text, err := all[0].fill(defaultRegion, "000000000000")
-	if err != nil {
-		return true, err
+	machine, problems := all[0].check()
+	if machine == nil {
+		return true, usagef("%s", problems[0].text())
 	}
-	return true, a.draw(text, nil, opt.graph)
+	return true, a.drawMachine(machine, nil, opt.graph)
 }
 
 // draw writes a definition as a picture, coloured by an execution unless t is nil.
@@ -46,6 +46,10 @@ func (a *app) draw(definition []byte, t *timeline, format string) error {
 	if machine == nil {
 		return usagef("the definition is not valid: %w", problems[0])
 	}
+	return a.drawMachine(machine, t, format)
+}
+
+func (a *app) drawMachine(machine *asl.Machine, t *timeline, format string) error {
 	p := &picture{}
 	if t != nil {
 		p.seen = map[string]*sighting{}

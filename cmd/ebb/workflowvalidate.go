@@ -55,10 +55,7 @@ func (a *app) validateWorkflows(paths []string, kind string, strict bool) error 
 			if kind != "" {
 				s.Type = kind
 			}
-			_, problems, err := s.check()
-			if err != nil {
-				return err
-			}
+			_, problems := s.check()
 			r := validated{Workflow: s.Name, File: s.definition.File, Problems: problems}
 			r.Valid = !slices.ContainsFunc(problems, func(f finding) bool { return strict || f.Severity == string(asl.SeverityError) })
 			if !r.Valid {
