@@ -101,12 +101,12 @@ func (a *API) serve(w http.ResponseWriter, r *http.Request) {
 
 // Call does an operation for p, with parameters as SDK integrations of workflows
 // name them. ok is false for an operation that is not offered.
-func (a *API) Call(ctx context.Context, p auth.Principal, operation string, parameters []byte) (answer []byte, ok bool, err error) {
+func (a *API) Call(ctx context.Context, p auth.Principal, operation string, parameters []byte, trace string) (answer []byte, ok bool, err error) {
 	shape, ok := a.inputs[operation]
 	if !ok {
 		return nil, false, nil
 	}
-	out, err := a.call(&call{Context: ctx, op: operation, principal: p},
+	out, err := a.call(&call{Context: ctx, op: operation, principal: p, trace: trace},
 		func(in any) error { return a.model.DecodeNamed(shape, parameters, in) })
 	if err != nil {
 		return nil, true, err

@@ -70,7 +70,7 @@ func (n *node) callForWorkflow(ctx context.Context, c workflow.Call) (json.RawMe
 	case "scheduler":
 		return n.callScheduler(ctx, c, operation)
 	case "eventbridge":
-		return n.events.Call(ctx, p, operation, c.Parameters)
+		return n.events.Call(ctx, p, operation, c.Parameters, c.Trace)
 	}
 	return nil, false, nil
 }

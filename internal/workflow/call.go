@@ -121,6 +121,8 @@ func (e *Engine) call(ctx context.Context, c *call) outcome {
 		o = e.callExecution(ctx, c, r)
 	case r.Type == "http":
 		return e.callHTTP(ctx, c)
+	case r.Type == "events" && (r.API == "putEvents" || r.API == "putEvents.waitForTaskToken"):
+		o = e.callEvents(ctx, c)
 	default:
 		o = e.callService(ctx, c, r)
 	}

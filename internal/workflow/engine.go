@@ -52,6 +52,7 @@ type Call struct {
 	API        string // lambda, sfn, s3, …
 	Operation  string // as the task spells it: getFunction
 	Parameters json.RawMessage
+	Trace      string // header of the execution
 }
 
 // Engine keeps state machines and runs their executions. It is safe for

@@ -2,7 +2,6 @@ package workflow
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"strings"
 
@@ -23,10 +22,7 @@ func (e *Engine) callService(ctx context.Context, c *call, r asl.Resource) outco
 	if !known || operation == "" || e.deps.Call == nil {
 		return failed(notOffered(c.Resource))
 	}
-	answer, ok, err := e.deps.Call(ctx, Call{
-		Service: c.execution.Service, Role: c.machine.revision.Role, API: api, Operation: operation,
-		Parameters: json.RawMessage(c.Parameters.String()),
-	})
+	answer, ok, err := e.deps.Call(ctx, c.api(api, operation, []byte(c.Parameters.String())))
 	if !ok {
 		return failed(notOffered(c.Resource))
 	}

@@ -24,7 +24,7 @@ func TestWorkflows(t *testing.T) {
 	t.Cleanup(bank.Close)
 	p := start(t, place(t), "--config", within(t, "config.yaml", fmt.Sprintf("egress:\n  allow: [%q]\n", bank.Listener.Addr())))
 	prefix := name(t)
-	policy := within(t, "policy.yaml", `{Statement: [{Effect: Allow, Action: ["scheduler:*", "events:RetrieveConnectionCredentials"], Resource: "*"}]}`)
+	policy := within(t, "policy.yaml", `{Statement: [{Effect: Allow, Action: ["scheduler:*", "events:*"], Resource: "*"}]}`)
 	connection := within(t, "connection.json", `{"AuthorizationType": "API_KEY", "AuthParameters": {"ApiKeyAuthParameters": {"ApiKeyName": "X-Api-Key", "ApiKeyValue": "k1"}}}`)
 	for _, args := range [][]string{
 		{"role", "put", prefix + "planner", "--policy", policy},

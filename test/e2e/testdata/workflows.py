@@ -122,6 +122,15 @@ check("a schedule that is no more", x.get("error") == "Scheduler.ResourceNotFoun
 x = run(machine("denied", task("arn:aws:states:::aws-sdk:scheduler:getSchedule", {"Name": PREFIX + "nightly"})), {})
 check("a role without permission", x.get("error") == "Scheduler.AccessDeniedException", x)
 
+put = task("arn:aws:states:::events:putEvents", {"Entries": [{"Source": "bank", "DetailType": "Booked", "Detail": {"n.$": "$.n"}}]})
+x = run(machine("put", put, roleArn=PLANNER), {"n": 7})
+check("events:putEvents", x["status"] == "SUCCEEDED" and json.loads(x["output"])["FailedEntryCount"] == 0 and json.loads(x["output"])["Entries"][0]["EventId"], x)
+put["States"]["T"]["Parameters"]["Entries"][0]["EventBusName"] = "other"
+x = run(machine("put2", put, roleArn=PLANNER), {"n": 7})
+check("an event that the bus does not take", x.get("error") == "EventBridge.FailedEntry", x)
+x = run(machine("put3", put), {"n": 7})
+check("events:putEvents without permission", x.get("error") == "EventBridge.AccessDeniedException", x)
+
 call = task("arn:aws:states:::http:invoke", {"ApiEndpoint": sys.argv[2], "Method": "GET", "Authentication": {
     "ConnectionArn": "arn:aws:events:us-east-1:000000000000:connection/" + PREFIX + "bank/1"}}, OutputPath="$.ResponseBody")
 x = run(machine("http", call, roleArn=PLANNER), {})
