@@ -10,7 +10,8 @@
 //
 //  1. Measuring costs an invocation less than a microsecond and never blocks:
 //     handles are made once for a version and kept by the caller.
-//  2. Series of a function end with it (Forget).
+//  2. Series of a function end with it (Forget). What is kept of one that nobody calls
+//     is its numbers, not their names: less than a kilobyte.
 //  3. Names and labels are kept once published; units are seconds and bytes.
 //
 // A crash loses the counts, as scrapers expect of a process that restarts. Walk A

@@ -3,7 +3,7 @@ package metrics
 import (
 	"net/http"
 	"slices"
-	"time"
+	"sync"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
@@ -13,45 +13,32 @@ import (
 	"github.com/ebb-faas/ebb/internal/ebb"
 )
 
-// Outcomes of an invocation, the values of the label outcome.
-const (
-	outcomeOK      = "ok"
-	outcomeError   = "error"   // the function raised, crashed or could not be initialised
-	outcomeTimeout = "timeout" // ebb ended it
-)
-
 // Metrics is all that one node measures. It is safe for concurrent use.
 type Metrics struct {
-	registry    *prometheus.Registry
-	invocations *prometheus.CounterVec
-	throttles   *prometheus.CounterVec
-	duration    *prometheus.HistogramVec
-	starts      *prometheus.HistogramVec
-	messages    *prometheus.CounterVec
-	unverified  *prometheus.CounterVec
-	triggers    *prometheus.CounterVec
-	events      *prometheus.CounterVec
+	registry   *prometheus.Registry
+	starts     *prometheus.HistogramVec
+	messages   *prometheus.CounterVec
+	unverified *prometheus.CounterVec
+	triggers   *prometheus.CounterVec
+	events     *prometheus.CounterVec
+
+	mu        sync.RWMutex
+	functions map[ebb.FunctionKey]*function
+	phases    map[string]*phases // by runtime
 }
 
 // seconds are the bounds of durations, from a tenth of a millisecond to the
 // longest timeout of Lambda.
-var seconds = []float64{.0001, .0003, .001, .003, .01, .03, .1, .3, 1, 3, 10, 30, 100, 300, 900}
+var seconds = [...]float64{.0001, .0003, .001, .003, .01, .03, .1, .3, 1, 3, 10, 30, 100, 300, 900}
 
 // New makes the metrics of a node, those of the process itself among them.
 func New() *Metrics {
 	m := &Metrics{
-		registry: prometheus.NewRegistry(),
-		invocations: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "ebb_invocations_total", Help: "Invocations that have ended, by outcome.",
-		}, []string{"service", "function", "version", "outcome"}),
-		throttles: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "ebb_throttles_total", Help: "Invocations refused because a limit had no room for them.",
-		}, []string{"service", "function"}),
-		duration: prometheus.NewHistogramVec(prometheus.HistogramOpts{
-			Name: "ebb_invocation_seconds", Help: "From hand-over to the end of the answer.", Buckets: seconds,
-		}, []string{"service", "function"}),
+		registry:  prometheus.NewRegistry(),
+		functions: make(map[ebb.FunctionKey]*function),
+		phases:    make(map[string]*phases),
 		starts: prometheus.NewHistogramVec(prometheus.HistogramOpts{
-			Name: "ebb_start_seconds", Help: "What invocations that waited for a start waited for, by phase.", Buckets: seconds,
+			Name: "ebb_start_seconds", Help: "What invocations that waited for a start waited for, by phase.", Buckets: seconds[:],
 		}, []string{"runtime", "phase"}),
 		messages: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "ebb_queue_attempts_total", Help: "Messages handled, by what became of them; lost = the lease had ended.",
@@ -66,7 +53,7 @@ func New() *Metrics {
 			Name: "ebb_bus_events_total", Help: "Events put on the event bus, by what became of them.",
 		}, []string{"service", "outcome"}),
 	}
-	m.registry.MustRegister(m.invocations, m.throttles, m.duration, m.starts, m.messages, m.unverified, m.triggers, m.events,
+	m.registry.MustRegister(m, m.starts, m.messages, m.unverified, m.triggers, m.events,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m
 }
@@ -118,63 +105,4 @@ func (m *Metrics) ServiceHandler(id ebb.ServiceID) http.Handler {
 		return kept, err
 	})
 	return promhttp.HandlerFor(only, promhttp.HandlerOpts{})
-}
-
-// Version is where the invocations of one version are counted.
-type Version struct {
-	ok, failed, late prometheus.Counter
-	throttles        prometheus.Counter
-	duration         prometheus.Observer
-	phases           [4]prometheus.Observer // queue, box, specialise, init
-	thaw             prometheus.Observer
-}
-
-// Version returns the handles of a version, to be kept.
-func (m *Metrics) Version(v *ebb.Version) *Version {
-	service, name, q := string(v.Service), v.Name, v.Qualifier()
-	h := &Version{
-		ok:        m.invocations.WithLabelValues(service, name, q, outcomeOK),
-		failed:    m.invocations.WithLabelValues(service, name, q, outcomeError),
-		late:      m.invocations.WithLabelValues(service, name, q, outcomeTimeout),
-		throttles: m.throttles.WithLabelValues(service, name),
-		duration:  m.duration.WithLabelValues(service, name),
-	}
-	for i, phase := range [...]string{"queue", "box", "specialise", "init"} {
-		h.phases[i] = m.starts.WithLabelValues(v.Runtime, phase)
-	}
-	h.thaw = m.starts.WithLabelValues(v.Runtime, "thaw")
-	return h
-}
-
-// Done counts an invocation that has ended.
-func (h *Version) Done(res *ebb.Result) {
-	switch {
-	case res.FunctionError == "":
-		h.ok.Inc()
-	case res.ErrorType == ebb.ErrorTimeout:
-		h.late.Inc()
-	default:
-		h.failed.Inc()
-	}
-	h.duration.Observe(res.Phases.Invoke.Seconds())
-	if p := res.Phases; p.Cold() {
-		for i, d := range [...]time.Duration{p.Queue, p.Box, p.Specialise, p.Init} {
-			h.phases[i].Observe(d.Seconds())
-		}
-	}
-	if res.Phases.Thaw > 0 {
-		h.thaw.Observe(res.Phases.Thaw.Seconds())
-	}
-}
-
-// Throttled counts an invocation that was refused for lack of room.
-func (h *Version) Throttled() { h.throttles.Inc() }
-
-// Forget ends the series of a function that is no more.
-func (m *Metrics) Forget(key ebb.FunctionKey) {
-	labels := prometheus.Labels{"service": string(key.Service), "function": key.Name}
-	m.invocations.DeletePartialMatch(labels)
-	m.throttles.DeletePartialMatch(labels)
-	m.duration.DeletePartialMatch(labels)
-	m.messages.DeletePartialMatch(labels)
 }

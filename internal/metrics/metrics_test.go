@@ -2,7 +2,9 @@ package metrics
 
 import (
 	"net/http/httptest"
+	"strconv"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -78,5 +80,44 @@ func TestServiceHandler(t *testing.T) {
 	}
 	if !strings.Contains(scrape(m), "f000000000000") || !strings.Contains(scrape(m), "f123456789012") {
 		t.Error("the whole is not whole any more")
+	}
+}
+
+// TestWhatIsKeptOfAFunction: the numbers, and not much besides.
+func TestWhatIsKeptOfAFunction(t *testing.T) {
+	m := New()
+	const functions = 2000
+	kept := testing.Benchmark(func(b *testing.B) {
+		b.ReportAllocs()
+		for b.Loop() {
+			for i := range functions {
+				key := ebb.FunctionKey{Service: ebb.DefaultService, Name: strconv.Itoa(i) + "-" + strconv.Itoa(b.N)}
+				m.Version(&ebb.Version{FunctionKey: key, Runtime: "python3"}).Done(&ebb.Result{Phases: ebb.Phases{Invoke: time.Millisecond}})
+			}
+		}
+	})
+	if each := kept.AllocedBytesPerOp() / functions; each > 1024 {
+		t.Errorf("%d bytes for each function", each)
+	}
+}
+
+// TestSameVersionSameCount: a handle that was let go is found again.
+func TestSameVersionSameCount(t *testing.T) {
+	m := New()
+	key := ebb.FunctionKey{Service: ebb.DefaultService, Name: "f"}
+	var all sync.WaitGroup
+	for range 50 {
+		all.Go(func() {
+			m.Version(&ebb.Version{FunctionKey: key, Runtime: "python3"}).Done(&ebb.Result{Phases: ebb.Phases{Invoke: 1200 * time.Second}})
+		})
+	}
+	all.Wait()
+	for _, want := range []string{`outcome="ok",service="000000000000",version="$LATEST"} 50`,
+		`ebb_invocation_seconds_bucket{function="f",service="000000000000",le="900"} 0`,
+		`ebb_invocation_seconds_bucket{function="f",service="000000000000",le="+Inf"} 50`,
+		`ebb_invocation_seconds_sum{function="f",service="000000000000"} 60000`} {
+		if text := scrape(m); !strings.Contains(text, want+"\n") {
+			t.Errorf("no %s in:\n%s", want, text)
+		}
 	}
 }

@@ -39,10 +39,17 @@ type lineKey struct {
 // line is a zygote and those that come after it. Fields guarded by zygotes.mu.
 type line struct {
 	runtime *runtimes.Runtime
-	zygote  sandbox.Zygote // nil while there is none
-	copies  int            // of this zygote
+	zygote  *zygote // nil while there is none
 	used    time.Time
 	failed  time.Time // it could not be started then; zero = it could
+}
+
+// zygote is one of them. Fields guarded by zygotes.mu.
+type zygote struct {
+	sandbox.Zygote
+	copies int
+	busy   int  // copies that are being made
+	gone   bool // it ends when they are
 }
 
 // zygoteRetry is how long a runtime whose zygote does not start is left alone.
@@ -52,9 +59,9 @@ func newZygotes(p *Pool) *zygotes {
 	return &zygotes{pool: p, wake: make(chan struct{}, 1), lines: make(map[lineKey]*line)}
 }
 
-// take returns the zygote for an instance of v, or nil. Either way it is noted that
-// one was wanted.
-func (z *zygotes) take(rt *runtimes.Runtime, v *ebb.Version) sandbox.Zygote {
+// take returns the zygote for an instance of v, to be given back, or nil. Either way
+// it is noted that one was wanted.
+func (z *zygotes) take(rt *runtimes.Runtime, v *ebb.Version) *zygote {
 	cfg := &z.pool.cfg
 	if cfg.ZygoteOff || rt.ZygoteCommand() == nil || !z.pool.deps.Driver.Level().Forks || !startsAlike(rt, v) {
 		return nil
@@ -73,11 +80,32 @@ func (z *zygotes) take(rt *runtimes.Runtime, v *ebb.Version) sandbox.Zygote {
 		return nil
 	}
 	found := l.zygote
-	if l.copies++; l.copies >= cfg.ZygoteForks {
+	found.busy++
+	if found.copies++; found.copies >= cfg.ZygoteForks {
 		z.end(l)
 		z.call()
 	}
 	return found
+}
+
+// give gives back what take returned.
+func (z *zygotes) give(used *zygote) {
+	z.mu.Lock()
+	defer z.mu.Unlock()
+	used.busy--
+	z.destroy(used)
+}
+
+// destroy ends a zygote that is to go, once nobody uses it. z.mu is held.
+func (z *zygotes) destroy(old *zygote) {
+	if !old.gone || old.busy > 0 {
+		return
+	}
+	z.pool.ending.Add(1)
+	go func() {
+		old.Destroy()
+		z.pool.ending.Done()
+	}()
 }
 
 // startsAlike reports whether nothing that v sets counts only at the start of a
@@ -95,20 +123,14 @@ func (z *zygotes) call() {
 
 // end lets go of a line's zygote; its copies live on. z.mu is held.
 func (z *zygotes) end(l *line) {
-	if l.zygote == nil {
-		return
+	if old := l.zygote; old != nil {
+		l.zygote, old.gone = nil, true
+		z.destroy(old)
 	}
-	gone := l.zygote
-	l.zygote, l.copies = nil, 0
-	z.pool.ending.Add(1)
-	go func() {
-		gone.Destroy()
-		z.pool.ending.Done()
-	}()
 }
 
 // lost notes that a zygote does not work any more.
-func (z *zygotes) lost(dead sandbox.Zygote) {
+func (z *zygotes) lost(dead *zygote) {
 	z.mu.Lock()
 	defer z.mu.Unlock()
 	for _, l := range z.lines {
@@ -188,7 +210,7 @@ func (z *zygotes) make(ctx context.Context, key lineKey, l *line) {
 		l.failed = time.Now()
 		return
 	}
-	l.zygote, l.copies, l.failed = made, 0, time.Time{}
+	l.zygote, l.failed = &zygote{Zygote: made}, time.Time{}
 	if z.closed || z.lines[key] != l {
 		z.end(l)
 	}
@@ -248,7 +270,8 @@ func (in *instance) fork(ctx context.Context, rt *runtimes.Runtime) (forked bool
 	if z == nil {
 		return false, nil
 	}
-	err = in.box.Fork(ctx, z, in.startDir(rt))
+	defer zygotes.give(z)
+	err = in.box.Fork(ctx, z.Zygote, in.startDir(rt))
 	if !errors.Is(err, sandbox.ErrNotForked) {
 		return err == nil, err
 	}

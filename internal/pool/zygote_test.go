@@ -5,7 +5,6 @@ import (
 	"time"
 
 	"github.com/ebb-faas/ebb/internal/ebb"
-	"github.com/ebb-faas/ebb/internal/sandbox"
 	"github.com/ebb-faas/ebb/runtimes"
 )
 
@@ -20,17 +19,26 @@ func ofService(service string) *ebb.Version {
 }
 
 // has waits for the zygote of a service, which the first to miss it goes without.
-func (r *rig) has(t *testing.T, v *ebb.Version) sandbox.Zygote {
+func (r *rig) has(t *testing.T, v *ebb.Version) *zygote {
 	t.Helper()
-	var z sandbox.Zygote
+	var z *zygote
 	eventually(t, "a zygote", func() bool {
-		z = r.zygotes.take(forking(), v)
+		z = r.copied(v)
 		return z != nil
 	})
 	return z
 }
 
-func ended(z sandbox.Zygote) bool {
+// copied takes one for a copy that takes no time.
+func (r *rig) copied(v *ebb.Version) *zygote {
+	z := r.zygotes.take(forking(), v)
+	if z != nil {
+		r.zygotes.give(z)
+	}
+	return z
+}
+
+func ended(z *zygote) bool {
 	select {
 	case <-z.Done():
 		return true
@@ -65,14 +73,20 @@ func TestZygoteIsRecycled(t *testing.T) {
 	r := newRig(t, Config{ZygoteForks: 3}, d)
 	v := ofService("a")
 	first := r.has(t, v)
-	for range 2 {
-		if z := r.zygotes.take(forking(), v); z != first {
-			t.Error("it was replaced too early")
-		}
+	if z := r.copied(v); z != first {
+		t.Error("it was replaced too early")
+	}
+	last := r.zygotes.take(forking(), v)
+	if last != first {
+		t.Error("it was replaced too early")
 	}
 	if second := r.has(t, v); second == first {
 		t.Error("it makes more copies than it may")
 	}
+	if ended(first) {
+		t.Error("it ends while it makes its last copy")
+	}
+	r.zygotes.give(last)
 	eventually(t, "the end of the first", func() bool { return ended(first) })
 	if d.zygotes.Load() != 2 {
 		t.Errorf("%d were started", d.zygotes.Load())

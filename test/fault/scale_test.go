@@ -16,13 +16,8 @@ import (
 // EBB_SCALE does not say.
 const scaleDefault = 100
 
-// remembered is what ebb itself may keep of a function that was used, in bytes:
-// its metrics, for the most part, and as much again until Go collects it.
-const remembered = 16 << 10
-
 // TestManyFunctionsOnce: many functions, each invoked once; when their instances
-// have left, the node has the memory that it had before, give or take a tenth,
-// but for what it remembers of the functions.
+// have left, the node has the memory that it had before, give or take a tenth.
 func TestManyFunctionsOnce(t *testing.T) {
 	total := scaleDefault
 	if text := os.Getenv("EBB_SCALE"); text != "" {
@@ -61,7 +56,7 @@ func TestManyFunctionsOnce(t *testing.T) {
 	begin := time.Now()
 	run(total/10, total)
 	took := time.Since(begin)
-	most := idle + idle/10 + int64(total)*remembered
+	most := idle + idle/10
 	after := restingMemory(t, p, most)
 	t.Logf("%d functions in %v; the node's memory: %d MiB before, %d MiB after", total, took, idle>>20, after>>20)
 	if after > most {
