@@ -5,6 +5,7 @@
 #   DATA       data directory of "make run"     (build/data)
 #   FUZZTIME   time for each fuzz target        (30s)
 #   SOAK       invocations of "make soak"       (200000)
+#   STEPS      random steps of "make soak"      (20000)
 #   TESTTIME   cap on the whole of "make test"  (60m)
 
 SHELL       := /bin/bash
@@ -15,6 +16,7 @@ VERSION  ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev
 DATA     ?= build/data
 FUZZTIME ?= 30s
 SOAK     ?= 200000
+STEPS    ?= 20000
 TESTTIME ?= 60m
 
 PKG     := github.com/ebb-faas/ebb
@@ -137,8 +139,8 @@ fuzz: ## Every fuzz target for FUZZTIME each
 	@scripts/fuzz.sh $(FUZZTIME)
 
 .PHONY: soak
-soak: deps build ## SOAK invocations; no error and no leak of any kind allowed
-	EBB_SOAK=$(SOAK) go test -count=1 -timeout 120m -run Soak -v ./test/...
+soak: deps build ## SOAK invocations, STEPS random steps; no error and no leak of any kind allowed
+	EBB_SOAK=$(SOAK) EBB_STEPS=$(STEPS) go test -count=1 -timeout 120m -run Soak -v ./test/...
 
 .PHONY: bench
 bench: deps build ## Measure against the bare front and plain echo servers; prints a table, writes JSON

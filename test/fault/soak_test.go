@@ -30,6 +30,7 @@ type holding struct {
 	platform.Footprint
 	Goroutines int
 	Spares     int // instances made ahead
+	Zygotes    int
 }
 
 // within reports whether h is no more than o in anything.
@@ -47,7 +48,7 @@ func held(ctx context.Context, p *platform.Platform) (holding, error) {
 		return holding{}, err
 	}
 	f, err := p.Footprint()
-	h := holding{f, n.Memory.Goroutines, n.Instances.Spare}
+	h := holding{f, n.Memory.Goroutines, n.Instances.Spare, n.Instances.Zygotes}
 	if err == nil && n.Instances.Total+n.Instances.Zygotes > 0 {
 		err = fmt.Errorf("not at rest: %+v", n.Instances)
 	}
