@@ -40,6 +40,7 @@ func BenchmarkEnqueue(b *testing.B) {
 }
 
 func load(b *testing.B, s *store.Store, callers int, fn func(*store.Tx) error) {
+	before := s.Stats()
 	b.ReportAllocs()
 	b.ResetTimer()
 	var left atomic.Int64
@@ -57,6 +58,8 @@ func load(b *testing.B, s *store.Store, callers int, fn func(*store.Tx) error) {
 	}
 	wg.Wait()
 	b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "msg/s")
+	after := s.Stats()
+	b.ReportMetric(float64(after.Fns-before.Fns)/float64(after.Commits-before.Commits), "fns/commit")
 }
 
 // BenchmarkThrough is a message's whole way: enqueued by 64 callers, handled, done.
