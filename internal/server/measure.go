@@ -10,6 +10,7 @@ import (
 // measure adds to the metrics what other packages count themselves.
 func (n *node) measure() {
 	n.measurePool()
+	n.measureTriggers()
 	n.measureEgress()
 	n.metrics.Count("ebb_log_lines_dropped_total", "Lines of functions' logs that could not be kept.",
 		func() float64 { return float64(n.logs.Stats().Dropped) })

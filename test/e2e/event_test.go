@@ -85,3 +85,68 @@ def handler(event, context):
 		t.Errorf("delivered %d times", n)
 	}
 }
+
+// TestFailedDelivery: a target that fails is tried again as the trigger says, then
+// its failure destination has the event; it is counted, measured, and an event
+// that a rule has a function get. A failure to tell of it is not told of.
+func TestFailedDelivery(t *testing.T) {
+	source := name(t)
+	bad := platform.Function{Name: source + "-bad", Runtime: "python3", Handler: "app.handler", Env: map[string]string{"EBB_ASYNC_RETRY_DELAYS": "100ms"},
+		Files: map[string]string{"app.py": `
+def handler(event, context):
+    print("tried", event["source"])
+    raise ValueError("no")
+`}}
+	for _, f := range []string{"-destination", "-alarm"} {
+		hears := says
+		hears.Name = source + f
+		if err := shared.Create(t.Context(), hears); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := shared.Create(t.Context(), bad); err != nil {
+		t.Fatal(err)
+	}
+	once, never := 1, 0
+	rule(t, source, bad.Name, client.TriggerSettings{MaxRetries: &once, OnFailure: source + "-destination"}, `{"source":["`+source+`"]}`)
+	rule(t, source+"-alarm", source+"-alarm", client.TriggerSettings{}, `{"source":["ebb.trigger"],"detail-type":["Delivery Failed"],"detail":{"trigger":[{"prefix":"`+source+`"}]}}`)
+	rule(t, source+"-loop", bad.Name, client.TriggerSettings{MaxRetries: &never}, `{"source":["ebb.trigger"],"detail":{"trigger":[{"prefix":"`+source+`"}]}}`)
+	if _, err := shared.Client.PutEvents(t.Context(), []client.CloudEvent{{ID: "1", Source: source, Type: "T"}}); err != nil {
+		t.Fatal(err)
+	}
+	heard(t, source+"-alarm", `"detail-type": "Delivery Failed"`)
+	heard(t, source+"-destination", `"condition": "RetriesExhausted"`)
+	counts := func(name string, want client.TriggerCounts) {
+		t.Helper()
+		var tr *client.Trigger
+		await(t, fmt.Sprintf("%s with %+v", name, want), func() bool {
+			var err error
+			if tr, err = shared.Client.Trigger(t.Context(), name); err != nil {
+				t.Fatal(err)
+			}
+			return tr.State.Counts == want
+		})
+		if failing := want.Dead > 0; failing != (tr.State.Status == "failing") || failing != (tr.State.Since != nil) || failing != strings.HasPrefix(tr.State.Result, "RetriesExhausted") {
+			t.Errorf("%+v", tr.State)
+		}
+	}
+	counts(source, client.TriggerCounts{Taken: 1, Retried: 1, Dead: 1})
+	counts(source+"-alarm", client.TriggerCounts{Taken: 1, Delivered: 1})
+	counts(source+"-loop", client.TriggerCounts{Taken: 1, Dead: 1})
+	tried := cli(t, shared, 0, "logs", bad.Name)
+	if n := strings.Count(tried, "tried "+source); n != 2 {
+		t.Errorf("tried %d times", n)
+	}
+	if n := strings.Count(tried, "tried ebb.trigger"); n != 1 {
+		t.Errorf("told of %d times: an alarm that fails makes alarms", n)
+	}
+	_, text := scrapeOf(t, shared)
+	for _, want := range []string{
+		`ebb_trigger_events_total{kind="event",outcome="dead",service="000000000000",trigger="` + source + `"} 1`,
+		`ebb_trigger_failing{kind="event",service="000000000000",trigger="` + source + `"} 1`,
+	} {
+		if !strings.Contains(text, want) {
+			t.Errorf("metrics lack %s", want)
+		}
+	}
+}
