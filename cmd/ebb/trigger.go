@@ -51,9 +51,9 @@ func (a *app) triggerLs() *cobra.Command {
 				var rows [][]string
 				for _, t := range all {
 					rows = append(rows, []string{t.Name, t.Kind, shortTarget(t.Target), triggerHealth(&t), moment(t.State.NextAt), moment(t.State.LastAt),
-						strconv.FormatInt(t.State.Fired, 10), strconv.FormatInt(t.State.Skipped, 10), strconv.FormatInt(t.State.Failed, 10)})
+						decimal(t.State.Counts.Taken), decimal(t.State.Counts.Delivered), decimal(t.State.Counts.Retried), decimal(t.State.Counts.Failed + t.State.Counts.Dead)})
 				}
-				return a.print(all, []string{"TRIGGER", "KIND", "TARGET", "STATE", "NEXT", "LAST", "FIRED", "SKIPPED", "FAILED"}, rows)
+				return a.print(all, []string{"TRIGGER", "KIND", "TARGET", "STATE", "NEXT", "LAST", "TAKEN", "DELIVERED", "RETRIED", "GIVEN UP"}, rows)
 			})
 		},
 	}
@@ -61,6 +61,8 @@ func (a *app) triggerLs() *cobra.Command {
 	cmd.Flags().StringVar(&target, "target", "", "only with this `TARGET`: a function or an ARN")
 	return cmd
 }
+
+func decimal(n int64) string { return strconv.FormatInt(n, 10) }
 
 // shortTarget is a target for people: what its ARN says at the end.
 func shortTarget(arn string) string {
@@ -70,14 +72,12 @@ func shortTarget(arn string) string {
 	return arn
 }
 
+// triggerHealth is a trigger's state, and since when it is failing.
 func triggerHealth(t *client.Trigger) string {
-	switch {
-	case t.Paused:
-		return "paused"
-	case t.State.Error != "":
-		return "error"
+	if t.State.Since != nil && !t.Paused {
+		return t.State.Status + " since " + moment(t.State.Since)
 	}
-	return "active"
+	return t.State.Status
 }
 
 func moment(t *time.Time) string {

@@ -70,6 +70,7 @@ func shortly(err error) error {
 func (n *node) assembleObjects() {
 	d := object.Deps{
 		Store: n.store, Log: n.log, Region: n.cfg.Region, Send: n.sendEvent, Resolve: n.secrets.Resolve,
+		Refused: n.bus.Refused, Count: func(t ebb.TriggerRef, c ebb.TriggerCounts) { n.triggers.Count(t, c) },
 		URL: func() string { return n.gatewayURL },
 	}
 	if n.s3 != nil {

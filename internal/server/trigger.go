@@ -17,15 +17,17 @@ import (
 // assembleTriggers makes the event sources. What they stand on (the queue,
 // delivery) is asked for when they run.
 func (n *node) assembleTriggers() {
+	n.assembleBus()
 	n.timers = timer.New(timer.Deps{
 		Store: n.store, Log: n.log, Region: n.cfg.Region,
 		Enqueue: func(tx *store.Tx, e queue.Enqueue) (ebb.MessageID, error) { return n.queue.Enqueue(tx, e) },
 		Send:    n.sendEvent, Running: n.eventRuns,
+		Refused: n.bus.Refused,
+		Count:   func(t ebb.TriggerRef, c ebb.TriggerCounts) { n.triggers.Count(t, c) },
 		Stop: func(tx *store.Tx, t *ebb.Trigger, id ebb.MessageID, reason string) error {
 			return n.deliver.Withdraw(tx, t.Service, t.Target, id, reason)
 		},
 	})
-	n.assembleBus()
 	n.assembleObjects()
 	n.triggers = trigger.New(n.cfg.Triggers, trigger.Deps{
 		Store: n.store, Log: n.log, Metrics: n.metrics, Tell: n.bus.Tell, Tidy: n.bus.Tidy, CheckTarget: n.checkEventTarget, Send: n.sendEvent, Changed: n.triggerChanged,

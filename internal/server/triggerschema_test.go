@@ -16,6 +16,8 @@ import (
 	"github.com/ebb-faas/ebb/internal/api"
 	"github.com/ebb-faas/ebb/internal/ebb"
 	"github.com/ebb-faas/ebb/internal/trigger/event"
+	"github.com/ebb-faas/ebb/internal/trigger/kafka"
+	"github.com/ebb-faas/ebb/internal/trigger/object"
 	"github.com/ebb-faas/ebb/internal/trigger/timer"
 )
 
@@ -27,6 +29,9 @@ func settings() map[ebb.TriggerKind]reflect.Type {
 		ebb.TriggerTimer: reflect.TypeFor[timer.Settings](),
 		ebb.TriggerEvent: reflect.TypeFor[event.Settings](),
 		ebb.TriggerHTTP:  reflect.TypeFor[ebb.Route](),
+		ebb.TriggerKafka: reflect.TypeFor[kafka.Settings](),
+
+		ebb.TriggerObject: reflect.TypeFor[object.Settings](),
 	}
 }
 

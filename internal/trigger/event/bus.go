@@ -200,7 +200,7 @@ func (b *Bus) route(ctx context.Context, rs []*rule, t *taken, from deliver.Orig
 			if from.Alarm {
 				continue
 			}
-			tell, err := b.Raise(ctx, refused(r.trigger, t.event, err), from.Trace)
+			tell, err := b.refused(ctx, r.trigger, t.event.ID, err, from.Trace)
 			if err != nil {
 				return err
 			}
@@ -339,16 +339,21 @@ func (b *Bus) Tell(ctx context.Context, e *ebb.Event) error {
 	return b.deps.Store.Tx(ctx, tell)
 }
 
-// refused tells of a rule whose target does not take an event.
-func refused(t *ebb.Trigger, e *ebb.Event, err error) *ebb.Event {
-	detail, merr := json.Marshal(map[string]any{
-		"trigger": t.Name, "kind": t.Kind, "target": t.Target, "condition": "Refused", "reason": err.Error(),
-		"error": ebb.TypeOf(err), "event": e.ID,
+// Refused prepares an event that tells of a trigger whose target does not take an
+// event of that id.
+func (b *Bus) Refused(ctx context.Context, t *ebb.Trigger, id ebb.MessageID, why error) (func(*store.Tx) error, error) {
+	return b.refused(ctx, t, string(id), why, "")
+}
+
+func (b *Bus) refused(ctx context.Context, t *ebb.Trigger, id string, why error, trace string) (func(*store.Tx) error, error) {
+	detail, err := json.Marshal(map[string]any{
+		"trigger": t.Name, "kind": t.Kind, "target": t.Target, "condition": "Refused", "reason": why.Error(),
+		"error": ebb.TypeOf(why), "event": id,
 	})
-	if merr != nil {
-		panic("event: " + merr.Error()) // text
+	if err != nil {
+		return nil, err
 	}
-	return &ebb.Event{Source: ebb.SourceTrigger, DetailType: DeliveryFailed, Service: t.Service, Resources: []string{t.Target}, Detail: detail}
+	return b.Raise(ctx, &ebb.Event{Source: ebb.SourceTrigger, DetailType: DeliveryFailed, Service: t.Service, Resources: []string{t.Target}, Detail: detail}, trace)
 }
 
 // DeliveryFailed is the detail-type of events that tell of a delivery given up.

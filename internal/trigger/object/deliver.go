@@ -4,10 +4,11 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"time"
 
 	"github.com/ebb-faas/ebb/internal/ebb"
-	"github.com/ebb-faas/ebb/internal/pattern"
 	"github.com/ebb-faas/ebb/internal/store"
+	"github.com/ebb-faas/ebb/internal/trigger"
 )
 
 // Happened has an event of the platform's own endpoint delivered to whom it
@@ -56,6 +57,7 @@ func (k *Kind) offer(ctx context.Context, t *ebb.Trigger, e *ebb.ObjectEvent, al
 		return err
 	}
 	if !wanted {
+		k.deps.Count(t.Ref(), ebb.TriggerCounts{Taken: 1, Filtered: 1})
 		return k.count(ctx, t, &ebb.TriggerState{LastAt: k.deps.Now(), Skipped: 1, Outcome: "filtered"}, also)
 	}
 	event, err := encode(document{[]record{r}})
@@ -67,23 +69,12 @@ func (k *Kind) offer(ctx context.Context, t *ebb.Trigger, e *ebb.ObjectEvent, al
 
 // matches reports whether a record is what the trigger's filters ask for.
 func matches(t *ebb.Trigger, r *record) (bool, error) {
-	if len(t.Filters) == 0 {
-		return true, nil
+	f, err := trigger.NewFilter(t)
+	if err != nil || len(t.Filters) == 0 {
+		return err == nil, err
 	}
 	text, err := json.Marshal(r)
-	if err != nil {
-		return false, err
-	}
-	for _, f := range t.Filters {
-		p, err := pattern.Compile(f)
-		if err != nil {
-			return false, err
-		}
-		if ok, err := p.Match(text); ok || err != nil {
-			return ok, err
-		}
-	}
-	return false, nil
+	return err == nil && f.Match(text), err
 }
 
 // errPaused says that the trigger of a held event is paused.
@@ -99,7 +90,9 @@ func (k *Kind) hand(ctx context.Context, d *delivery) error {
 	case kind == ebb.NotFound || kind == ebb.Invalid || kind == ebb.TooLarge || kind == ebb.Forbidden:
 		k.deps.Log.Warn("a trigger's target does not take its event", "service", d.t.Service, "trigger", d.t.Name, "error", err)
 		state = &ebb.TriggerState{LastAt: state.LastAt, Failed: 1, Outcome: ebb.FireRefused, Error: err.Error()}
-		send = func(*store.Tx) error { return nil }
+		if send, err = k.deps.Refused(ctx, d.t, d.id, err); err != nil {
+			return err
+		}
 	default:
 		return err
 	}
@@ -131,8 +124,19 @@ func (k *Kind) hand(ctx context.Context, d *delivery) error {
 		if err := tx.AddTriggerState(now.ID, state); err != nil {
 			return err
 		}
+		tx.AfterCommit(func() {
+			k.deps.Count(now.Ref(), ebb.TriggerCounts{Taken: 1, Failed: state.Failed, Result: state.Error, ResultAt: resultAt(state)})
+		})
 		return run(tx, d.also)
 	})
+}
+
+// resultAt is when a target refused an event; zero = it did not.
+func resultAt(s *ebb.TriggerState) time.Time {
+	if s.Failed == 0 {
+		return time.Time{}
+	}
+	return s.LastAt
 }
 
 // count writes what a trigger has done.

@@ -21,6 +21,10 @@ type Deps struct {
 	// Send prepares the delivery of an event to a trigger's target as the task id;
 	// what it returns makes it so in a Tx.
 	Send func(ctx context.Context, t *ebb.Trigger, id ebb.MessageID, event []byte) (func(*store.Tx) error, error)
+	// Refused prepares what is to be written when a target does not take an event.
+	Refused func(ctx context.Context, t *ebb.Trigger, id ebb.MessageID, why error) (func(*store.Tx) error, error)
+	// Count is trigger.Triggers.Count.
+	Count func(t ebb.TriggerRef, c ebb.TriggerCounts)
 	// Bucket refuses a bucket of the platform's own endpoint that is not a
 	// service's. nil = there is no such endpoint.
 	Bucket func(ctx context.Context, service ebb.ServiceID, bucket string) error
@@ -37,6 +41,14 @@ type Kind struct{ deps Deps }
 func New(deps Deps) *Kind {
 	if deps.Now == nil {
 		deps.Now = time.Now
+	}
+	if deps.Refused == nil {
+		deps.Refused = func(context.Context, *ebb.Trigger, ebb.MessageID, error) (func(*store.Tx) error, error) {
+			return func(*store.Tx) error { return nil }, nil
+		}
+	}
+	if deps.Count == nil {
+		deps.Count = func(ebb.TriggerRef, ebb.TriggerCounts) {}
 	}
 	return &Kind{deps}
 }

@@ -72,8 +72,9 @@ func (k *Kind) Fire(ctx context.Context, m *queue.Message) queue.Outcome {
 		case err == nil:
 		case kind == ebb.NotFound || kind == ebb.Invalid || kind == ebb.TooLarge || kind == ebb.Forbidden:
 			k.deps.Log.Warn("a timer's target does not take its event", "service", f.t.Service, "trigger", f.t.Name, "error", err)
-			f.outcome, f.task, f.state.Error = ebb.FireRefused, "", err.Error()
-			send = func(*store.Tx) error { return nil }
+			if send, err = f.refused(ctx, err); err != nil {
+				return k.later(ctx, m, err)
+			}
 		default:
 			return k.later(ctx, m, err)
 		}
@@ -249,5 +250,22 @@ func (f *fire) handOver(tx *store.Tx, send func(*store.Tx) error) error {
 	if f.task == "" { // the one before is still the last that was
 		s.LastTask = f.state.LastTask
 	}
+	if count := f.k.deps.Count; count != nil {
+		c := ebb.TriggerCounts{Taken: 1, TakenAt: f.now}
+		if f.outcome == ebb.FireRefused {
+			c.Failed, c.Result, c.ResultAt = 1, f.state.Error, f.now
+		}
+		tx.AfterCommit(func() { count(f.t.Ref(), c) })
+	}
 	return tx.AddTriggerState(f.t.ID, s)
+}
+
+// refused is what is written in place of a delivery that the target does not take.
+func (f *fire) refused(ctx context.Context, why error) (func(*store.Tx) error, error) {
+	id := f.task
+	f.outcome, f.task, f.state.Error = ebb.FireRefused, "", why.Error()
+	if f.k.deps.Refused == nil {
+		return func(*store.Tx) error { return nil }, nil
+	}
+	return f.k.deps.Refused(ctx, f.t, id, why)
 }

@@ -29,6 +29,10 @@ type Deps struct {
 	// Send prepares the delivery of an event to a trigger's target as the task id;
 	// what it returns makes it so in a Tx.
 	Send func(ctx context.Context, t *ebb.Trigger, id ebb.MessageID, event []byte) (func(*store.Tx) error, error)
+	// Refused prepares what is to be written when a target does not take an event;
+	// nil = nothing. Count is trigger.Triggers.Count; nil = nobody counts.
+	Refused func(ctx context.Context, t *ebb.Trigger, id ebb.MessageID, why error) (func(*store.Tx) error, error)
+	Count   func(t ebb.TriggerRef, c ebb.TriggerCounts)
 	// Running reports whether a task that Send made is not over.
 	Running func(ctx context.Context, t *ebb.Trigger, id ebb.MessageID) (bool, error)
 	// Stop ends such a task, if it is not over.
