@@ -51,6 +51,7 @@ const routes = {
   '/crowd': (req, res) => { most = Math.max(most, ++inside); setTimeout(() => { inside--; res.end(id + ' ' + most); }, 300); },
   '/crash': () => { console.log('about to crash'); process.exit(3); },
   '/hang': () => {},
+  '/take': (req, res) => res.end(String(Buffer.alloc(Number(req.url.split('?')[1]) << 20, 1).length >> 20)),
   '/refuse': (req, res) => { res.writeHead(401, { connection: 'close' }); res.end('no'); },
   '/events': (req, res) => { let b = ''; req.on('data', (d) => b += d); req.on('end', () => {
       if (b.includes('fail')) { res.statusCode = 500; return res.end('cannot'); }

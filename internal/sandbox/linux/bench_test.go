@@ -5,6 +5,7 @@ package linux
 import (
 	"context"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"runtime"
@@ -153,4 +154,61 @@ func BenchmarkFreeze(b *testing.B) {
 		thaw += time.Since(begin)
 	}
 	b.ReportMetric(float64(thaw.Microseconds())/float64(b.N), "µs/thaw")
+}
+
+// BenchmarkProcess is a runtime's process in a box that is there, until it answers:
+// started, or copied from a zygote.
+func BenchmarkProcess(b *testing.B) {
+	d := open(b, b.TempDir())
+	defer func() { _ = d.Close() }()
+	catalog, err := hostRuntimes()
+	if err != nil {
+		b.Fatal(err)
+	}
+	rt, ok := catalog.Lookup("python3")
+	if !ok {
+		b.Skip("the only runtime that forks is Python")
+	}
+	spec := sandbox.Spec{Limits: sandbox.Limits{TmpMB: 32}}
+	for _, m := range rt.Mounts {
+		spec.Mounts = append(spec.Mounts, sandbox.Mount{Source: m.Source, Target: m.Target})
+	}
+	spec.ID = "zygote-process"
+	z, err := d.Zygote(b.Context(), spec, sandbox.Process{Argv: rt.ZygoteCommand(), Env: rt.Env, Dir: "/"})
+	if err != nil {
+		b.Fatal(err)
+	}
+	ping := []byte{0, 0, 0, 0, 9, 0, 0, 0, 0, 0, 0, 0} // and a pong is as long
+	for name, begin := range map[string]func(box sandbox.Box) error{
+		"started": func(box sandbox.Box) error {
+			return box.Start(b.Context(), sandbox.Process{Argv: rt.Command(128, box.Path), Env: rt.Env, Dir: "/tmp", Framed: true})
+		},
+		"copied": func(box sandbox.Box) error { return box.Fork(b.Context(), z, "/tmp") },
+	} {
+		b.Run(name, func(b *testing.B) {
+			for i := 0; b.Loop(); i++ {
+				b.StopTimer()
+				spec.ID = fmt.Sprintf("%s-%d-%d", name, b.N, i)
+				box, err := d.Create(context.Background(), spec)
+				if err != nil {
+					b.Fatal(err)
+				}
+				b.StartTimer()
+				err = begin(box)
+				if err == nil {
+					_, err = box.Conn().Write(ping)
+				}
+				if err == nil {
+					_, err = io.ReadFull(box.Conn(), make([]byte, len(ping)))
+				}
+				b.StopTimer()
+				if err != nil {
+					b.Fatal(err)
+				}
+				_ = box.Output().Close()
+				box.Destroy()
+				b.StartTimer()
+			}
+		})
+	}
 }

@@ -78,7 +78,7 @@ func (k *kernel) mkdir(dir string) error {
 	for _, controller := range strings.Fields(string(given)) {
 		files = append(files, map[string][]string{
 			"memory": {"memory.max", "memory.swap.max", "memory.current", "memory.peak", "memory.events"},
-			"cpu":    {"cpu.weight"},
+			"cpu":    {"cpu.weight", "cpu.max"},
 			"pids":   {"pids.max", "pids.current"},
 		}[controller]...)
 	}
@@ -180,6 +180,14 @@ func TestCgroupV2(t *testing.T) {
 	want := sandbox.Usage{MemoryPeak: 1000, Memory: 900, CPU: 2500 * time.Microsecond, PIDs: 7}
 	if u := g.usage(); u != want {
 		t.Errorf("usage is %+v", u)
+	}
+	if err := errors.Join(g.quota(1500), g.quota(1), g.quota(0)); err != nil {
+		t.Errorf("quota: %v", err)
+	}
+	for _, want := range []string{"150000 100000", "1000 100000", "max 100000"} {
+		if !slices.Contains(k.writes, own+"/ebb-x/box/cpu.max="+want) {
+			t.Errorf("cpu.max was never %q: %q", want, k.writes)
+		}
 	}
 	if !g.kill() || !slices.Contains(k.writes, own+"/ebb-x/box/cgroup.kill=1") {
 		t.Error("cgroup.kill was not used")

@@ -271,25 +271,3 @@ func TestManyCopiesAtOnce(t *testing.T) {
 	}
 	all.Wait()
 }
-
-// BenchmarkFork is a copy in a box that is there, beside BenchmarkInterpreter.
-func BenchmarkFork(b *testing.B) {
-	d := open(b, b.TempDir())
-	defer func() { _ = d.Close() }()
-	z := startZygote(b, d, "zygote-bench")
-	for i := 0; b.Loop(); i++ {
-		b.StopTimer()
-		box, err := d.Create(b.Context(), sandbox.Spec{ID: fmt.Sprintf("bench-%d", i), Limits: sandbox.Limits{TmpMB: 32}})
-		if err != nil {
-			b.Fatal(err)
-		}
-		b.StartTimer()
-		if err := box.Fork(b.Context(), z, "/tmp"); err != nil {
-			b.Fatal(err)
-		}
-		b.StopTimer()
-		_ = box.Output().Close()
-		box.Destroy()
-		b.StartTimer()
-	}
-}

@@ -1,0 +1,94 @@
+package e2e
+
+import (
+	"fmt"
+	"regexp"
+	"strconv"
+	"strings"
+	"testing"
+
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+
+	"github.com/ebb-faas/ebb/test/platform"
+)
+
+// usedMemory waits for so many REPORT lines and returns the memory in each, in MB.
+func usedMemory(t *testing.T, function string, reports int) (used []int) {
+	t.Helper()
+	eventually(t, func() error {
+		used = nil
+		for _, text := range texts(read(t, shared, function)) {
+			if m := regexp.MustCompile(`Max Memory Used: ([0-9]+) MB`).FindStringSubmatch(text); m != nil {
+				n, err := strconv.Atoi(m[1])
+				if err != nil {
+					return err
+				}
+				used = append(used, n)
+			}
+		}
+		if len(used) < reports {
+			return fmt.Errorf("%d reports", len(used))
+		}
+		return nil
+	})
+	return used
+}
+
+// TestMemoryOfEveryKind: whatever a function is made of, who takes more memory than
+// it has is told that it was that, and REPORT says how much was used, then and when
+// all went well. (TestMemoryFlood does the same for Python.)
+func TestMemoryOfEveryKind(t *testing.T) {
+	t.Parallel()
+	needsBoxes(t)
+	const memory, some, tooMuch = 192, 60, 800
+	text, err := observer()
+	if err != nil {
+		t.Fatal(err)
+	}
+	js := node("exports.handler = async (e) => Buffer.alloc(e.Take << 20, 1).length >> 20;")
+	custom := platform.Function{Runtime: "provided.al2023", Handler: "x", Files: map[string]string{"bootstrap": text}}
+	made := map[string]func(t *testing.T) string{
+		"nodejs":   func(t *testing.T) string { js.MemoryMB, js.TimeoutS = memory, 20; return deploy(t, js) },
+		"provided": func(t *testing.T) string { custom.MemoryMB, custom.TimeoutS = memory, 20; return deploy(t, custom) },
+		"image": func(t *testing.T) string {
+			return deployImage(t, saved(t, buildImage(t, v1.Config{Entrypoint: []string{"/bootstrap"}}, program(t, "bootstrap"))), nil, nil)
+		},
+	}
+	for what, make := range made {
+		t.Run(what, func(t *testing.T) {
+			t.Parallel()
+			f := make(t)
+			invoke(t, shared, f, fmt.Sprintf(`{"Take":%d}`, some))
+			answer, failed, err := shared.Invoke(t.Context(), f, fmt.Sprintf(`{"Take":%d}`, tooMuch))
+			if err != nil || failed != "Unhandled" || !strings.Contains(answer, `"Runtime.OutOfMemory"`) {
+				t.Errorf("%s %s %v", answer, failed, err)
+			}
+			invoke(t, shared, f, `{"Take":1}`) // and the next one is fine
+			limit := memory
+			if what == "image" {
+				limit = 128
+			}
+			used := usedMemory(t, f, 3)
+			if used[0] < some || used[0] >= limit || used[1] < limit-6 || used[1] > limit || used[2] >= used[1] {
+				t.Errorf("memory used: %v of %d", used, limit)
+			}
+		})
+	}
+	t.Run("web", func(t *testing.T) {
+		t.Parallel()
+		f := web(1)
+		f.MemoryMB = memory
+		name := deploy(t, f)
+		u := open(t, name)
+		if res, body := get(t, u+fmt.Sprintf("take?%d", some)); res.StatusCode != 200 || body != strconv.Itoa(some) {
+			t.Errorf("%s %s", res.Status, body)
+		}
+		if res, body := get(t, u+fmt.Sprintf("take?%d", tooMuch)); res.StatusCode < 500 {
+			t.Errorf("%s %s", res.Status, body)
+		}
+		logged(t, name, "Runtime.OutOfMemory")
+		if used := usedMemory(t, name, 2); used[0] < some || used[0] >= memory || used[1] < memory-6 || used[1] > memory {
+			t.Errorf("memory used: %v of %d", used, memory)
+		}
+	})
+}
