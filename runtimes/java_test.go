@@ -43,7 +43,7 @@ func TestJavaBootstrap(t *testing.T) {
 		}
 		tested[r.Argv[0]] = true
 		t.Run(r.ID, func(t *testing.T) {
-			maven(t, "surefire:test@default-test", "-Dtest=ProcessTest", "-Debb.java="+r.Argv[0])
+			maven(t, "surefire:test@default-test", "-Dtest=ProcessTest,LifeTest", "-Debb.java="+r.Argv[0])
 		})
 	}
 }

@@ -17,7 +17,7 @@ func TestBootstrapsOwnTests(t *testing.T) {
 	}
 	suites := map[string][]string{
 		"python": {"-m", "unittest", "-q"},
-		"nodejs": {"--test", "test/bootstrap.test.js"},
+		"nodejs": {"--test", "test/bootstrap.test.js", "test/hooks.test.js"},
 	}
 	for name, args := range suites {
 		var mine []*Runtime

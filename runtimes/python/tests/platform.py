@@ -15,7 +15,8 @@ import time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 BOOTSTRAP = os.path.join(os.path.dirname(HERE), "bootstrap.py")
-NAMES = ("", "INIT", "READY", "INVOKE", "RESPONSE", "CHUNK", "END", "ERROR", "LOG", "PING", "PONG", "STOP")
+NAMES = ("", "INIT", "READY", "INVOKE", "RESPONSE", "CHUNK", "END", "ERROR", "LOG", "PING", "PONG", "STOP", "HOOK",
+         "DONE", "WINDOW")
 
 Frame = collections.namedtuple("Frame", "type flags stream head payload")
 Log = collections.namedtuple("Log", "stream level text")
