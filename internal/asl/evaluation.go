@@ -43,6 +43,7 @@ type evaluation struct {
 	errors    *Value // $states.errorOutput
 	scope     *jsonata.Scope
 	patience  *patience
+	limit     int // of a payload, 0 = MaxPayload
 	trial     *Attempt
 }
 

@@ -182,7 +182,7 @@ func assigned(t *template, e *evaluation) (*Object, *failure) {
 	}
 	o := v.(*Object)
 	for i := range o.Len() {
-		if name, x := o.At(i); tooLarge(x) {
+		if name, x := o.At(i); tooLarge(x, e.limit) {
 			return nil, failf(ErrDataLimitExceeded, "The variable '%s' has a size exceeding the maximum number of bytes service limit.", name)
 		}
 	}
@@ -191,7 +191,7 @@ func assigned(t *template, e *evaluation) (*Object, *failure) {
 
 // exit leaves a state.
 func (d *decision) exit(t *Thread, st *state, out outcome) {
-	if tooLarge(out.output) {
+	if tooLarge(out.output, d.state.Execution.MaxPayload) {
 		name := t.State
 		if st.kind == typeTask {
 			name = st.resource

@@ -329,7 +329,7 @@ func (d *decision) evaluate(t *Thread, item *Item, token string) *evaluation {
 	return &evaluation{
 		trial:  d.trial,
 		engine: d.m.engine, env: d.env, random: d.random, patience: &d.patience,
-		input: t.Input.V, context: d.context(t, item, token), variables: d.variables(t),
+		input: t.Input.V, context: d.context(t, item, token), variables: d.variables(t), limit: d.state.Execution.MaxPayload,
 	}
 }
 

@@ -24,8 +24,9 @@ type Execution struct {
 	Region       string    `json:"region,omitempty"` // of scheduled tasks, for their events
 	StartTime    time.Time `json:"startTime"`
 	RedriveCount int       `json:"redriveCount,omitempty"`
-	Express      bool      `json:"express,omitempty"` // the history has no limit
-	Item         *Item     `json:"item,omitempty"`    // of a child of a distributed Map
+	Express      bool      `json:"express,omitempty"`    // the history has no limit
+	MaxPayload   int       `json:"maxPayload,omitempty"` // bytes; 0 = MaxPayload
+	Item         *Item     `json:"item,omitempty"`       // of a child of a distributed Map
 	Input        *Value    `json:"input,omitempty"`
 }
 

@@ -122,7 +122,7 @@ func (st *state) fill(e *evaluation, task *Task) *failure {
 		}
 		task.Credentials = &Value{v}
 	}
-	if tooLarge(task.Parameters.V) {
+	if tooLarge(task.Parameters.V, e.limit) {
 		return failf(ErrDataLimitExceeded, "The size of the input exceeds the maximum number of bytes service limit.")
 	}
 	return nil
@@ -154,7 +154,7 @@ func (d *decision) taskEvent(t *Thread, event Event) {
 		if output == nil {
 			output = &Value{}
 		}
-		if tooLarge(output.V) {
+		if tooLarge(output.V, d.state.Execution.MaxPayload) {
 			d.clear(t)
 			f := &failure{name: ErrDataLimitExceeded, fromTask: true, cause: fmt.Sprintf("The state/task '%s' returned a result with a size exceeding the maximum number of bytes service limit.", st.resource)}
 			name, cause := f.pointers()

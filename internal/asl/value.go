@@ -62,21 +62,25 @@ func kindOf(v any) string {
 	return "object"
 }
 
-// tooLarge reports whether a payload exceeds the limit of the States Language.
-func tooLarge(v any) bool {
+// tooLarge reports whether a payload exceeds a limit; 0 is that of the States
+// Language.
+func tooLarge(v any, limit int) bool {
+	if limit == 0 {
+		limit = MaxPayload
+	}
 	switch x := v.(type) {
 	case nil, bool, Number:
 		return false
 	case string:
-		if len(x) < MaxPayload/6 {
+		if len(x) < limit/6 {
 			return false // even when every byte is escaped
 		}
 	}
-	return len(jsonata.AppendJSON(nil, v)) > MaxPayload
+	return len(jsonata.AppendJSON(nil, v)) > limit
 }
 
 // MaxPayload is how many bytes of JSON the input, the output or a variable of a
-// state may have.
+// state may have, unless its execution says otherwise.
 const MaxPayload = 256 * 1024
 
 // quoteJSON is a value within an error cause.

@@ -42,6 +42,7 @@ type ExecutionSettings struct {
 	Items       int64  `json:"items,omitempty"`   // of a child: how many items its input holds
 	TraceHeader string `json:"traceHeader,omitempty"`
 	RedriveKey  string `json:"redriveKey,omitempty"` // client token of the last redrive
+	Offload     bool   `json:"offload,omitempty"`    // payloads beyond the usual limit are kept apart
 }
 
 // Statuses of executions; map runs have the first three and ABORTED.

@@ -141,6 +141,10 @@ func StateMachineARN(region string, key StateMachineKey, qualifier string) strin
 	return StatesARN{Region: region, Service: key.Service, Kind: "stateMachine", Name: key.Name, Rest: qualifier}.String()
 }
 
+// TagOffload is the tag by which a state machine opts into payloads that are
+// larger than the States Language allows: "true".
+const TagOffload = "ebb:offload"
+
 // workflowLog begins the names of the logs of state machines; no function has a
 // dot in its name.
 const workflowLog = "workflow."

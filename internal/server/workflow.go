@@ -19,7 +19,7 @@ func (n *node) assembleWorkflow() {
 	cfg.Region = n.cfg.Region
 	network := egress.New(n.cfg.Egress)
 	n.workflow = workflow.New(cfg, workflow.Deps{
-		Store: n.store, Invoke: n.invoker.Invoke, Call: n.callForWorkflow, Objects: n.workflowObjects(), Log: n.log, Logs: n.logs,
+		Store: n.store, Invoke: n.invoker.Invoke, Call: n.callForWorkflow, Objects: n.workflowObjects(), Log: n.log, Logs: n.logs, Payloads: n.packages,
 		Accept: func(ctx context.Context, inv *ebb.Invocation) error { return n.deliver.Accept(ctx, inv, "") },
 		Permit: n.permitWorkflow,
 		Secret: func(ctx context.Context, service ebb.ServiceID, name string) ([]byte, error) {

@@ -147,6 +147,7 @@ func (tx *Tx) DeleteExecution(id ebb.ExecutionID) error {
 		"DELETE FROM map_run_child WHERE map_run IN (SELECT id FROM map_run WHERE execution = ?)",
 		"DELETE FROM map_run WHERE execution = ?",
 		"DELETE FROM execution_task WHERE execution = ?",
+		"DELETE FROM execution_payload WHERE execution = ?",
 		"DELETE FROM execution_snapshot WHERE execution = ?",
 		"DELETE FROM execution_event WHERE execution = ?",
 		"DELETE FROM execution WHERE id = ?",

@@ -45,3 +45,9 @@ func (tx *Tx) ExecutionSnapshot(id ebb.ExecutionID, first int64) (sequence int64
 		[]any{string(id), first}, func(scan func(...any) error) error { return scan(&sequence, &state) })
 	return sequence, state, err
 }
+
+// NameExecutionPayload notes that a row of an execution names a payload.
+func (tx *Tx) NameExecutionPayload(id ebb.ExecutionID, d ebb.Digest) error {
+	_, err := tx.exec("INSERT INTO execution_payload (execution, digest) VALUES (?, ?) ON CONFLICT (execution, digest) DO NOTHING", string(id), string(d))
+	return err
+}

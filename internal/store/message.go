@@ -243,7 +243,7 @@ func (tx *Tx) CountMessages(each func(queue, lane string, count int64, due time.
 
 // Payloads calls each with the digest of every payload that a message refers to.
 func (tx *Tx) Payloads(each func(ebb.Digest)) error {
-	return tx.rows("SELECT DISTINCT payload FROM message WHERE payload <> ''", nil, func(scan func(...any) error) error {
+	return tx.rows("SELECT payload FROM message WHERE payload <> '' UNION SELECT digest FROM execution_payload", nil, func(scan func(...any) error) error {
 		var d string
 		if err := scan(&d); err != nil {
 			return err

@@ -61,10 +61,16 @@ func (e *Engine) commit(ctx context.Context, l *live, s *step) error {
 		return nil
 	}
 	var row, snapshot []byte
+	var named []ebb.Digest
 	var w *writes
 	var err error
+	size := 0
 	if len(s.facts) > 0 {
 		if row, err = encode(s.facts); err != nil {
+			return err
+		}
+		size = len(row)
+		if row, err = e.shorten(ctx, l.execution, row, &named); err != nil {
 			return err
 		}
 		if w, err = e.plan(l, s); err != nil {
@@ -74,6 +80,12 @@ func (e *Engine) commit(ctx context.Context, l *live, s *step) error {
 			if snapshot, err = json.Marshal(l.state); err != nil {
 				return err
 			}
+			if snapshot, err = e.shorten(ctx, l.execution, snapshot, &named); err != nil {
+				return err
+			}
+		}
+		if err := e.shortenMessages(ctx, l.execution, w.messages); err != nil {
+			return err
 		}
 	}
 	lastEvent := l.state.LastEvent
@@ -88,6 +100,11 @@ func (e *Engine) commit(ctx context.Context, l *live, s *step) error {
 				return err
 			}
 			if err := e.write(tx, l.id, w); err != nil {
+				return err
+			}
+		}
+		for _, d := range named {
+			if err := tx.NameExecutionPayload(l.id, d); err != nil {
 				return err
 			}
 		}
@@ -109,7 +126,7 @@ func (e *Engine) commit(ctx context.Context, l *live, s *step) error {
 		return err
 	}
 	l.sequence++
-	l.size += int64(len(row))
+	l.size += int64(size)
 	if snapshot != nil {
 		l.shot = lastEvent
 	}

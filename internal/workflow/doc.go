@@ -33,7 +33,9 @@
 //  4. Nested executions and children of map runs have names that follow from who
 //     started them, so that starting again finds them.
 //  5. What waits takes no memory beyond Config.CacheMB.
-//  6. A token is compared whole with the one that was given out.
+//  6. A payload that lies elsewhere (artifact store) is there before the row that
+//     names it, and stays while the execution does.
+//  7. A token is compared whole with the one that was given out.
 //
 // A crash loses calls in flight, which are made again when their messages come
 // again, and Express executions, of which the synchronous are lost and the

@@ -40,6 +40,8 @@ type Deps struct {
 	Dial   func(ctx context.Context, service ebb.ServiceID, network, address string) (net.Conn, error)
 	// Logs take what state machines log of their executions; nil = nothing.
 	Logs *logs.Store
+	// Payloads keep what is too large for the database; nil = nothing may be.
+	Payloads Payloads
 	// Objects reads and writes what distributed Maps read and write.
 	Objects Objects
 	Log     *slog.Logger
@@ -120,7 +122,7 @@ func (e *Engine) Queues() map[string]queue.Options {
 	for name, handle := range e.Handlers() {
 		all[name] = queue.Options{Poison: func(m *queue.Message, reason string) queue.Outcome {
 			ctx := e.life
-			w, err := read(m)
+			w, err := e.read(ctx, m)
 			if err != nil || w.Task == nil || m.Crashes < maxCrashes {
 				return handle(ctx, m)
 			}

@@ -19,6 +19,7 @@ import (
 
 	"go.uber.org/goleak"
 
+	"github.com/ebb-faas/ebb/internal/artifact"
 	"github.com/ebb-faas/ebb/internal/asl"
 	"github.com/ebb-faas/ebb/internal/ebb"
 	"github.com/ebb-faas/ebb/internal/logs"
@@ -51,6 +52,7 @@ type rig struct {
 	secrets  map[string]string // by name
 	denied   map[string]bool   // actions
 	logs     *logs.Store
+	packages *artifact.Store
 }
 
 // lambdaError is an error document of a function.
@@ -86,8 +88,10 @@ func (r *rig) open(cfg Config) {
 	log := slog.New(slog.NewTextHandler(io.Discard, nil))
 	r.logs, err = logs.Open(logs.Config{Dir: filepath.Join(r.dir, "logs")}, log)
 	must(r.t, err)
+	r.packages, err = artifact.Open(artifact.Config{Dir: filepath.Join(r.dir, "packages")})
+	must(r.t, err)
 	r.Engine = New(cfg, Deps{
-		Store: s, Invoke: r.invoke, Log: log, Logs: r.logs,
+		Store: s, Invoke: r.invoke, Log: log, Logs: r.logs, Payloads: r.packages,
 		Objects: Objects{Get: r.get, Put: r.put, List: r.list},
 		Accept:  r.accept, Permit: r.permit, Secret: r.secret, Dial: dialHere,
 	})

@@ -34,6 +34,7 @@ type target struct {
 	kind     string // STANDARD or EXPRESS
 	version  int64
 	alias    string
+	offload  bool // see ebb.TagOffload
 }
 
 // Start starts an execution of a Standard state machine, or has an Express one
@@ -88,7 +89,7 @@ func (e *Engine) start(ctx context.Context, t *target, s Start) (*ebb.Execution,
 		ID: ebb.ExecutionID(newID()), Service: t.key.Service, Machine: t.key.Name, Name: name,
 		Status: ebb.ExecutionRunning, StartedAt: e.now(), Revision: t.revision, Version: t.version, Alias: t.alias,
 		Parent: s.parent, ParentOp: s.parentOp, Input: text,
-		Settings: ebb.ExecutionSettings{TraceHeader: s.TraceHeader},
+		Settings: ebb.ExecutionSettings{TraceHeader: s.TraceHeader, Offload: t.offload},
 	}
 	err = e.begin(ctx, x, input, nil)
 	if errors.Is(err, store.ErrExists) {
@@ -127,7 +128,7 @@ func (e *Engine) contextOf(x *ebb.Execution, m *machine, item *asl.Item) *asl.Ex
 	return &asl.Execution{
 		ID: x.ARN(e.cfg.Region), Name: x.Name, RoleARN: m.revision.Role,
 		MachineID: ebb.StateMachineARN(e.cfg.Region, ebb.StateMachineKey{Service: x.Service, Name: x.Machine}, ""), MachineName: key.Name,
-		Region: e.cfg.Region, StartTime: x.StartedAt, Item: item,
+		Region: e.cfg.Region, StartTime: x.StartedAt, Item: item, MaxPayload: e.maxPayload(x),
 	}
 }
 
@@ -169,7 +170,7 @@ func (e *Engine) resolve(ctx context.Context, arn string) (*target, error) {
 		if m.Deleting {
 			return ebb.Errorf(ebb.Conflict, TypeStateMachineDeleting, "State Machine is being deleted: '%s'", arn)
 		}
-		t.kind, t.revision = m.Type, m.Revision.ID
+		t.kind, t.revision, t.offload = m.Type, m.Revision.ID, m.Tags[ebb.TagOffload] == "true"
 		if a.Rest == "" {
 			return nil
 		}

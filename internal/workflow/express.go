@@ -25,6 +25,7 @@ type expressStart struct {
 	Input    string        `json:"input"`
 	Started  int64         `json:"started"` // milliseconds
 	Trace    string        `json:"trace,omitempty"`
+	Offload  bool          `json:"offload,omitempty"`
 }
 
 func (s *expressStart) arn(region string) string {
@@ -63,7 +64,7 @@ func (e *Engine) newExpress(t *target, s *Start) (*expressStart, error) {
 	}
 	return &expressStart{
 		Service: t.key.Service, Machine: t.key.Name, Revision: t.revision, Name: name, ID: uuid.NewString(),
-		Input: text, Started: e.now().UnixMilli(), Trace: s.TraceHeader,
+		Input: text, Started: e.now().UnixMilli(), Trace: s.TraceHeader, Offload: t.offload,
 	}, nil
 }
 
@@ -85,7 +86,7 @@ func (e *Engine) StartSync(ctx context.Context, s Start) (*ExpressResult, error)
 
 // handleExpress runs an execution that was started asynchronously.
 func (e *Engine) handleExpress(ctx context.Context, m *queue.Message) queue.Outcome {
-	w, err := read(m)
+	w, err := e.read(ctx, m)
 	if err != nil || w.Express == nil {
 		return queue.Dead("not an Express execution", nil)
 	}
@@ -106,7 +107,7 @@ func (e *Engine) runExpress(ctx context.Context, x *expressStart) (*ExpressResul
 	}
 	began := time.UnixMilli(x.Started).UTC()
 	row := &ebb.Execution{Service: x.Service, Machine: x.Machine, Name: x.Name, Status: ebb.ExecutionRunning,
-		StartedAt: began, Revision: x.Revision, Input: x.Input, Settings: ebb.ExecutionSettings{TraceHeader: x.Trace}}
+		StartedAt: began, Revision: x.Revision, Input: x.Input, Settings: ebb.ExecutionSettings{TraceHeader: x.Trace, Offload: x.Offload}}
 	arn := x.arn(e.cfg.Region)
 	r := &flight{engine: e, execution: row, machine: m, arn: arn, program: m.program.Within(int64(e.cfg.ExpressTimeout / time.Second))}
 	about := e.contextOf(row, m, nil)

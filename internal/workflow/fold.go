@@ -57,6 +57,9 @@ func (e *Engine) fold(ctx context.Context, id ebb.ExecutionID, first int64) (x *
 	if m, err = e.machine(ctx, x.Revision, x.Settings.Program); err != nil {
 		return nil, nil, nil, err
 	}
+	if snapshot, err = e.whole(ctx, snapshot); err != nil {
+		return nil, nil, nil, fmt.Errorf("execution %s: snapshot: %w", id, err)
+	}
 	if snapshot != nil {
 		if err := json.Unmarshal(snapshot, f.state); err != nil {
 			return nil, nil, nil, fmt.Errorf("execution %s: snapshot: %w", id, err)
@@ -65,6 +68,9 @@ func (e *Engine) fold(ctx context.Context, id ebb.ExecutionID, first int64) (x *
 		f.size = int64(len(snapshot))
 	}
 	for i, row := range rows {
+		if row, err = e.whole(ctx, row); err != nil {
+			return nil, nil, nil, fmt.Errorf("execution %s: row %d of %d: %w", id, i, len(rows), err)
+		}
 		f.size += int64(len(row))
 		var facts []fact
 		if err := json.Unmarshal(row, &facts); err != nil {

@@ -2,7 +2,6 @@ package workflow
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"time"
 
@@ -43,14 +42,9 @@ func wanted(op int64) func(*asl.State, *ebb.Execution) error {
 	}
 }
 
-func read(m *queue.Message) (w work, err error) {
-	err = json.Unmarshal(m.Body, &w)
-	return w, err
-}
-
 // handleTimer is for messages whose time has come.
 func (e *Engine) handleTimer(ctx context.Context, m *queue.Message) queue.Outcome {
-	w, err := read(m)
+	w, err := e.read(ctx, m)
 	if err != nil {
 		return queue.Dead("not a timer: "+err.Error(), nil)
 	}
@@ -81,7 +75,7 @@ func (e *Engine) handleTimer(ctx context.Context, m *queue.Message) queue.Outcom
 // handleStep is for what comes of decisions: to go on deciding, the end of a
 // child, an op that was called off.
 func (e *Engine) handleStep(ctx context.Context, m *queue.Message) queue.Outcome {
-	w, err := read(m)
+	w, err := e.read(ctx, m)
 	if err != nil {
 		return queue.Dead("not a step: "+err.Error(), nil)
 	}
@@ -130,7 +124,7 @@ func (e *Engine) callOff(ctx context.Context, id ebb.ExecutionID, op int64) erro
 
 // handleTask calls the resource of a task and delivers what it says.
 func (e *Engine) handleTask(ctx context.Context, m *queue.Message) queue.Outcome {
-	w, err := read(m)
+	w, err := e.read(ctx, m)
 	if err != nil || w.Task == nil {
 		return queue.Dead("not a task", nil)
 	}

@@ -223,7 +223,7 @@ func (r *mapRun) start(ctx context.Context, item int64, in input) error {
 		ID: ebb.ExecutionID(newID()), Service: r.row.Service, Machine: r.row.Machine + "/" + r.row.Label, Name: name,
 		Status: ebb.ExecutionRunning, StartedAt: e.now(), Revision: r.parent.Revision,
 		MapRun: r.row.ID, Item: item, Input: in.value.String(),
-		Settings: ebb.ExecutionSettings{Program: r.plan.Run.Program, Items: in.items},
+		Settings: ebb.ExecutionSettings{Program: r.plan.Run.Program, Items: in.items, Offload: r.parent.Settings.Offload},
 	}
 	err := e.begin(ctx, x, in.value, &asl.Item{Index: int(item), Value: in.value})
 	if !errors.Is(err, store.ErrExists) {
@@ -255,7 +255,8 @@ func childName(run string, item int64) string {
 func (r *mapRun) fly(ctx context.Context, name string, item int64, in input) {
 	e := r.engine
 	began := e.now()
-	x := &ebb.Execution{Service: r.row.Service, Machine: r.row.Machine + "/" + r.row.Label, Name: name, StartedAt: began, Revision: r.parent.Revision, Input: in.value.String()}
+	x := &ebb.Execution{Service: r.row.Service, Machine: r.row.Machine + "/" + r.row.Label, Name: name, StartedAt: began, Revision: r.parent.Revision, Input: in.value.String(),
+		Settings: ebb.ExecutionSettings{Offload: r.parent.Settings.Offload}}
 	f := &flight{engine: e, execution: x, machine: r.child, program: r.child.program.Within(int64(e.cfg.ExpressTimeout / time.Second))}
 	about := e.contextOf(x, r.child, &asl.Item{Index: int(item), Value: in.value})
 	about.Express = true

@@ -236,7 +236,7 @@ func (e *Engine) stopChildren(ctx context.Context, id string) error {
 
 // handleMapRun runs a map run to its end, or until the process ends.
 func (e *Engine) handleMapRun(ctx context.Context, m *queue.Message) queue.Outcome {
-	w, err := read(m)
+	w, err := e.read(ctx, m)
 	if err != nil || w.MapRun == "" {
 		return queue.Dead("not a map run", nil)
 	}

@@ -184,7 +184,26 @@ func testExecution(t *testing.T, s *store.Store) {
 		same(t, got.Status, ebb.ExecutionPendingRedrive)
 		return err
 	})
+	payloads := func() (all []ebb.Digest) {
+		is(t, s.Read(t.Context(), func(tx *store.Tx) error {
+			all = nil
+			return tx.Payloads(func(d ebb.Digest) { all = append(all, d) })
+		}), nil)
+		return all
+	}
+	Must(t, s, func(tx *store.Tx) error {
+		if err := tx.NameExecutionPayload("2", "d1"); err != nil {
+			return err
+		}
+		return tx.NameExecutionPayload("2", "d1") // named again
+	})
+	if got := payloads(); len(got) != 1 || got[0] != "d1" {
+		t.Errorf("payloads in use: %v", got)
+	}
 	Must(t, s, func(tx *store.Tx) error { return tx.DeleteExecution("2") })
+	if got := payloads(); len(got) != 0 {
+		t.Errorf("payloads of an execution that is no more: %v", got)
+	}
 	is(t, s.Read(t.Context(), func(tx *store.Tx) error { _, err := tx.Execution("2"); return err }), store.ErrNotFound)
 }
 
