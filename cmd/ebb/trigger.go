@@ -28,7 +28,7 @@ func (a *app) triggerVerb() *cobra.Command {
 		Args:    args(cobra.NoArgs),
 	}
 	cmd.AddCommand(a.triggerLs(), a.triggerShow(), a.triggerTimer(), a.triggerHTTP(), a.triggerPut(), a.triggerPause(), a.triggerResume(),
-		a.triggerTest(), a.triggerFires(), a.triggerRm())
+		a.triggerTest(), a.triggerFires(), a.triggerRm(), a.triggerKafka(), a.triggerSeek())
 	return cmd
 }
 

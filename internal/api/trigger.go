@@ -71,6 +71,8 @@ type TriggerState struct {
 	ResultAt *time.Time    `json:"resultAt,omitempty" doc:"when its last delivery was over"`
 	Counts   TriggerCounts `json:"counts"`
 	Position string        `json:"position,omitempty" doc:"how far its source was read"`
+	Lag      *int64        `json:"lag,omitempty" doc:"events of its source that wait; of a source that is read on from a place"`
+	Parts    []Position    `json:"positions,omitempty" doc:"how far each part of its source was read"`
 }
 
 // TriggerCounts is what became of a trigger's events, a second ago.
@@ -173,6 +175,7 @@ func (a *API) registerTriggers(h huma.API) {
 	huma.Register(h, a.operation(h, huma.Operation{
 		OperationID: "ListFires", Method: http.MethodGet, Path: one + "/fires", Summary: "When a timer was due, and what became of it",
 	}), a.listFires)
+	a.registerSeek(h)
 }
 
 func (a *API) listTriggers(ctx context.Context, in *listTriggersInput) (*triggersOutput, error) {
@@ -378,7 +381,7 @@ func (a *API) shownTrigger(ctx context.Context, t *ebb.Trigger) (*Trigger, error
 	if settings := shown.sources()[t.Kind]; settings != nil {
 		*settings = t.Settings
 	}
-	return shown, nil
+	return shown, a.addPositions(ctx, t, &shown.State)
 }
 
 func someMoment(t time.Time) *time.Time {

@@ -67,7 +67,7 @@ func actions() map[string]grant {
 			"lambda:UpdateAlias", "lambda:PutFunctionConcurrency", "lambda:DeleteFunctionConcurrency",
 			"lambda:PutProvisionedConcurrencyConfig", "lambda:DeleteProvisionedConcurrencyConfig",
 			"lambda:UpdateEventSourceMapping", "lambda:PutFunctionScalingConfig", "lambda:StopDurableExecution",
-			"ebb:PauseTrigger", "ebb:ResumeTrigger", "ebb:TestTrigger", "ebb:UpdateAPIKey",
+			"ebb:PauseTrigger", "ebb:ResumeTrigger", "ebb:TestTrigger", "ebb:SeekTrigger", "ebb:UpdateAPIKey",
 			"states:StopExecution", "states:RedriveExecution", "states:UpdateMapRun", "states:UpdateStateMachineAlias",
 			"ebb:StopTask", "ebb:RedriveTask",
 		},

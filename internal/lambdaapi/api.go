@@ -14,6 +14,7 @@ import (
 	"github.com/ebb-faas/ebb/internal/deliver"
 	"github.com/ebb-faas/ebb/internal/ebb"
 	"github.com/ebb-faas/ebb/internal/function"
+	"github.com/ebb-faas/ebb/internal/trigger"
 )
 
 // Defaults of Config, which are AWS's limits.
@@ -41,6 +42,8 @@ type Config struct {
 	Provisioned func(ctx context.Context, p *ebb.Provisioned) ebb.ProvisionedState
 	// Events takes asynchronous invocations. nil = they are not offered.
 	Events *deliver.Deliver
+	// Triggers are those whose Kafka triggers are event source mappings.
+	Triggers *trigger.Triggers
 	// Limits are what GetAccountSettings tells.
 	Limits Limits
 }
@@ -255,6 +258,11 @@ func handlers() map[string]handler {
 		"UpdateAlias":                        typed((*API).updateAlias),
 		"DeleteAlias":                        typed((*API).deleteAlias),
 		"ListAliases":                        typed((*API).listAliases),
+		"CreateEventSourceMapping":           typed((*API).createEventSourceMapping),
+		"GetEventSourceMapping":              typed((*API).getEventSourceMapping),
+		"UpdateEventSourceMapping":           typed((*API).updateEventSourceMapping),
+		"DeleteEventSourceMapping":           typed((*API).deleteEventSourceMapping),
+		"ListEventSourceMappings":            typed((*API).listEventSourceMappings),
 	}
 }
 

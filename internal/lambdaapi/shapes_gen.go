@@ -77,6 +77,12 @@ type AllowedPublishers struct {
 	SigningProfileVersionArns []string `json:",omitzero"`
 }
 
+// AmazonManagedKafkaEventSourceConfig is a structure of the service model.
+type AmazonManagedKafkaEventSourceConfig struct {
+	ConsumerGroupId      *string                    `json:",omitzero"`
+	SchemaRegistryConfig *KafkaSchemaRegistryConfig `json:",omitzero"`
+}
+
 // CapacityProviderConfig is a structure of the service model.
 type CapacityProviderConfig struct {
 	LambdaManagedInstancesCapacityProviderConfig *LambdaManagedInstancesCapacityProviderConfig `json:",omitzero"`
@@ -132,6 +138,38 @@ type CreateCodeSigningConfigRequest struct {
 // CreateCodeSigningConfigResponse is a structure of the service model.
 type CreateCodeSigningConfigResponse struct {
 	CodeSigningConfig *CodeSigningConfig `json:",omitzero"`
+}
+
+// CreateEventSourceMappingRequest is a structure of the service model.
+type CreateEventSourceMappingRequest struct {
+	EventSourceArn                      *string                              `json:",omitzero"`
+	FunctionName                        *string                              `json:",omitzero"`
+	Enabled                             *bool                                `json:",omitzero"`
+	BatchSize                           *int32                               `json:",omitzero"`
+	FilterCriteria                      *FilterCriteria                      `json:",omitzero"`
+	MaximumBatchingWindowInSeconds      *int32                               `json:",omitzero"`
+	ParallelizationFactor               *int32                               `json:",omitzero"`
+	StartingPosition                    *string                              `json:",omitzero"`
+	StartingPositionTimestamp           *awswire.Epoch                       `json:",omitzero"`
+	DestinationConfig                   *DestinationConfig                   `json:",omitzero"`
+	MaximumRecordAgeInSeconds           *int32                               `json:",omitzero"`
+	BisectBatchOnFunctionError          *bool                                `json:",omitzero"`
+	MaximumRetryAttempts                *int32                               `json:",omitzero"`
+	Tags                                map[string]string                    `json:",omitzero"`
+	TumblingWindowInSeconds             *int32                               `json:",omitzero"`
+	Topics                              []string                             `json:",omitzero"`
+	Queues                              []string                             `json:",omitzero"`
+	SourceAccessConfigurations          []SourceAccessConfiguration          `json:",omitzero"`
+	SelfManagedEventSource              *SelfManagedEventSource              `json:",omitzero"`
+	FunctionResponseTypes               []string                             `json:",omitzero"`
+	AmazonManagedKafkaEventSourceConfig *AmazonManagedKafkaEventSourceConfig `json:",omitzero"`
+	SelfManagedKafkaEventSourceConfig   *SelfManagedKafkaEventSourceConfig   `json:",omitzero"`
+	ScalingConfig                       *ScalingConfig                       `json:",omitzero"`
+	DocumentDBEventSourceConfig         *DocumentDBEventSourceConfig         `json:",omitzero"`
+	KMSKeyArn                           *string                              `json:",omitzero"`
+	MetricsConfig                       *EventSourceMappingMetricsConfig     `json:",omitzero"`
+	LoggingConfig                       *EventSourceMappingLoggingConfig     `json:",omitzero"`
+	ProvisionedPollerConfig             *ProvisionedPollerConfig             `json:",omitzero"`
 }
 
 // CreateFunctionRequest is a structure of the service model.
@@ -205,6 +243,11 @@ type DeleteCodeSigningConfigRequest struct {
 type DeleteCodeSigningConfigResponse struct {
 }
 
+// DeleteEventSourceMappingRequest is a structure of the service model.
+type DeleteEventSourceMappingRequest struct {
+	UUID *string `json:"-"`
+}
+
 // DeleteFunctionCodeSigningConfigRequest is a structure of the service model.
 type DeleteFunctionCodeSigningConfigRequest struct {
 	FunctionName *string `json:"-"`
@@ -256,6 +299,13 @@ type DestinationConfig struct {
 	OnFailure *OnFailure `json:",omitzero"`
 }
 
+// DocumentDBEventSourceConfig is a structure of the service model.
+type DocumentDBEventSourceConfig struct {
+	DatabaseName   *string `json:",omitzero"`
+	CollectionName *string `json:",omitzero"`
+	FullDocument   *string `json:",omitzero"`
+}
+
 // DurableConfig is a structure of the service model.
 type DurableConfig struct {
 	RetentionPeriodInDays *int32 `json:",omitzero"`
@@ -284,10 +334,73 @@ type EphemeralStorage struct {
 	Size *int32 `json:",omitzero"`
 }
 
+// EventSourceMappingConfiguration is a structure of the service model.
+type EventSourceMappingConfiguration struct {
+	UUID                                *string                              `json:",omitzero"`
+	StartingPosition                    *string                              `json:",omitzero"`
+	StartingPositionTimestamp           *awswire.Epoch                       `json:",omitzero"`
+	BatchSize                           *int32                               `json:",omitzero"`
+	MaximumBatchingWindowInSeconds      *int32                               `json:",omitzero"`
+	ParallelizationFactor               *int32                               `json:",omitzero"`
+	EventSourceArn                      *string                              `json:",omitzero"`
+	FilterCriteria                      *FilterCriteria                      `json:",omitzero"`
+	FunctionArn                         *string                              `json:",omitzero"`
+	LastModified                        *awswire.Epoch                       `json:",omitzero"`
+	LastProcessingResult                *string                              `json:",omitzero"`
+	State                               *string                              `json:",omitzero"`
+	StateTransitionReason               *string                              `json:",omitzero"`
+	DestinationConfig                   *DestinationConfig                   `json:",omitzero"`
+	Topics                              []string                             `json:",omitzero"`
+	Queues                              []string                             `json:",omitzero"`
+	SourceAccessConfigurations          []SourceAccessConfiguration          `json:",omitzero"`
+	SelfManagedEventSource              *SelfManagedEventSource              `json:",omitzero"`
+	MaximumRecordAgeInSeconds           *int32                               `json:",omitzero"`
+	BisectBatchOnFunctionError          *bool                                `json:",omitzero"`
+	MaximumRetryAttempts                *int32                               `json:",omitzero"`
+	TumblingWindowInSeconds             *int32                               `json:",omitzero"`
+	FunctionResponseTypes               []string                             `json:",omitzero"`
+	AmazonManagedKafkaEventSourceConfig *AmazonManagedKafkaEventSourceConfig `json:",omitzero"`
+	SelfManagedKafkaEventSourceConfig   *SelfManagedKafkaEventSourceConfig   `json:",omitzero"`
+	ScalingConfig                       *ScalingConfig                       `json:",omitzero"`
+	DocumentDBEventSourceConfig         *DocumentDBEventSourceConfig         `json:",omitzero"`
+	KMSKeyArn                           *string                              `json:",omitzero"`
+	FilterCriteriaError                 *FilterCriteriaError                 `json:",omitzero"`
+	EventSourceMappingArn               *string                              `json:",omitzero"`
+	MetricsConfig                       *EventSourceMappingMetricsConfig     `json:",omitzero"`
+	LoggingConfig                       *EventSourceMappingLoggingConfig     `json:",omitzero"`
+	ProvisionedPollerConfig             *ProvisionedPollerConfig             `json:",omitzero"`
+}
+
+// EventSourceMappingLoggingConfig is a structure of the service model.
+type EventSourceMappingLoggingConfig struct {
+	SystemLogLevel *string `json:",omitzero"`
+}
+
+// EventSourceMappingMetricsConfig is a structure of the service model.
+type EventSourceMappingMetricsConfig struct {
+	Metrics []string `json:",omitzero"`
+}
+
 // FileSystemConfig is a structure of the service model.
 type FileSystemConfig struct {
 	Arn            *string `json:",omitzero"`
 	LocalMountPath *string `json:",omitzero"`
+}
+
+// Filter is a structure of the service model.
+type Filter struct {
+	Pattern *string `json:",omitzero"`
+}
+
+// FilterCriteria is a structure of the service model.
+type FilterCriteria struct {
+	Filters []Filter `json:",omitzero"`
+}
+
+// FilterCriteriaError is a structure of the service model.
+type FilterCriteriaError struct {
+	ErrorCode *string `json:",omitzero"`
+	Message   *string `json:",omitzero"`
 }
 
 // FunctionCode is a structure of the service model.
@@ -397,6 +510,11 @@ type GetCodeSigningConfigRequest struct {
 // GetCodeSigningConfigResponse is a structure of the service model.
 type GetCodeSigningConfigResponse struct {
 	CodeSigningConfig *CodeSigningConfig `json:",omitzero"`
+}
+
+// GetEventSourceMappingRequest is a structure of the service model.
+type GetEventSourceMappingRequest struct {
+	UUID *string `json:"-"`
 }
 
 // GetFunctionCodeSigningConfigRequest is a structure of the service model.
@@ -640,6 +758,25 @@ type InvokeWithResponseStreamResponseEvent struct {
 	InvokeComplete *InvokeWithResponseStreamCompleteEvent `json:",omitzero"`
 }
 
+// KafkaSchemaRegistryAccessConfig is a structure of the service model.
+type KafkaSchemaRegistryAccessConfig struct {
+	Type *string `json:",omitzero"`
+	URI  *string `json:",omitzero"`
+}
+
+// KafkaSchemaRegistryConfig is a structure of the service model.
+type KafkaSchemaRegistryConfig struct {
+	SchemaRegistryURI       *string                           `json:",omitzero"`
+	EventRecordFormat       *string                           `json:",omitzero"`
+	AccessConfigs           []KafkaSchemaRegistryAccessConfig `json:",omitzero"`
+	SchemaValidationConfigs []KafkaSchemaValidationConfig     `json:",omitzero"`
+}
+
+// KafkaSchemaValidationConfig is a structure of the service model.
+type KafkaSchemaValidationConfig struct {
+	Attribute *string `json:",omitzero"`
+}
+
 // LambdaManagedInstancesCapacityProviderConfig is a structure of the service model.
 type LambdaManagedInstancesCapacityProviderConfig struct {
 	CapacityProviderArn                   *string  `json:",omitzero"`
@@ -714,6 +851,20 @@ type ListCodeSigningConfigsRequest struct {
 type ListCodeSigningConfigsResponse struct {
 	NextMarker         *string             `json:",omitzero"`
 	CodeSigningConfigs []CodeSigningConfig `json:",omitzero"`
+}
+
+// ListEventSourceMappingsRequest is a structure of the service model.
+type ListEventSourceMappingsRequest struct {
+	EventSourceArn *string `json:"-"`
+	FunctionName   *string `json:"-"`
+	Marker         *string `json:"-"`
+	MaxItems       *int32  `json:"-"`
+}
+
+// ListEventSourceMappingsResponse is a structure of the service model.
+type ListEventSourceMappingsResponse struct {
+	NextMarker          *string                           `json:",omitzero"`
+	EventSourceMappings []EventSourceMappingConfiguration `json:",omitzero"`
 }
 
 // ListFunctionEventInvokeConfigsRequest is a structure of the service model.
@@ -863,6 +1014,13 @@ type ProvisionedConcurrencyConfigListItem struct {
 	LastModified                             *string `json:",omitzero"`
 }
 
+// ProvisionedPollerConfig is a structure of the service model.
+type ProvisionedPollerConfig struct {
+	MinimumPollers  *int32  `json:",omitzero"`
+	MaximumPollers  *int32  `json:",omitzero"`
+	PollerGroupName *string `json:",omitzero"`
+}
+
 // PublishLayerVersionRequest is a structure of the service model.
 type PublishLayerVersionRequest struct {
 	LayerName               *string                   `json:"-"`
@@ -993,6 +1151,22 @@ type RuntimeVersionError struct {
 	Message   *string `json:",omitzero"`
 }
 
+// ScalingConfig is a structure of the service model.
+type ScalingConfig struct {
+	MaximumConcurrency *int32 `json:",omitzero"`
+}
+
+// SelfManagedEventSource is a structure of the service model.
+type SelfManagedEventSource struct {
+	Endpoints map[string][]string `json:",omitzero"`
+}
+
+// SelfManagedKafkaEventSourceConfig is a structure of the service model.
+type SelfManagedKafkaEventSourceConfig struct {
+	ConsumerGroupId      *string                    `json:",omitzero"`
+	SchemaRegistryConfig *KafkaSchemaRegistryConfig `json:",omitzero"`
+}
+
 // SnapStart is a structure of the service model.
 type SnapStart struct {
 	ApplyOn *string `json:",omitzero"`
@@ -1002,6 +1176,12 @@ type SnapStart struct {
 type SnapStartResponse struct {
 	ApplyOn            *string `json:",omitzero"`
 	OptimizationStatus *string `json:",omitzero"`
+}
+
+// SourceAccessConfiguration is a structure of the service model.
+type SourceAccessConfiguration struct {
+	Type *string `json:",omitzero"`
+	URI  *string `json:",omitzero"`
 }
 
 // TagResourceRequest is a structure of the service model.
@@ -1058,6 +1238,32 @@ type UpdateCodeSigningConfigRequest struct {
 // UpdateCodeSigningConfigResponse is a structure of the service model.
 type UpdateCodeSigningConfigResponse struct {
 	CodeSigningConfig *CodeSigningConfig `json:",omitzero"`
+}
+
+// UpdateEventSourceMappingRequest is a structure of the service model.
+type UpdateEventSourceMappingRequest struct {
+	UUID                                *string                              `json:"-"`
+	FunctionName                        *string                              `json:",omitzero"`
+	Enabled                             *bool                                `json:",omitzero"`
+	BatchSize                           *int32                               `json:",omitzero"`
+	FilterCriteria                      *FilterCriteria                      `json:",omitzero"`
+	MaximumBatchingWindowInSeconds      *int32                               `json:",omitzero"`
+	DestinationConfig                   *DestinationConfig                   `json:",omitzero"`
+	MaximumRecordAgeInSeconds           *int32                               `json:",omitzero"`
+	BisectBatchOnFunctionError          *bool                                `json:",omitzero"`
+	MaximumRetryAttempts                *int32                               `json:",omitzero"`
+	ParallelizationFactor               *int32                               `json:",omitzero"`
+	SourceAccessConfigurations          []SourceAccessConfiguration          `json:",omitzero"`
+	TumblingWindowInSeconds             *int32                               `json:",omitzero"`
+	FunctionResponseTypes               []string                             `json:",omitzero"`
+	ScalingConfig                       *ScalingConfig                       `json:",omitzero"`
+	AmazonManagedKafkaEventSourceConfig *AmazonManagedKafkaEventSourceConfig `json:",omitzero"`
+	SelfManagedKafkaEventSourceConfig   *SelfManagedKafkaEventSourceConfig   `json:",omitzero"`
+	DocumentDBEventSourceConfig         *DocumentDBEventSourceConfig         `json:",omitzero"`
+	KMSKeyArn                           *string                              `json:",omitzero"`
+	MetricsConfig                       *EventSourceMappingMetricsConfig     `json:",omitzero"`
+	LoggingConfig                       *EventSourceMappingLoggingConfig     `json:",omitzero"`
+	ProvisionedPollerConfig             *ProvisionedPollerConfig             `json:",omitzero"`
 }
 
 // UpdateFunctionCodeRequest is a structure of the service model.

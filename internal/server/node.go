@@ -181,6 +181,7 @@ func (n *node) assemble() {
 		Package:     n.packages.Zip,
 		Provisioned: n.provisioned,
 		Events:      n.deliver,
+		Triggers:    n.triggers,
 		Limits: lambdaapi.Limits{
 			Unzipped:    n.packages.Limits().MaxUnpacked,
 			Zipped:      n.packages.Limits().MaxZipped,

@@ -67,6 +67,8 @@ type TriggerState struct {
 	ResultAt *time.Time    `json:"resultAt,omitempty"` // when its last delivery was over
 	Counts   TriggerCounts `json:"counts"`
 	Position string        `json:"position,omitempty"`
+	Lag      *int64        `json:"lag,omitempty"`       // events that wait, of a source that is read on from a place
+	Parts    []Position    `json:"positions,omitempty"` // how far each part of it was read
 }
 
 // TriggerCounts is what became of a trigger's events, a second ago.
@@ -77,6 +79,22 @@ type TriggerCounts struct {
 	Retried   int64 `json:"retried"`   // attempts that failed and are made again
 	Failed    int64 `json:"failed"`    // the target is not there, or refused them
 	Dead      int64 `json:"dead"`      // given up after their attempts
+}
+
+// Position is how far a trigger has read one part of its source.
+type Position struct {
+	Part     string    `json:"part"`
+	Position int64     `json:"position"`
+	Latest   int64     `json:"latest"`
+	Lag      int64     `json:"lag"`
+	At       time.Time `json:"at"`
+}
+
+// Seek is where a trigger is to read on from; one of them is set.
+type Seek struct {
+	Position string           `json:"position,omitempty"` // TRIM_HORIZON or LATEST
+	Time     *time.Time       `json:"time,omitempty"`
+	Offsets  map[string]int64 `json:"offsets,omitempty"` // by partition
 }
 
 // Fire is one time at which a timer was due.
@@ -151,6 +169,12 @@ func (c *Client) PauseTrigger(ctx context.Context, name string) (*Trigger, error
 func (c *Client) ResumeTrigger(ctx context.Context, name string) (*Trigger, error) {
 	t := new(Trigger)
 	return t, c.call(ctx, http.MethodPost, triggerPath(name)+"/resume", nil, nil, t)
+}
+
+// SeekTrigger has a trigger read its source on from elsewhere.
+func (c *Client) SeekTrigger(ctx context.Context, name string, to Seek) (*Trigger, error) {
+	t := new(Trigger)
+	return t, c.call(ctx, http.MethodPost, triggerPath(name)+"/seek", nil, to, t)
 }
 
 // TestTrigger delivers one event now, a sample of the kind if event is nil, and
