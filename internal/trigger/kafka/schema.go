@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"slices"
 	"strconv"
@@ -151,12 +152,29 @@ func (s *schema) read(content []byte, format string) ([]byte, error) {
 		}
 		return content, s.json.Validate(v)
 	}
-	var v any
-	if err := avro.Unmarshal(s.avro, content, &v); err != nil {
+	v, err := readAvro(s.avro, content)
+	if err != nil {
 		return nil, err
 	}
 	if format == FormatSource {
 		return content, nil
 	}
 	return json.Marshal(asJSON(s.avro, v))
+}
+
+// readAvro reads one value that content is, neither less nor more.
+func readAvro(s avro.Schema, content []byte) (v any, err error) {
+	const buffer = 4 << 10
+	r := avro.NewReader(bytes.NewReader(content), buffer)
+	r.ReadVal(s, &v)
+	if errors.Is(r.Error, io.EOF) {
+		return nil, errors.New("it ends too early")
+	}
+	if r.Error != nil {
+		return nil, r.Error
+	}
+	if r.Peek(); !errors.Is(r.Error, io.EOF) {
+		return nil, errors.New("there is more behind it")
+	}
+	return v, nil
 }

@@ -196,7 +196,7 @@ func (b *Broker) await(ctx context.Context) error {
 	for {
 		req := kmsg.NewPtrMetadataRequest()
 		req.Topics = []kmsg.MetadataRequestTopic{}
-		if res, err := req.RequestWith(ctx, cl); err == nil && len(res.Brokers) == 1 {
+		if res, err := req.RequestWith(ctx, cl); err == nil && len(res.Brokers) == 1 && coordinates(ctx, cl) {
 			return nil
 		}
 		select {
@@ -207,6 +207,17 @@ func (b *Broker) await(ctx context.Context) error {
 			return fmt.Errorf("the broker did not answer within %s", startLimit)
 		}
 	}
+}
+
+// coordinates reports whether groups can be had: the first time, the broker makes
+// a topic for them.
+func coordinates(ctx context.Context, cl *kgo.Client) bool {
+	req := kmsg.NewPtrOffsetFetchRequest()
+	g := kmsg.NewOffsetFetchRequestGroup()
+	g.Group = "nobody"
+	req.Groups = append(req.Groups, g)
+	res, err := req.RequestWith(ctx, cl)
+	return err == nil && len(res.Groups) == 1 && res.Groups[0].ErrorCode == 0
 }
 
 // Kill ends the broker with SIGKILL and waits until it is gone.
