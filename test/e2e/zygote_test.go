@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -148,5 +149,56 @@ func TestForkedIsOutOfReach(t *testing.T) {
 	}
 	if now := starts(t, p, "fresh"); now != before {
 		t.Errorf("%d instances started a process of their own", now-before)
+	}
+}
+
+// TestKilledZygote: without the process that instances are copied from, they start
+// one of their own, and another takes its place.
+func TestKilledZygote(t *testing.T) {
+	needsBoxes(t)
+	p := configured(t, "prewarmOff: true, idleTimeout: 1h, zygoteKeep: 1h")
+	answers := func(suffix string) {
+		t.Helper()
+		f := python("def handler(event, context):\n    return event\n")
+		f.Name = name(t) + suffix
+		if err := p.Create(t.Context(), f); err != nil {
+			t.Fatal(err)
+		}
+		if got := invoke(t, p, f.Name, `"x"`); got != `"x"` {
+			t.Errorf("got %s", got)
+		}
+	}
+	find := func() *platform.Process {
+		t.Helper()
+		tree, err := platform.ProcessTree(p.PID())
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, process := range tree {
+			if strings.HasSuffix(process.Command(), " zygote") && process.Parent == p.PID() {
+				return &process
+			}
+		}
+		return nil
+	}
+	answers("-misses")
+	zygote(t, p)
+	killed := find()
+	if killed == nil {
+		t.Fatal("there is no zygote below ebb")
+	}
+	if err := syscall.Kill(killed.PID, syscall.SIGKILL); err != nil {
+		t.Fatal(err)
+	}
+	answers("-without")
+	copies := starts(t, p, "zygote")
+	for i := 0; starts(t, p, "zygote") == copies; i++ {
+		answers(fmt.Sprint("-again-", i))
+		if i == 50 {
+			t.Fatal("nothing is copied any more")
+		}
+	}
+	if again := find(); again == nil || again.PID == killed.PID {
+		t.Errorf("the zygote is %+v", again)
 	}
 }

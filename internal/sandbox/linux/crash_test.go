@@ -5,6 +5,7 @@ package linux
 import (
 	"bufio"
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"os"
@@ -31,8 +32,8 @@ func victim() {
 	}
 }
 
-// beVictim has one box with a process and a daemon, one that runs nothing, and
-// a pool; then it waits.
+// beVictim has one box with a process and a daemon, one that runs nothing, a zygote
+// and a pool; then it waits.
 func beVictim(dir, probe, token string) error {
 	ctx := context.Background()
 	d, err := Open(ctx, Config{Dir: dir, TmpMB: 16}, slog.New(slog.DiscardHandler))
@@ -59,6 +60,17 @@ func beVictim(dir, probe, token string) error {
 			}
 		}
 	}
+	spec, p, err := zygoteProgram("zygote-victim", "execute.py")
+	switch {
+	case errors.Is(err, errors.ErrUnsupported): // no Python here
+	case err != nil:
+		return err
+	default:
+		p.Argv = append(p.Argv, token)
+		if _, err := d.Zygote(ctx, spec, p); err != nil {
+			return err
+		}
+	}
 	fmt.Println("ready")
 	// The parent's end of our standard input is what we wait for; it never comes.
 	_, err = os.Stdin.Read(make([]byte, 1))
@@ -69,7 +81,7 @@ func beVictim(dir, probe, token string) error {
 func startVictim(t *testing.T, dir, probe, token string) *exec.Cmd {
 	t.Helper()
 	cmd := exec.Command(os.Args[0])
-	cmd.Env = append(os.Environ(), victimVar+"="+strings.Join([]string{dir, probe, token}, ":"))
+	cmd.Env = append(os.Environ(), victimVar+"="+strings.Join([]string{dir, probe, token}, ":"), "TMPDIR="+t.TempDir())
 	cmd.Stderr = os.Stderr
 	if _, err := cmd.StdinPipe(); err != nil {
 		t.Fatal(err)

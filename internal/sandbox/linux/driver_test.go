@@ -24,7 +24,10 @@ func TestMain(m *testing.M) {
 		hangOnFolder()
 		return
 	}
-	goleak.VerifyTestMain(m)
+	goleak.VerifyTestMain(m, goleak.Cleanup(func(code int) {
+		_ = os.RemoveAll(catalogDir)
+		os.Exit(code)
+	}))
 }
 
 // open makes a driver with small /tmps. It needs root and a built ebb-init.
