@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"path"
 	"regexp"
 	"slices"
 	"strings"
@@ -105,6 +106,20 @@ func (f *Functions) LoadRuntimes(ctx context.Context) error {
 
 // someUsers is how many functions an error names.
 const someUsers = 5
+
+// RuntimeVersion names what functions of a runtime run with from their next start
+// on: its id, the interpreter's version, and of one from an image which image.
+func (f *Functions) RuntimeVersion(id string) string {
+	r, ok := f.runtimes.Lookup(id)
+	name := id
+	if ok && r.Version != "" {
+		name += ":" + r.Version
+	}
+	if ok && r.Root != "" {
+		name += "@" + path.Base(r.Root)
+	}
+	return name
+}
 
 // RemoveRuntime takes away a runtime that was added. It is refused while a
 // function needs it: one whose runtime the host has too does not.

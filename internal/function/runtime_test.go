@@ -61,3 +61,16 @@ func TestRuntimeFromImage(t *testing.T) {
 		t.Errorf("a function of a runtime that is gone: %v", err)
 	}
 }
+
+// What functions run with is told exactly: the interpreter's version, not only
+// the runtime's name.
+func TestRuntimeVersion(t *testing.T) {
+	f := open(t, function.Config{})
+	rs := must2(catalog())(t)
+	r, _ := rs.Lookup(f.framed)
+	if r.Version == "" {
+		t.Fatalf("%s has no version", f.framed)
+	}
+	same(t, f.RuntimeVersion(f.framed), f.framed+":"+r.Version)
+	same(t, f.RuntimeVersion("none"), "none")
+}

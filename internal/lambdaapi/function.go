@@ -232,7 +232,7 @@ func (a *API) configuration(v *ebb.Version, qualifier string) *FunctionConfigura
 		Architectures:        []string{v.Architecture},
 		EphemeralStorage:     &EphemeralStorage{Size: new(int32(v.TmpMB))},
 		SnapStart:            &SnapStartResponse{ApplyOn: new(snapStartNone), OptimizationStatus: new("Off")},
-		RuntimeVersionConfig: &RuntimeVersionConfig{RuntimeVersionArn: new("arn:aws:lambda:" + a.cfg.Region + "::runtime:" + v.Runtime)},
+		RuntimeVersionConfig: &RuntimeVersionConfig{RuntimeVersionArn: new("arn:aws:lambda:" + a.cfg.Region + "::runtime:" + a.functions.RuntimeVersion(v.Runtime))},
 		LoggingConfig:        &LoggingConfig{LogFormat: &v.LogFormat, LogGroup: new(logGroup(v.Name))},
 	}
 	if v.IsImage() {

@@ -106,7 +106,7 @@ func TestConfigurationOnTheWire(t *testing.T) {
 		"RevisionId": v.RevisionID, "State": "Active", "LastUpdateStatus": "Successful", "PackageType": "Zip",
 		"Architectures": []any{v.Architecture}, "EphemeralStorage": map[string]any{"Size": 512.0},
 		"SnapStart":            map[string]any{"ApplyOn": "None", "OptimizationStatus": "Off"},
-		"RuntimeVersionConfig": map[string]any{"RuntimeVersionArn": "arn:aws:lambda:us-east-1::runtime:" + p.runtime},
+		"RuntimeVersionConfig": map[string]any{"RuntimeVersionArn": "arn:aws:lambda:us-east-1::runtime:" + p.functions.RuntimeVersion(p.runtime)},
 		"LoggingConfig":        map[string]any{"LogFormat": "Text", "LogGroup": "/aws/lambda/wire"},
 	}
 	if d := cmp.Diff(want, doc); d != "" {

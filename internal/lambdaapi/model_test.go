@@ -113,6 +113,7 @@ func partly() map[string]string {
 		"AddPermission":               "PrincipalOrgID is kept and shown, and allows nobody: there are no organizations",
 		"AddLayerVersionPermission":   "OrganizationId is kept and shown, and allows nobody: there are no organizations",
 		"UpdateFunctionConfiguration": refusedSettings,
+		"PutRuntimeManagementConfig":  "UpdateRuntimeOn Auto only: functions follow the host's runtime, or the image that an operator gave it under that name",
 		"ListFunctions":               "FunctionVersion=ALL too; MasterRegion: ALL or the own region",
 	}
 }
@@ -120,7 +121,7 @@ func partly() map[string]string {
 // byHand names the operations that the tables of handlers lack.
 func byHand(op string) bool { return op == opInvoke || op == opInvokeStream }
 
-const refusedSettings = "VPC, tracing, file systems, KMS keys, SnapStart, durable and capacity settings, log levels and other log groups are refused by name"
+const refusedSettings = "VPC, tracing, file systems (EBB_MOUNTS instead, see networking.md), KMS keys, SnapStart, durable and capacity settings, log levels and other log groups are refused by name"
 
 // TestCompatibilityPage: docs/compatibility.md says what the tables say. Run
 // with -update to rewrite it.

@@ -13,7 +13,9 @@ func (a *API) putRuntimeManagementConfig(c *call, in *PutRuntimeManagementConfig
 	}
 	switch {
 	case deref(in.UpdateRuntimeOn) != updateAuto:
-		return nil, unsupported("UpdateRuntimeOn")
+		return nil, ebb.Errorf(ebb.Unimplemented, ebb.TypeNotImplemented,
+			"UpdateRuntimeOn: a runtime is the host's, or an image that an operator gave it, and functions follow that (%s); "+
+				"to keep a version, give functions a runtime of their own name (ebb runtime add) or a container image", updateAuto)
 	case in.RuntimeVersionArn != nil:
 		return nil, unsupported("RuntimeVersionArn")
 	}

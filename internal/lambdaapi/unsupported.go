@@ -34,12 +34,16 @@ func (s *settings) refuse(t target) error {
 	if s.snapStart != nil && s.snapStart.ApplyOn != nil && *s.snapStart.ApplyOn != snapStartNone {
 		return unsupported("SnapStart.ApplyOn")
 	}
+	if len(s.fileSystems) > 0 {
+		return ebb.Errorf(ebb.Unimplemented, ebb.TypeNotImplemented,
+			"FileSystemConfigs: there are no EFS access points here; a function asks for a folder that the platform offers "+
+				"with the environment variable %s=NAME:/mnt/FOLDER", ebb.EnvMounts)
+	}
 	for _, m := range []struct {
 		name string
 		used bool
 	}{
 		{"KMSKeyArn", deref(s.kmsKey) != ""},
-		{"FileSystemConfigs", len(s.fileSystems) > 0},
 		{"CapacityProviderConfig", s.capacity != nil},
 		{"DurableConfig", s.durable != nil},
 	} {
