@@ -69,6 +69,7 @@ type deployed struct {
 	Layer      string   `json:"layer,omitempty"`
 	Workflow   string   `json:"workflow,omitempty"`
 	Trigger    string   `json:"trigger,omitempty"`
+	Role       string   `json:"role,omitempty"`
 	Action     string   `json:"action"`  // created, updated, unchanged or deleted
 	Changed    []string `json:"changed"` // what differed, by its key in ebb.yaml
 	ARN        string   `json:"arn"`     // "" if a dry run would create it
@@ -132,6 +133,11 @@ func (a *app) deploy(ctx context.Context, paths []string, opt deployOptions) err
 // manifests deploys the functions of manifests of one service.
 func (d *deployment) manifests(ctx context.Context, group []*manifest.Manifest) (done []deployed, err error) {
 	for _, m := range group {
+		roles, err := d.roles(ctx, m)
+		done = append(done, roles...)
+		if err != nil {
+			return done, err
+		}
 		layers, err := d.layers(ctx, m)
 		done = append(done, layers...)
 		if err != nil {
@@ -221,7 +227,7 @@ func (a *app) printDeployed(results []deployed, failed bool) error {
 	var rows [][]string
 	for _, r := range results {
 		size := bytesText(int64(r.CodeSize))
-		if r.Workflow != "" || r.Trigger != "" {
+		if r.Workflow != "" || r.Trigger != "" || r.Role != "" {
 			size = "-"
 		}
 		rows = append(rows, []string{r.what(), r.text(), size, r.Version, r.URL})
@@ -243,6 +249,9 @@ func (r *deployed) what() string {
 	}
 	if r.Workflow != "" {
 		return "workflow " + r.Workflow
+	}
+	if r.Role != "" {
+		return "role " + r.Role
 	}
 	if r.Trigger != "" {
 		return "trigger " + r.Trigger

@@ -24,6 +24,7 @@ type difference struct {
 	Layer    string   `json:"layer,omitempty"`
 	Workflow string   `json:"workflow,omitempty"`
 	Trigger  string   `json:"trigger,omitempty"`
+	Role     string   `json:"role,omitempty"`
 	Action   string   `json:"action"` // created, updated, or unnamed: on the platform, in no ebb.yaml
 	Changes  []change `json:"changes"`
 }
@@ -101,6 +102,10 @@ func (f *difference) text() string {
 	switch {
 	case f.Layer != "":
 		return "~ layer " + f.Layer
+	case f.Role != "" && f.Action == actionCreated:
+		return "+ role " + f.Role
+	case f.Role != "":
+		return "~ role " + f.Role
 	case f.Workflow != "" && f.Action == actionCreated:
 		return "+ workflow " + f.Workflow
 	case f.Workflow != "":
@@ -122,6 +127,15 @@ func (f *difference) text() string {
 // compare says what differs for the functions of manifests of one service.
 func (d *deployment) compare(ctx context.Context, group []*manifest.Manifest) (all []difference, err error) {
 	for _, m := range group {
+		roles, err := d.roles(ctx, m)
+		if err != nil {
+			return nil, err
+		}
+		for _, r := range roles {
+			if r.Action != actionUnchanged {
+				all = append(all, difference{Role: r.Role, Action: r.Action, Changes: []change{}})
+			}
+		}
 		layers, err := d.layers(ctx, m)
 		if err != nil {
 			return nil, err

@@ -48,6 +48,7 @@ type Manifest struct {
 	Path      string   // of the file, as it was found
 	Dir       string   // its folder; Function.Code is relative to it
 	Service   *Service // nil = that of whoever deploys
+	Roles     []Role
 	Layers    []Layer
 	Functions []Function
 	Workflows []Workflow

@@ -222,7 +222,7 @@ func TestSchemaHasTheDecodersKeys(t *testing.T) {
 	if got, want := keys(s.Defs["function"].Properties), slices.Sorted(maps.Keys(r.function(&draft{}))); !reflect.DeepEqual(got, want) {
 		t.Errorf("function: the schema has %v, the decoder %v", got, want)
 	}
-	if got, want := keys(s.Properties), []string{"defaults", "functions", "layers", "service", "triggers", "version", "workflows"}; !reflect.DeepEqual(got, want) {
+	if got, want := keys(s.Properties), []string{"defaults", "functions", "layers", "roles", "service", "triggers", "version", "workflows"}; !reflect.DeepEqual(got, want) {
 		t.Errorf("the schema has %v at the top", got)
 	}
 	if got, want := keys(s.Defs["workflow"].Properties), slices.Sorted(maps.Keys(r.workflow(&Workflow{}))); !reflect.DeepEqual(got, want) {

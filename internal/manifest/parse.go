@@ -92,6 +92,7 @@ func (r *reader) manifest(m *Manifest, root ast.Node) {
 	r.fields("", root, map[string]setter{
 		"version":   r.whole(&version, 1, 1),
 		"service":   r.service(&m.Service),
+		"roles":     r.roles(&m.Roles),
 		"defaults":  keep(&defaults),
 		"functions": keep(&functions),
 		"layers":    keep(&layers),
