@@ -64,6 +64,8 @@ type Config struct {
 	Egress        egress.Config   `yaml:"egress"`
 	// Mounts are folders of this host that functions may ask for.
 	Mounts []ebb.MountOffer `yaml:"mounts"`
+	// Directories are folders of this host that triggers may look at.
+	Directories []ebb.DirectoryOffer `yaml:"directories"`
 }
 
 // UseDatabase sets the database that a command line names. What stands there,
@@ -151,7 +153,7 @@ func (c Config) Validate() error {
 	for _, section := range []interface{ Validate() error }{c.Database, c.Cluster, c.Secrets, c.Function, c.Images, c.Objects, c.S3, c.Pool, c.Invoke, c.Queue, c.Deliver, c.HTTP, c.Triggers, c.Events, c.Workflow, c.Egress} {
 		errs = append(errs, section.Validate())
 	}
-	errs = append(errs, validateMounts(c.Mounts))
+	errs = append(errs, validateMounts(c.Mounts), validateDirectories(c.Directories))
 	if err := errors.Join(errs...); err != nil {
 		return ebb.Errorf(ebb.Invalid, ebb.TypeConfigInvalid, "configuration: %w", err)
 	}

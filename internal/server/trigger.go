@@ -32,11 +32,12 @@ func (n *node) assembleTriggers() {
 	n.triggers = trigger.New(n.cfg.Triggers, trigger.Deps{
 		Store: n.store, Log: n.log, Metrics: n.metrics, Tell: n.bus.Tell, Tidy: n.bus.Tidy, CheckTarget: n.checkEventTarget, Send: n.sendEvent, Changed: n.triggerChanged,
 	}, map[ebb.TriggerKind]trigger.Kind{
-		ebb.TriggerTimer:  n.timers,
-		ebb.TriggerEvent:  n.bus,
-		ebb.TriggerHTTP:   n.routes(),
-		ebb.TriggerKafka:  n.newKafka(),
-		ebb.TriggerObject: n.bucketed,
+		ebb.TriggerDirectory: n.newDirectories(),
+		ebb.TriggerTimer:     n.timers,
+		ebb.TriggerEvent:     n.bus,
+		ebb.TriggerHTTP:      n.routes(),
+		ebb.TriggerKafka:     n.newKafka(),
+		ebb.TriggerObject:    n.bucketed,
 	})
 }
 
