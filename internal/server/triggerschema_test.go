@@ -15,6 +15,7 @@ import (
 
 	"github.com/ebb-faas/ebb/internal/api"
 	"github.com/ebb-faas/ebb/internal/ebb"
+	"github.com/ebb-faas/ebb/internal/trigger/directory"
 	"github.com/ebb-faas/ebb/internal/trigger/event"
 	"github.com/ebb-faas/ebb/internal/trigger/kafka"
 	"github.com/ebb-faas/ebb/internal/trigger/object"
@@ -26,12 +27,12 @@ var update = flag.Bool("update", false, "write what is generated from types")
 // settings are the types that the settings of each kind are read into.
 func settings() map[ebb.TriggerKind]reflect.Type {
 	return map[ebb.TriggerKind]reflect.Type{
-		ebb.TriggerTimer: reflect.TypeFor[timer.Settings](),
-		ebb.TriggerEvent: reflect.TypeFor[event.Settings](),
-		ebb.TriggerHTTP:  reflect.TypeFor[ebb.Route](),
-		ebb.TriggerKafka: reflect.TypeFor[kafka.Settings](),
-
-		ebb.TriggerObject: reflect.TypeFor[object.Settings](),
+		ebb.TriggerTimer:     reflect.TypeFor[timer.Settings](),
+		ebb.TriggerEvent:     reflect.TypeFor[event.Settings](),
+		ebb.TriggerHTTP:      reflect.TypeFor[ebb.Route](),
+		ebb.TriggerKafka:     reflect.TypeFor[kafka.Settings](),
+		ebb.TriggerObject:    reflect.TypeFor[object.Settings](),
+		ebb.TriggerDirectory: reflect.TypeFor[directory.Settings](),
 	}
 }
 

@@ -241,7 +241,7 @@ func bundle(t *testing.T, files map[string]string, names ...string) {
 		if err != nil || strings.HasSuffix(path, ".pyc") {
 			return err
 		}
-		if parts := strings.Split(within, "/"); len(parts) > 3 && parts[1] == "data" && parts[2] != "lambda" && parts[2] != "sts" {
+		if parts := strings.Split(within, "/"); len(parts) > 3 && parts[1] == "data" && parts[2] != "lambda" && parts[2] != "sts" && parts[2] != "s3" {
 			return nil
 		}
 		text, err := os.ReadFile(path)
