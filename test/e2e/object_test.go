@@ -19,6 +19,7 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/credentials"
+	"github.com/aws/aws-sdk-go-v2/service/lambda"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/aws-sdk-go-v2/service/s3/types"
 	"github.com/aws/smithy-go"
@@ -68,7 +69,7 @@ func code(err error) string {
 	return fmt.Sprint(err)
 }
 
-// seen makes a function that prints what of an event's record a test looks at.
+// printer is a function that prints what of an event's record a test looks at.
 func printer() platform.Function {
 	return python(`
 import json
@@ -100,7 +101,11 @@ func TestBucketsWithAWSCommandLine(t *testing.T) {
 	if text, err := os.ReadFile(filepath.Join(dir, "down")); err != nil || string(text) != "hello" {
 		t.Errorf("down %q, %v", text, err)
 	}
-	url := strings.TrimSpace(awscli(t, "s3", "presign", "s3://"+b+"/in/a b.txt", "--endpoint-url", s3Address(t, shared)))
+	signed, err := s3.NewPresignClient(buckets(t, shared)).PresignGetObject(t.Context(), &s3.GetObjectInput{Bucket: &b, Key: aws.String("in/a b.txt")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	url := signed.URL
 	for address, want := range map[string]int{url: 200, strings.Replace(url, "Signature=", "Signature=0", 1): 403, s3Address(t, shared) + "/" + b + "/in/a%20b.txt": 403} {
 		resp, err := http.Get(address)
 		if err != nil {
@@ -260,7 +265,11 @@ def handler(event, context):
 	}
 	awscli(t, "lambda", "create-function", "--function-name", f.Name, "--runtime", "python3", "--handler", "app.handler", "--memory-size", "512", "--timeout", "60",
 		"--role", "arn:aws:iam::000000000000:role/"+f.Name, "--code", "S3Bucket="+b+",S3Key=code.zip")
-	t.Cleanup(func() { awscli(t, "lambda", "delete-function", "--function-name", f.Name) })
+	t.Cleanup(func() {
+		if _, err := shared.Lambda().DeleteFunction(context.Background(), &lambda.DeleteFunctionInput{FunctionName: &f.Name}); err != nil {
+			t.Error(err)
+		}
+	})
 	if _, err := shared.Client.CreateTrigger(ctx, f.Name, client.TriggerSettings{Target: f.Name, Object: json.RawMessage(`{"bucket":"` + b + `","prefix":"in/"}`)}); err != nil {
 		t.Fatal(err)
 	}

@@ -93,7 +93,7 @@ func (i *iam) EvaluatePolicy(access, sessionToken string, actions []auth.Action,
 	for _, r := range resources {
 		bucket, _, _ := strings.Cut(strings.TrimPrefix(r, "arn:aws:s3:::"), "/")
 		owner, known := owners[bucket]
-		if !known {
+		if !known && actions[0] != auth.CreateBucketAction { // whose it will be is asked then
 			if owner, err = i.owner(bucket); err != nil {
 				return out, err
 			}
