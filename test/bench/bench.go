@@ -34,6 +34,7 @@ func groups() []group {
 		{name: "async, 64 callers", run: (*bench).async},
 		{name: "enqueue", run: (*bench).enqueue},
 		{name: "control plane", run: (*bench).controlPlane},
+		{name: "objects", run: (*bench).objects},
 		{name: "timers", asked: true, run: (*bench).timers},
 		{name: "workflows", run: (*bench).workflows},
 		{name: "distributed Map", asked: true, run: (*bench).distributedMap},
