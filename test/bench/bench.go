@@ -28,6 +28,9 @@ func groups() []group {
 	return []group{
 		{name: "idle", run: (*bench).idle}, // before anything has run
 		{name: "cold start", run: (*bench).cold},
+		{name: "made ahead", run: (*bench).spares},
+		{name: "burst", run: (*bench).burst},
+		{name: "density", asked: true, run: (*bench).density},
 		{name: "warm, 1 in flight", run: warm(1)},
 		{name: "warm, 16 in flight", run: warm(16)},
 		{name: "warm, 64 in flight", run: warm(64)},
@@ -75,12 +78,13 @@ func (b *bench) run(ctx context.Context) (err error) {
 			continue
 		}
 		before := len(b.report.Tables)
-		if err := g.run(b, ctx); err != nil {
-			return fmt.Errorf("%s: %w", g.name, err)
-		}
+		err := g.run(b, ctx)
 		progress("")
 		for _, t := range b.report.Tables[before:] {
-			t.print(os.Stdout)
+			t.print(os.Stdout) // what there is, also beside an error
+		}
+		if err != nil {
+			return fmt.Errorf("%s: %w", g.name, err)
 		}
 	}
 	return nil

@@ -1,13 +1,28 @@
 package main
 
 import (
+	"archive/tar"
+	"bytes"
 	"context"
+	"errors"
 	"fmt"
+	"io"
+	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"time"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/lambda"
+	"github.com/aws/aws-sdk-go-v2/service/lambda/types"
+	reference "github.com/google/go-containerregistry/pkg/name"
+	"github.com/google/go-containerregistry/pkg/v1/empty"
+	"github.com/google/go-containerregistry/pkg/v1/mutate"
+	"github.com/google/go-containerregistry/pkg/v1/tarball"
+
 	"github.com/ebb-faas/ebb/runtimes"
+	"github.com/ebb-faas/ebb/test/platform"
 )
 
 // bareStarts are the commands whose start a cold start is put beside: the very
@@ -28,6 +43,9 @@ func bareStarts(ctx context.Context, dir string) (map[string][]string, error) {
 	starts["node"] = append(starts["node"], "-e", "process.stdout.write('x')")
 	starts["web"] = starts["node"]
 	starts["python"] = append(starts["python"], "-c", "import sys; sys.stdout.write('x')")
+	if rt, ok := catalog.Lookup("java"); ok {
+		starts["java"] = []string{hostPath(rt, rt.Argv[0]), "-cp", filepath.Join(dir, javaDir), "Bare"}
+	}
 	return starts, nil
 }
 
@@ -35,42 +53,130 @@ func bareStarts(ctx context.Context, dir string) (map[string][]string, error) {
 const coldRuns = 20
 
 // cold measures the first answer of functions that have no instance, one after
-// the other on an otherwise idle platform, beside the bare runtime's start.
+// the other on an otherwise idle platform, beside the bare runtime's start: from
+// instances made ahead, from nothing, and from a container image.
 func (b *bench) cold(ctx context.Context) error {
 	bare, err := bareStarts(ctx, b.dir)
 	if err != nil {
 		return err
 	}
-	table := b.report.table("from zero", "p50 ms", "p99 ms", "bare p50 ms", "bare p99 ms")
+	table := b.report.table("from zero", "p50 ms", "p99 ms", "bare p50 ms", "bare p99 ms", "p50 − bare")
+	if err := b.coldRows(ctx, table, b.platform, "", bare); err != nil {
+		return err
+	}
+	miss, stop, err := b.own(ctx, "miss", "pool: {prewarmOff: true, zygoteOff: true}\n")
+	if err != nil {
+		return err
+	}
+	if err := errors.Join(b.coldRows(ctx, table, miss, ", nothing made ahead", bare), stop()); err != nil {
+		return err
+	}
+	return b.coldImage(ctx, table, bare["go"])
+}
+
+// coldRows measures each kind of function on p.
+func (b *bench) coldRows(ctx context.Context, table *table, p *platform.Platform, suffix string, bare map[string][]string) error {
 	for _, f := range b.functions {
 		if bare[f.Name] == nil {
 			continue // the same start as another
 		}
-		var cold, raw []time.Duration
-		for i := range coldRuns {
-			progress("cold start of %s %d/%d", f.Name, i+1, coldRuns)
-			begin := time.Now()
-			_ = exec.CommandContext(ctx, bare[f.Name][0], bare[f.Name][1:]...).Run() // its end is all we want
-			raw = append(raw, time.Since(begin))
+		err := b.coldRow(ctx, table, p, f.Name+suffix, bare[f.Name], func(n int) (string, error) {
 			g := f
-			g.Name = fmt.Sprintf("cold-%s-%d", f.Name, i)
-			if err := b.platform.Create(ctx, g); err != nil {
-				return err
-			}
-			r, err := invokeAPI(b.platform, g.Name)()
-			if err != nil {
-				return err
-			}
-			s, err := once(r)
-			if err != nil {
-				return err
-			}
-			cold = append(cold, s)
+			g.Name = fmt.Sprintf("cold-%s-%d", f.Name, n)
+			return g.Name, p.Create(ctx, g)
+		})
+		if err != nil {
+			return err
 		}
-		table.add(f.Name, millis(quantile(cold, 0.5)), millis(quantile(cold, 0.99)),
-			millis(quantile(raw, 0.5)), millis(quantile(raw, 0.99)))
 	}
 	return nil
+}
+
+// coldRow measures starts of functions that create makes, and of a command.
+func (b *bench) coldRow(ctx context.Context, table *table, p *platform.Platform, row string, command []string, create func(n int) (string, error)) error {
+	if len(b.rows) > 0 && !has(row, b.rows) {
+		return nil
+	}
+	var cold, bare []time.Duration
+	for i := range coldRuns {
+		progress("cold start of %s %d/%d", row, i+1, coldRuns)
+		begin := time.Now()
+		_ = exec.CommandContext(ctx, command[0], command[1:]...).Run() // its end is all we want
+		bare = append(bare, time.Since(begin))
+		name, err := create(i)
+		if err != nil {
+			return err
+		}
+		r, err := invokeAPI(p, name)()
+		if err != nil {
+			return err
+		}
+		took, err := once(r)
+		if err != nil {
+			return err
+		}
+		cold = append(cold, took)
+	}
+	p50, bare50 := millis(quantile(cold, 0.5)), millis(quantile(bare, 0.5))
+	table.add(row, p50, millis(quantile(cold, 0.99)), bare50, millis(quantile(bare, 0.99)), p50-bare50)
+	return nil
+}
+
+// coldImage measures a container image that holds the Go echo, unpacked by the
+// first that is created.
+func (b *bench) coldImage(ctx context.Context, table *table, bare []string) (err error) {
+	archive := filepath.Join(b.dir, "images", "echo.tar")
+	if err := writeImage(archive, filepath.Join(b.dir, "bootstrap")); err != nil {
+		return err
+	}
+	p, stop, err := b.own(ctx, "image", fmt.Sprintf("images: {localPaths: [%q]}\n", filepath.Dir(archive)))
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, stop()) }()
+	return b.coldRow(ctx, table, p, "go, container image", bare, func(n int) (string, error) {
+		name := fmt.Sprintf("cold-image-%d", n)
+		_, err := p.Lambda().CreateFunction(ctx, &lambda.CreateFunctionInput{
+			FunctionName: &name, Role: aws.String(platform.Role), PackageType: types.PackageTypeImage, MemorySize: aws.Int32(memoryMB),
+			Code: &types.FunctionCode{ImageUri: aws.String("docker-archive:" + archive)}, Timeout: aws.Int32(30)})
+		return name, err
+	})
+}
+
+// writeImage saves an image of one layer with a static program in it.
+func writeImage(archive, program string) error {
+	text, err := os.ReadFile(program)
+	if err != nil {
+		return err
+	}
+	var files bytes.Buffer
+	w := tar.NewWriter(&files)
+	err = w.WriteHeader(&tar.Header{Name: "bootstrap", Mode: 0o755, Size: int64(len(text)), Typeflag: tar.TypeReg})
+	_, werr := w.Write(text)
+	if err := errors.Join(err, werr, w.Close()); err != nil {
+		return err
+	}
+	layer, err := tarball.LayerFromOpener(func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(files.Bytes())), nil })
+	if err != nil {
+		return err
+	}
+	image, err := mutate.AppendLayers(empty.Image, layer)
+	if err != nil {
+		return err
+	}
+	config, err := image.ConfigFile()
+	if err != nil {
+		return err
+	}
+	config.Architecture, config.OS, config.Config.Entrypoint = runtime.GOARCH, "linux", []string{"/bootstrap"}
+	if image, err = mutate.ConfigFile(image, config); err != nil {
+		return err
+	}
+	tag, err := reference.NewTag("echo:latest")
+	if err != nil {
+		return err
+	}
+	return errors.Join(os.MkdirAll(filepath.Dir(archive), 0o755), tarball.WriteToFile(archive, tag, image))
 }
 
 // once sends one request and times it.

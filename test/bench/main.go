@@ -19,7 +19,7 @@ func main() {
 	rounds := flag.Int("rounds", 5, "rounds of each measurement")
 	each := flag.Duration("time", 2*time.Second, "length of a round")
 	only := flag.String("only", "", "measure only groups whose names contain one of these words, separated by |")
-	rows := flag.String("rows", "", "of warm groups measure only rows whose names contain one of these words, separated by |")
+	rows := flag.String("rows", "", "of warm and cold groups measure only rows whose names contain one of these words, separated by |")
 	frontOf := flag.String("front", "", "(internal) serve as the bare front of WORKERS,DIR")
 	readOf := flag.String("read", "", "(internal) serve reads of functions of this database")
 	echo := flag.Bool("echo", false, "(internal) serve as the plain Go echo")

@@ -6,6 +6,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -122,6 +123,18 @@ http.createServer((req, res) => {
   req.on('end', () => { res.writeHead(200, { 'content-type': 'text/plain' }); res.end(body); });
 }).listen(process.env.PORT);
 `
+	javaEcho = `import com.amazonaws.services.lambda.runtime.*;
+import java.util.*;
+public class Echo implements RequestHandler<Map<String, Object>, Map<String, Object>> {
+  public Map<String, Object> handleRequest(Map<String, Object> event, Context context) {
+    Map<String, Object> answer = new HashMap<>();
+    answer.put("statusCode", 200);
+    answer.put("body", event.get("body"));
+    return answer;
+  }
+}
+class Bare { public static void main(String[] args) { System.out.print("x"); } }
+`
 	plainNode = `const http = require('http');
 const server = http.createServer((req, res) => {
   let body = '';
@@ -159,8 +172,40 @@ func functions(dir string, memory int32) ([]platform.Function, error) {
 		platform.Function{Name: "node32", Runtime: "nodejs", Handler: "index.handler", Files: map[string]string{"index.js": nodeEcho}, Env: many},
 		platform.Function{Name: "python32", Runtime: "python3", Handler: "app.handler", Files: map[string]string{"app.py": pythonAsync}, Env: many},
 		platform.Function{Name: "threads32", Runtime: "python3", Handler: "app.handler", Files: map[string]string{"app.py": pythonEcho}, Env: many})
+	java, err := javaFunction(dir)
+	if err != nil {
+		return nil, err
+	}
+	fs = append(fs, java...)
 	for i := range fs {
 		fs[i].MemoryMB, fs[i].TimeoutS = memory, 30
 	}
 	return fs, nil
+}
+
+// javaDir is where the classes lie, below the run's folder.
+const javaDir = "java"
+
+// javaFunction compiles the Java echo; there is none on a host without a JDK, or
+// if ebb was built without its Java runtime.
+func javaFunction(dir string) ([]platform.Function, error) {
+	jar := filepath.Join(platform.Root(), "runtimes/java/dist/ebb-runtime.jar") // has the handler API in it
+	_, missing := exec.LookPath("javac")
+	if _, err := os.Stat(jar); err != nil || missing != nil {
+		return nil, nil
+	}
+	dir = filepath.Join(dir, javaDir)
+	source := filepath.Join(dir, "Echo.java")
+	if err := errors.Join(os.MkdirAll(dir, 0o755), os.WriteFile(source, []byte(javaEcho), 0o644)); err != nil {
+		return nil, err
+	}
+	compile := exec.Command("javac", "-cp", jar, "-d", dir, source)
+	if text, err := compile.CombinedOutput(); err != nil {
+		return nil, fmt.Errorf("compiling the Java echo: %w\n%s", err, text)
+	}
+	class, err := os.ReadFile(filepath.Join(dir, "Echo.class"))
+	if err != nil {
+		return nil, err
+	}
+	return []platform.Function{{Name: "java", Runtime: "java", Handler: "Echo::handleRequest", Files: map[string]string{"Echo.class": string(class)}}}, nil
 }

@@ -55,11 +55,23 @@ func TestSoakSteps(t *testing.T) {
 	after := rest(t, p, func(now, _ holding) bool { return now.within(before) })
 	t.Logf("%s in %s; before %+v, after %+v", w, took.Round(time.Millisecond), before, after)
 	if !after.within(before) {
-		t.Errorf("what is held: before %+v, after %+v", before, after)
+		t.Errorf("what is held: before %+v, after %+v\n%s", before, after, strings.Join(remains(p), "\n"))
 	}
 	if failed, killed := w.broken.Load()+w.unmade.Load(), w.kills.Load(); failed > killed {
 		t.Errorf("%d invocations failed, and %d processes were killed", failed, killed)
 	}
+}
+
+// remains tells of the processes below p.
+func remains(p *platform.Platform) (all []string) {
+	tree, err := platform.ProcessTree(p.PID())
+	if err != nil {
+		return []string{err.Error()}
+	}
+	for _, one := range tree {
+		all = append(all, fmt.Sprintf("%d below %d, alive %t: %.200s", one.PID, one.Parent, one.Alive(), one.Command()))
+	}
+	return all
 }
 
 // fromEnv reads a number.
