@@ -3,6 +3,7 @@ package pool
 import (
 	"context"
 	"maps"
+	"slices"
 	"sync"
 	"time"
 
@@ -238,12 +239,21 @@ func (p *Pool) generic(rt *runtimes.Runtime) bool {
 // maxMemoryMB is the most that a version may have.
 const maxMemoryMB = 10240
 
-// forget lets demand fade, and the spares that are too many or unused go.
+// forget lets demand fade, and the spares that have died, are too many or unused go.
 func (s *spares) forget(now time.Time) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for key, st := range s.stocks {
 		st.wanted /= 2
+		st.ready = slices.DeleteFunc(st.ready, func(in *instance) bool {
+			select {
+			case <-in.box.Done(): // what it held is held until then
+				go s.discard(in)
+				return true
+			default:
+				return false
+			}
+		})
 		keep := s.target(st)
 		if now.Sub(st.used) >= s.pool.cfg.PrewarmKeep {
 			keep = 0
@@ -255,6 +265,7 @@ func (s *spares) forget(now time.Time) {
 			st.ready = st.ready[1:]
 		}
 	}
+	s.call() // some may be missed
 }
 
 // yieldPause is how long nothing is made ahead after the node was short of memory.

@@ -51,6 +51,26 @@ func TestSpareThatDiedIsNotUsed(t *testing.T) {
 	}
 }
 
+func TestSpareThatDiedIsReplaced(t *testing.T) {
+	r := newRig(t, Config{PrewarmMin: 1, PrewarmMax: 1}, &testDriver{handle: echo})
+	r.Prewarm("provided", 128)
+	eventually(t, "a spare", func() bool { return r.Counts().Spare == 1 })
+	spare := func() (in *instance) {
+		r.spares.mu.Lock()
+		defer r.spares.mu.Unlock()
+		for _, st := range r.spares.stocks {
+			if len(st.ready) > 0 {
+				in = st.ready[0]
+			}
+		}
+		return in
+	}
+	dead := spare()
+	close(dead.box.(*testBox).done)
+	r.spares.forget(time.Now())
+	eventually(t, "another spare", func() bool { in := spare(); return in != nil && in != dead })
+}
+
 func TestVersionsThatAreNotGenericStartFresh(t *testing.T) {
 	framed := &runtimes.Runtime{Protocol: runtimes.Framed, StartEnv: []string{"NODE_OPTIONS"}}
 	plain := &ebb.Version{TmpMB: sandbox.DefaultTmpMB, Env: map[string]string{"A": "1"}}

@@ -4,7 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"time"
+
+	"github.com/ebb-faas/ebb/test/platform"
 )
 
 // bursts is how often a burst is measured, each time on a new function.
@@ -39,7 +40,15 @@ func (b *bench) burst(ctx context.Context) (err error) {
 			return err
 		}
 		table.add(fmt.Sprint("burst ", n+1), millis(s.elapsed), millis(quantile(s.latencies, 0.5)), millis(quantile(s.latencies, 0.99)), float64(len(all)))
-		time.Sleep(5 * time.Second) // its instances leave, others are made ahead
+		if err := platform.Poll(ctx, startLimit, func() error { // its instances leave, others are made ahead
+			n, err := p.Node(ctx)
+			if err == nil && (n.Instances.Total > 0 || n.Instances.Spare < 1) {
+				err = fmt.Errorf("%+v", n.Instances)
+			}
+			return err
+		}); err != nil {
+			return err
+		}
 	}
 	return nil
 }

@@ -98,7 +98,17 @@ func (b *bench) hold(ctx context.Context, table *table, f platform.Function, cou
 	if err != nil {
 		return err
 	}
-	time.Sleep(50 * time.Second) // freezeAfter, and what freezing takes
+	if err := platform.Poll(ctx, startLimit, func() error {
+		all, err := p.Instances(ctx, f.Name)
+		for _, in := range all {
+			if err == nil && in.State != "frozen" {
+				err = fmt.Errorf("instance %s is %s", in.ID, in.State)
+			}
+		}
+		return err
+	}); err != nil {
+		return err
+	}
 	frozen, _, err := below(p)
 	if err != nil {
 		return err
