@@ -164,9 +164,10 @@ func (w *workflows) follow(ctx context.Context, arn string, stage *stage) error 
 // mapRuns fills in how far the distributed Maps are that run.
 func (w *workflows) mapRuns(ctx context.Context, t *timeline) error {
 	for _, v := range t.visits {
-		if v.MapRun == "" || v.Status != visitRunning && v.Succeeded+v.Failed > 0 {
+		if v.MapRun == "" || v.counted {
 			continue
 		}
+		v.counted = v.Status != visitRunning
 		run, err := w.api.DescribeMapRun(ctx, &sfn.DescribeMapRunInput{MapRunArn: &v.MapRun})
 		if _, none := errors.AsType[*types.ResourceNotFound](err); none {
 			continue

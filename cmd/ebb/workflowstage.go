@@ -10,18 +10,20 @@ import (
 // stage shows an execution while it runs: a line for each state that was passed,
 // and on a terminal, below, one for each that runs.
 type stage struct {
-	w      io.Writer
-	live   bool // a terminal: lines can be drawn again
-	colour bool
-	drawn  int // lines that are drawn again
-	turn   int // of the spinner
-	tell   map[*visit]time.Time
-	now    func() time.Time
+	w       io.Writer
+	columns int  // of the terminal
+	live    bool // a terminal: lines can be drawn again
+	colour  bool
+	drawn   int // lines that are drawn again
+	turn    int // of the spinner
+	tell    map[*visit]time.Time
+	now     func() time.Time
 }
 
 func newStage(w io.Writer) *stage {
-	live := width(w) >= minWidth
-	return &stage{w: w, live: live, colour: live && colourWanted(), tell: map[*visit]time.Time{}, now: time.Now}
+	columns := width(w)
+	live := columns >= minWidth
+	return &stage{w: w, columns: columns, live: live, colour: live && colourWanted(), tell: map[*visit]time.Time{}, now: time.Now}
 }
 
 // retell is how often the counts of a Map state are told off a terminal.
@@ -57,7 +59,7 @@ func (s *stage) show(t *timeline, ended []*visit) {
 	for _, v := range t.open() {
 		switch {
 		case s.live:
-			text.WriteString(cutLine(s.line(v, string(spinner[s.turn%len(spinner)])), width(s.w)) + "\n")
+			text.WriteString(cutLine(s.line(v, string(spinner[s.turn%len(spinner)])), s.columns) + "\n")
 			s.drawn++
 		case s.due(v):
 			text.WriteString(s.line(v, marks[v.Status]) + "\n")

@@ -38,8 +38,9 @@ type visit struct {
 	Failed    int64  `json:"failed,omitempty"`
 	MapRun    string `json:"mapRun,omitempty"`
 
-	parent *visit
-	inMap  bool // it is within an iteration: one of many
+	parent  *visit
+	inMap   bool // it is within an iteration: one of many
+	counted bool // its map run was looked at after the end
 }
 
 // took is how long the visit lasted, or has so far.
@@ -92,8 +93,9 @@ func (t *timeline) one(e *client.WorkflowEvent) (ended *visit) {
 		t.owner[e.ID] = v
 		return nil
 	}
-	// What names a state is about that one, from within or not.
-	for e.Name != "" && at != nil && (at.Name != e.Name || !at.Exited.IsZero()) {
+	// What names a state, or a type of states that hold others, is about that one,
+	// from within or not.
+	for at != nil && (e.Name != "" && (at.Name != e.Name || !at.Exited.IsZero()) || !at.is(e.Type)) {
 		at = at.parent
 	}
 	if at == nil {
@@ -107,6 +109,17 @@ func (t *timeline) one(e *client.WorkflowEvent) (ended *visit) {
 	}
 	at.event(e)
 	return nil
+}
+
+// is reports whether an event of a type can be about the visit's own type.
+func (v *visit) is(event string) bool {
+	switch {
+	case strings.HasPrefix(event, "ParallelState"):
+		return v.Type == "Parallel"
+	case strings.HasPrefix(event, "MapState"), strings.HasPrefix(event, "MapRun"), strings.HasPrefix(event, "MapIteration"):
+		return v.Type == "Map"
+	}
+	return true
 }
 
 func (v *visit) exit(e *client.WorkflowEvent) {
@@ -170,7 +183,7 @@ func (t *timeline) execution(e *client.WorkflowEvent, kind string) {
 		for _, v := range t.visits {
 			if v.Status == visitFailed || v.Status == visitAborted {
 				v.Status, v.Exited = visitRunning, time.Time{}
-				v.Running, v.Failed = 0, 0
+				v.Running, v.Failed, v.counted = 0, 0, false
 			}
 		}
 	}

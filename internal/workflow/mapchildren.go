@@ -255,7 +255,7 @@ func childName(run string, item int64) string {
 func (r *mapRun) fly(ctx context.Context, name string, item int64, in input) {
 	e := r.engine
 	began := e.now()
-	x := &ebb.Execution{Service: r.row.Service, Machine: r.row.Machine + "/" + r.row.Label, Name: name, StartedAt: began, Revision: r.parent.Revision, Input: in.value.String(),
+	x := &ebb.Execution{Service: r.row.Service, Machine: r.row.Machine + "/" + r.row.Label, Name: name, StartedAt: began, Revision: r.parent.Revision, MapRun: r.row.ID, Input: in.value.String(),
 		Settings: ebb.ExecutionSettings{Offload: r.parent.Settings.Offload}}
 	f := &flight{engine: e, execution: x, machine: r.child, program: r.child.program.Within(int64(e.cfg.ExpressTimeout / time.Second))}
 	about := e.contextOf(x, r.child, &asl.Item{Index: int(item), Value: in.value})
