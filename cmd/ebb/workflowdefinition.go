@@ -124,6 +124,17 @@ func (s *source) check() (*asl.Machine, []finding) {
 	return machine, all
 }
 
+// notValid is why there is no machine: all the errors among what was found.
+func notValid(all []finding) error {
+	var problems manifest.Problems
+	for _, f := range all {
+		if f.Severity == string(asl.SeverityError) {
+			problems = append(problems, manifest.Problem{File: f.File, Position: manifest.Position{Line: f.Line, Column: f.Column}, Key: f.Location, Message: f.Message})
+		}
+	}
+	return invalidDefinition(problems)
+}
+
 // text is the finding as editors read it.
 func (f *finding) text() string {
 	p := manifest.Problem{File: f.File, Position: manifest.Position{Line: f.Line, Column: f.Column}, Key: f.Location, Message: f.Message}

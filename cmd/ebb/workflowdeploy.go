@@ -165,11 +165,7 @@ type wantedWorkflow struct {
 func (d *deployment) wanted(s *source) (*wantedWorkflow, error) {
 	machine, problems := s.check()
 	if machine == nil {
-		var all manifest.Problems
-		for _, f := range problems {
-			all = append(all, manifest.Problem{File: f.File, Position: manifest.Position{Line: f.Line, Column: f.Column}, Key: f.Location, Message: f.Message})
-		}
-		return nil, invalidDefinition(all)
+		return nil, notValid(problems)
 	}
 	region := d.client.Config().Region
 	text, _ := s.fill(region, d.service) // what it does not know was told

@@ -35,7 +35,7 @@ func (a *app) drawFile(ref string, opt showOptions) (done bool, err error) {
 	}
 	machine, problems := all[0].check()
 	if machine == nil {
-		return true, usagef("%s", problems[0].text())
+		return true, notValid(problems)
 	}
 	return true, a.drawMachine(machine, nil, opt.graph)
 }

@@ -114,7 +114,7 @@ func runTests(file, match string) (all []tested, err error) {
 	}
 	machine, problems := s.check()
 	if machine == nil {
-		return nil, usagef("%s", problems[0].text())
+		return nil, notValid(problems)
 	}
 	for i := range f.Cases {
 		c := &f.Cases[i]
