@@ -69,6 +69,12 @@ func (tx *Tx) TriggerByID(id ebb.TriggerID) (*ebb.Trigger, error) {
 	return tx.trigger("SELECT "+triggerColumns+" FROM triggers WHERE id = ?", string(id))
 }
 
+// TriggerRevision is how often the trigger with that id was changed, or ErrNotFound.
+func (tx *Tx) TriggerRevision(id ebb.TriggerID) (revision int64, err error) {
+	err = tx.row("SELECT revision FROM triggers WHERE id = ?", []any{string(id)}, func(scan func(...any) error) error { return scan(&revision) })
+	return revision, err
+}
+
 // TriggerFilter says which triggers are listed; empty fields do not limit.
 type TriggerFilter struct {
 	Service ebb.ServiceID

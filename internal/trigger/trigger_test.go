@@ -51,12 +51,12 @@ func (s *source) Run(ctx context.Context, up func()) error {
 		return errors.New("two at once")
 	}
 	defer s.runs.Add(-1)
-	up()
 	select {
-	case s.up <- s.t.Name:
+	case s.up <- s.t.Name: // until the test takes it, what failed before stands in the state
 	case <-ctx.Done():
 		return ctx.Err()
 	}
+	up()
 	select {
 	case err := <-s.fail:
 		return err

@@ -69,7 +69,7 @@ func (b *bench) timers(ctx context.Context) (err error) {
 		if err != nil {
 			return err
 		}
-		until(ctx, to.Add(10 * time.Second)) // those that are late
+		until(ctx, to.Add(10*time.Second)) // those that are late
 		late, err := lateness(ctx, p, from, to)
 		if err != nil || len(late) == 0 {
 			return fmt.Errorf("%s: %d fires: %w", name, len(late), err)

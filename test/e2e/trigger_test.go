@@ -127,3 +127,51 @@ func await(t *testing.T, what string, ok func() bool) {
 		return nil
 	})
 }
+
+// TestTimerOfTwoNodes: two processes on one PostgreSQL, one of them killed
+// meanwhile: a timer fires once for every second.
+func TestTimerOfTwoNodes(t *testing.T) {
+	n := newNodes(t)
+	a, b := n.start(0), n.start(1)
+	f := platform.Function{Name: "f", Runtime: "python3", Handler: "app.handler", Files: map[string]string{"app.py": "def handler(e, c): pass\n"}}
+	if err := a.Create(t.Context(), f); err != nil {
+		t.Fatal(err)
+	}
+	settings, err := json.Marshal(map[string]any{"schedule": "* * * * * ?", "misfire": "all"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := a.Client.CreateTrigger(t.Context(), "tick", client.TriggerSettings{Target: f.Name, Timer: settings}); err != nil {
+		t.Fatal(err)
+	}
+	fired := func(n int64) {
+		t.Helper()
+		await(t, "fires", func() bool {
+			tr, err := b.Client.Trigger(t.Context(), "tick")
+			if err != nil {
+				t.Fatal(err)
+			}
+			return tr.State.Fired >= n
+		})
+	}
+	fired(4)
+	if err := a.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	fired(10)
+	if _, err := b.Client.PauseTrigger(t.Context(), "tick"); err != nil {
+		t.Fatal(err)
+	}
+	fires, err := b.Client.Fires(t.Context(), "tick", 100)
+	if err != nil {
+		t.Fatal(err)
+	}
+	tasks := map[string]bool{}
+	for i, fire := range fires {
+		if tasks[fire.Task] || fire.Outcome != "fired" || i > 0 && fires[i-1].Due.Sub(fire.Due) != time.Second {
+			t.Errorf("%+v", fires)
+			break
+		}
+		tasks[fire.Task] = true
+	}
+}

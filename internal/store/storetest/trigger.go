@@ -50,6 +50,9 @@ func testTrigger(t *testing.T, s *store.Store) {
 		if err != nil {
 			return err
 		}
+		if n, err := tx.TriggerRevision(a.ID); err != nil || n != got.Revision {
+			t.Errorf("revision %d, %v, want %d", n, err, got.Revision)
+		}
 		got, err = tx.TriggerByID(a.ID)
 		same(t, got, a)
 		return err

@@ -199,33 +199,30 @@ func (f *fire) overlap(ctx context.Context) (wait bool, err error) {
 
 // write makes the fire so: its row, its delivery, the next one.
 func (f *fire) write(tx *store.Tx, send func(*store.Tx) error) error {
-	t, err := tx.TriggerByID(f.t.ID)
+	revision, err := tx.TriggerRevision(f.t.ID)
 	if errors.Is(err, store.ErrNotFound) {
 		return nil
 	}
-	if err != nil || t.Revision != f.t.Revision {
+	if err != nil || revision != f.t.Revision {
 		return err // a change has put another message in this one's place
 	}
-	err = tx.InsertFire(&ebb.Fire{Trigger: t.ID, Due: f.due, At: f.now, Outcome: f.outcome, Task: f.task})
+	err = tx.InsertFire(&ebb.Fire{Trigger: f.t.ID, Due: f.due, At: f.now, Outcome: f.outcome, Task: f.task})
 	switch {
 	case errors.Is(err, store.ErrExists):
-	case err != nil:
-		return err
-	default:
-		if err := f.handOver(tx, send); err != nil {
-			return err
-		}
+		err = tx.SetTriggerNext(f.t.ID, f.next)
+	case err == nil:
+		err = f.handOver(tx, send)
 	}
-	if f.next.IsZero() {
-		if f.plan.settings.DeleteAfter {
-			return tx.DeleteTrigger(t.ID)
-		}
-		return tx.SetTriggerNext(t.ID, f.next)
-	}
-	if err := f.k.enqueue(tx, t, &f.plan.settings, f.next); err != nil {
+	if err != nil {
 		return err
 	}
-	return tx.SetTriggerNext(t.ID, f.next)
+	if !f.next.IsZero() {
+		return f.k.enqueue(tx, f.t, &f.plan.settings, f.next)
+	}
+	if f.plan.settings.DeleteAfter {
+		return tx.DeleteTrigger(f.t.ID)
+	}
+	return nil
 }
 
 // handOver writes what a new fire brings about.

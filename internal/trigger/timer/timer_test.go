@@ -73,13 +73,16 @@ func open(t *testing.T) *bench {
 }
 
 // node is one process on the bench's database; it runs until the test ends.
-func (b *bench) node() (*trigger.Triggers, *Kind, *queue.Queue) {
+func (b *bench) node() (*trigger.Triggers, *Kind, *queue.Queue) { return b.nodeAt(b.now) }
+
+// nodeAt is a process with a clock of its own.
+func (b *bench) nodeAt(now func() time.Time) (*trigger.Triggers, *Kind, *queue.Queue) {
 	log := slog.New(slog.DiscardHandler)
 	var kind *Kind
-	q := queue.New(queue.Config{Now: b.now, Rescan: 50 * time.Millisecond}, b.store, map[string]queue.Handler{
+	q := queue.New(queue.Config{Now: now, Rescan: 50 * time.Millisecond}, b.store, map[string]queue.Handler{
 		Line: func(ctx context.Context, m *queue.Message) queue.Outcome { return kind.Fire(ctx, m) },
 	}, log)
-	kind = New(Deps{Store: b.store, Log: log, Region: "us-east-1", Now: b.now, Enqueue: q.Enqueue, Send: b.send,
+	kind = New(Deps{Store: b.store, Log: log, Region: "us-east-1", Now: now, Enqueue: q.Enqueue, Send: b.send,
 		Running: func(_ context.Context, _ *ebb.Trigger, id ebb.MessageID) (bool, error) {
 			b.mu.Lock()
 			defer b.mu.Unlock()
@@ -94,7 +97,7 @@ func (b *bench) node() (*trigger.Triggers, *Kind, *queue.Queue) {
 			})
 			return nil
 		}})
-	g := trigger.New(trigger.Config{Now: b.now}, trigger.Deps{Store: b.store, Log: log,
+	g := trigger.New(trigger.Config{Now: now}, trigger.Deps{Store: b.store, Log: log,
 		CheckTarget: func(context.Context, ebb.ServiceID, string) error { return nil }}, map[ebb.TriggerKind]trigger.Kind{ebb.TriggerTimer: kind})
 	ctx, stop := context.WithCancel(context.Background())
 	done := make(chan struct{})
@@ -487,5 +490,50 @@ func TestTwoProcesses(t *testing.T) {
 		if len(tasks) != len(fs) {
 			t.Errorf("%s: %d fires, %d deliveries", tr.Name, len(fs), len(tasks))
 		}
+	}
+}
+
+// TestClocksStep: two processes whose clocks are put an hour forward and back,
+// each by itself: every fire once, none left out.
+func TestClocksStep(t *testing.T) {
+	b := open(t)
+	var skew atomic.Int64
+	_, _, second := b.nodeAt(func() time.Time { return b.now().Add(time.Duration(skew.Load())) })
+	const timers = 10
+	var all []*ebb.Trigger
+	for n := range timers {
+		all = append(all, b.create(fmt.Sprintf("t%d", n), Settings{Schedule: "0 0/10 * * * ?", Misfire: All}))
+	}
+	for _, step := range []struct{ first, second time.Duration }{ // from noon
+		{10 * time.Minute, 70 * time.Minute}, {20 * time.Minute, -40 * time.Minute}, {-40 * time.Minute, 30 * time.Minute},
+		{100 * time.Minute, 40 * time.Minute}, {50 * time.Minute, 110 * time.Minute}, {120 * time.Minute, 120 * time.Minute},
+	} {
+		b.set(began.Add(step.first))
+		skew.Store(int64(step.second - step.first))
+		second.Wake(Line)
+		due := began.Add(max(step.first, step.second))
+		for _, tr := range all {
+			b.state(tr, func(s *ebb.TriggerState) bool { return s.NextAt.After(due) })
+		}
+	}
+	for _, tr := range all {
+		fs, err := b.triggers.Fires(t.Context(), tr, began.AddDate(1, 0, 0), 100)
+		if err != nil || len(fs) != 12 {
+			t.Fatalf("%s: %d fires in two hours, %v", tr.Name, len(fs), err)
+		}
+		for i, f := range slices.Backward(fs) {
+			if want := began.Add(time.Duration(len(fs)-i) * 10 * time.Minute); !f.Due.Equal(want) || f.Outcome != ebb.FireDone {
+				t.Errorf("%s: %+v, want %s", tr.Name, f, want)
+			}
+		}
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	tasks := make(map[ebb.MessageID]int)
+	for _, s := range b.sent {
+		tasks[s.task]++
+	}
+	if len(b.sent) != timers*12 || len(tasks) != timers*12 {
+		t.Errorf("%d deliveries of %d tasks, want %d", len(b.sent), len(tasks), timers*12)
 	}
 }
