@@ -23,7 +23,9 @@
 //     the delivery is a dead letter, counted and logged.
 //  5. A claim-checked payload is stored before the message that names it and
 //     kept while one does.
-//  6. An id chosen by the caller is accepted once per service while its task is
+//  6. That a delivery was given up is told of (Deps.Alarm) in the Tx that ends it,
+//     unless the delivery itself tells of a failure.
+//  7. An id chosen by the caller is accepted once per service while its task is
 //     remembered.
 //
 // A crash during an attempt has it made again when the lease ends. A crash

@@ -27,6 +27,8 @@
 //	    layers: [shared]     # or NAME:VERSION, or an ARN; the last one on top
 //	    aliases: {live: published}  # or a number, latest, {version: 4, weights: {3: 0.1}}
 //	    url: {auth: NONE}    # or true, false (remove it), NONE, AWS_IAM
+//	    triggers:            # what starts it by itself; also at the top, with a target
+//	      - {name: nightly, timer: {schedule: cron(0 2 * * ? *)}}
 //	workflows:               # state machines, deployed after the functions
 //	  greet:
 //	    definition: greet.asl.yaml  # JSON or YAML; or the definition itself

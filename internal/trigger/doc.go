@@ -5,8 +5,13 @@
 // own settings and yields events. What happens to an event then (filters,
 // retries, destinations) is package deliver's and the same for all kinds.
 //
+// What is the same for all kinds is here: which events the filters ask for
+// (Filter), what a target gets in place of an event (Input), and what became of
+// events (Count).
+//
 // The database is authoritative: a trigger is one row with a revision, beside a
-// row of what it has done. Change of either is compare-and-set.
+// row of what it has done. Change of either is compare-and-set. Counts are rows
+// too, written once a second from what was counted in memory.
 //
 // Invariants:
 //
@@ -23,7 +28,10 @@
 //  4. A paused trigger takes nothing from its source: what comes meanwhile is
 //     there when it is resumed, as far as the source keeps it.
 //
+//  5. That a source went down, and that it works again, is an event on the bus of
+//     its service.
+//
 // A crash loses no event: positions and fires are committed with what they
-// became. Walk B enters at a source's Run and leaves at deliver; management
+// became. It may lose the counts of its last second. Walk B enters at a source's Run and leaves at deliver; management
 // enters at Create, Update, Pause, Resume, Delete.
 package trigger
