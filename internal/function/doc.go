@@ -1,6 +1,6 @@
 // Package function keeps functions: it creates, changes, publishes, resolves and
 // deletes functions, their versions, aliases, layers, URLs and resource policies,
-// and the services and roles that they belong to, and owns what their settings mean: which values are allowed, which defaults apply, what a change implies.
+// the services and roles that they belong to, and whose signature their code must carry, and owns what their settings mean: which values are allowed, which defaults apply, what a change implies.
 //
 // The database is authoritative; Functions remembers nothing. Packages are kept
 // by artifact, under the digest that a version names; which runtimes there are,
@@ -25,6 +25,8 @@
 //  8. A version keeps its layers: their content is in use as long as it exists,
 //     whatever becomes of the layer.
 //  9. A resource policy only ever adds to what somebody may do.
+//  10. Code that the function's code signing configuration refuses is neither
+//     stored nor unpacked; what was taken before stays.
 //
 // A crash between storing a package and committing leaves a package that nobody
 // uses; collection removes it (Digests, artifact.Store.Collect). There is no

@@ -30,7 +30,9 @@
 //     and one that crashed its holder again runs alone among them, so that it takes
 //     no innocent with it. After Config.MaxCrashes it is a dead letter.
 //  5. Waiting costs nothing: there is a timer for the earliest due message, and
-//     a look at the lanes every Config.Rescan for what other processes wrote.
+//     a look at the lanes every Config.Rescan for what other processes wrote. Those
+//     tell of what they did not take themselves (store.Hint), behind their commits;
+//     nothing rests on it.
 //  6. A disk that is full or gone stops claiming; outcomes are kept and written
 //     when it is back, while their leases hold.
 //
