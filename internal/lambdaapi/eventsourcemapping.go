@@ -265,7 +265,7 @@ func (a *API) mapping(c *call, t *ebb.Trigger, state string) (*EventSourceMappin
 	if len(t.Filters) > 0 {
 		out.FilterCriteria = new(FilterCriteria)
 		for _, f := range t.Filters {
-			out.FilterCriteria.Filters = append(out.FilterCriteria.Filters, Filter{Pattern: new(string(f))})
+			out.FilterCriteria.Filters = append(out.FilterCriteria.Filters, Filter{Pattern: new(asWritten.Replace(string(f)))})
 		}
 	}
 	for _, x := range s.Access {
@@ -279,6 +279,10 @@ func (a *API) mapping(c *call, t *ebb.Trigger, state string) (*EventSourceMappin
 	}
 	return out, nil
 }
+
+// asWritten undoes what Go's JSON makes of characters that mean something in HTML,
+// so that tools find the pattern that they gave.
+var asWritten = strings.NewReplacer(`\\`, `\\`, `\u003c`, "<", `\u003e`, ">", `\u0026`, "&")
 
 // lastResult words what became of the last records.
 func lastResult(c *ebb.TriggerCounts, down string) string {
