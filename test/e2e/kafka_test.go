@@ -90,7 +90,7 @@ func TestKafka(t *testing.T) {
 	if tr == nil || tr.Kind != "kafka" {
 		t.Fatal("the mapping is no trigger")
 	}
-	text, err := b.Tool(t.Context(), []byte("k1:one\nk2:two\nk3:poison\nk1:three\n"), "org.apache.kafka.tools.ConsoleProducer",
+	text, err := b.Tool(t.Context(), []byte("k1:one\nk2:two\nk3:poison\nk1:three\n"), "kafka.tools.ConsoleProducer",
 		"--bootstrap-server", b.Address, "--topic", "payments", "--property", "parse.key=true", "--property", "key.separator=:")
 	if err != nil {
 		t.Fatal(err, string(text))
