@@ -49,6 +49,7 @@ func Run(t *testing.T, open func(t *testing.T) *store.Store) {
 		"Trigger":             testTrigger,
 		"TriggerState":        testTriggerState,
 		"TriggerCounts":       testTriggerCounts,
+		"TriggerPositions":    testPosition,
 		"EventSeen":           testEventSeen,
 		"RouteClaim":          testRouteClaim,
 		"APIKey":              testAPIKey,
