@@ -3,6 +3,7 @@ package gateway
 import (
 	"errors"
 	"net/netip"
+	"path/filepath"
 	"slices"
 	"strings"
 	"time"
@@ -15,6 +16,10 @@ type Config struct {
 	// Stall is how long a client may take no part of a streamed answer before it
 	// is left: while it takes nothing, it holds an instance.
 	Stall time.Duration `yaml:"stall"`
+	// BodyTimeout is how long a client may take to send a body that must be whole
+	// before the function is called.
+	BodyTimeout time.Duration `yaml:"bodyTimeout"`
+	AccessLog   AccessLog     `yaml:"accessLog"`
 	// Hosts says which services may have routes at a host: names of services by
 	// api.bank.example, *.bank.example or *. With none, whoever comes first.
 	Hosts map[string][]string `yaml:"hosts"`
@@ -34,6 +39,9 @@ const DefaultMaxBody = 6 << 20
 // DefaultStall is patient with bad networks.
 const DefaultStall = 30 * time.Second
 
+// DefaultBodyTimeout is enough for the largest body over a bad network.
+const DefaultBodyTimeout = time.Minute
+
 // Validate refuses values that cannot work, naming the key.
 func (c Config) Validate() error {
 	if c.MaxBody < 0 {
@@ -41,6 +49,15 @@ func (c Config) Validate() error {
 	}
 	if c.Stall < 0 {
 		return errors.New("http.stall: must not be negative")
+	}
+	if c.BodyTimeout < 0 {
+		return errors.New("http.bodyTimeout: must not be negative")
+	}
+	if a := c.AccessLog; a.File != "" && !filepath.IsAbs(a.File) || a.MaxMB < 0 || a.Keep < 0 {
+		return errors.New("http.accessLog: file must be an absolute path, maxMB and keep not negative")
+	}
+	if c.JWKSDir != "" && !filepath.IsAbs(c.JWKSDir) {
+		return errors.New("http.jwksDir: must be an absolute path")
 	}
 	return nil
 }
@@ -67,6 +84,9 @@ func (c Config) withDefaults() Config {
 	}
 	if c.Stall == 0 {
 		c.Stall = DefaultStall
+	}
+	if c.BodyTimeout == 0 {
+		c.BodyTimeout = DefaultBodyTimeout
 	}
 	if c.Region == "" {
 		c.Region = "us-east-1"

@@ -27,7 +27,8 @@ type request struct {
 	version   *ebb.Version   // the one of the route that this request goes to
 	found     *found         // of HTTP routes: the values of the path's parameters
 	caller    caller         // of HTTP routes
-	plain     bool           // refusals are worded as API Gateway words them
+	out       http.ResponseWriter
+	plain     bool // refusals are worded as API Gateway words them
 }
 
 // routeKey is the key of the route that r came by.

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"math/rand/v2"
 	"net/http"
+	"os"
 	"slices"
 	"strconv"
 	"sync"
@@ -38,6 +39,7 @@ type Gateway struct {
 	routes  routes
 	routing routing
 	keySets *keySets
+	access  *accessLog
 	door    Dispatcher
 	auth    *auth.Auth
 	log     *slog.Logger
@@ -57,15 +59,23 @@ func newGateway(cfg Config, lookup func(context.Context, string) (*ebb.FunctionU
 	cfg = cfg.withDefaults()
 	return &Gateway{
 		cfg: cfg, door: door, auth: a, log: log,
-		keySets: newKeySets(&cfg),
-		routes:  routes{region: cfg.Region, lookup: lookup},
-		pool:    sync.Pool{New: func() any { return new(exchange) }},
+		keySets: newKeySets(&cfg), access: newAccessLog(cfg.AccessLog),
+		routes: routes{region: cfg.Region, lookup: lookup},
+		pool:   sync.Pool{New: func() any { return new(exchange) }},
 	}
 }
 
 // Forget drops what is remembered of a function's URLs; call it after each
 // change of the function.
 func (g *Gateway) Forget(key ebb.FunctionKey) { g.routes.forget(key) }
+
+// Run writes the access log until ctx ends.
+func (g *Gateway) Run(ctx context.Context) error {
+	if g.access != nil {
+		g.access.run(ctx, func(err error) { g.log.Error("the access log is not written", "error", err) })
+	}
+	return nil
+}
 
 // exchange is the memory of one request, used again for others.
 type exchange struct {
@@ -82,6 +92,12 @@ func (g *Gateway) ServeHTTP(w http.ResponseWriter, hr *http.Request) {
 	h := w.Header()
 	h[requestIDHeader] = []string{r.id}
 	h[traceHeader] = []string{r.trace}
+	r.out = w
+	if g.access != nil {
+		o := &observer{ResponseWriter: w}
+		w = o
+		defer g.done(&r, o)
+	}
 
 	if g.routed(w, &r) {
 		return
@@ -135,7 +151,7 @@ func (g *Gateway) admit(x *exchange, r *request) (err error) {
 			return err
 		}
 	}
-	if x.body, err = readBody(x.body[:0], r.Request, g.cfg.MaxBody); err != nil {
+	if x.body, err = g.readBody(x.body[:0], r, g.cfg.MaxBody); err != nil {
 		return err
 	}
 	r.body = x.body
@@ -218,6 +234,21 @@ func (g *Gateway) release(x *exchange) {
 
 func (g *Gateway) about(r *request, more ...any) []any {
 	return append(more, "request", r.id, "function", r.route.FunctionKey.String())
+}
+
+// readBody is the function of this name, but for no longer than a client may take.
+func (g *Gateway) readBody(b []byte, r *request, limit int64) ([]byte, error) {
+	if r.ContentLength == 0 || r.ContentLength > limit {
+		return readBody(b, r.Request, limit)
+	}
+	c := http.NewResponseController(r.out)
+	_ = c.SetReadDeadline(time.Now().Add(g.cfg.BodyTimeout)) // not every writer can, and those are of tests
+	b, err := readBody(b, r.Request, limit)
+	if errors.Is(err, os.ErrDeadlineExceeded) {
+		return b, ebb.Errorf(ebb.Invalid, ebb.TypeInvalidRequestContent, "Body: did not come in %s", g.cfg.BodyTimeout)
+	}
+	_ = c.SetReadDeadline(time.Time{})
+	return b, err
 }
 
 // readBody appends r's body to b. Larger ones than limit are TooLarge.

@@ -12,6 +12,7 @@ import (
 	"github.com/santhosh-tekuri/jsonschema/v6"
 
 	"github.com/ebb-faas/ebb/internal/ebb"
+	"github.com/ebb-faas/ebb/internal/metrics"
 	"github.com/ebb-faas/ebb/internal/store"
 )
 
@@ -28,6 +29,7 @@ type httpRoute struct {
 	revision int64
 	machine  string // the state machine, if the target is no function
 	maxBody  int64
+	counts   *metrics.Route
 	limits   *limits
 	schema   *jsonschema.Schema // nil = none
 	jwt      *tokens            // nil of other authorizers
@@ -37,7 +39,8 @@ type httpRoute struct {
 // RouteDeps is what routes stand on besides what function URLs do. Without a
 // Store there are none.
 type RouteDeps struct {
-	Store *store.Store
+	Store   *store.Store
+	Metrics *metrics.Metrics // nil = nothing is measured
 	// Workflow runs an Express state machine to its end and returns its output;
 	// failed says that it had none.
 	Workflow func(ctx context.Context, machine, input, trace string) (output string, failed bool, err error)
@@ -143,15 +146,55 @@ func (g *Gateway) LoadRoutes(ctx context.Context) error {
 			if r = g.readRoute(t); r == nil {
 				continue
 			}
+			if m := g.routing.deps.Metrics; m != nil {
+				r.http.counts = m.Route(t.TriggerKey)
+			}
 		}
 		known[t.ID] = r
 		if !t.Paused {
 			all = append(all, r)
 		}
 	}
+	g.forgetRoutes(known)
 	g.routing.known = known
-	g.routing.table.Store(newTable(all))
+	g.routing.table.Store(newTable(grouped(all)))
 	return nil
+}
+
+// grouped gives routes without CORS settings those of their group: of the first
+// route of it, by name, that has some.
+func grouped(all []*route) []*route {
+	type group struct {
+		service ebb.ServiceID
+		name    string
+	}
+	cors := make(map[group]*ebb.CORS)
+	for _, r := range all { // in the order of names
+		k := group{r.Service, r.http.settings.Group}
+		if k.name != "" && cors[k] == nil {
+			cors[k] = (*ebb.CORS)(r.http.settings.CORS)
+		}
+	}
+	out := make([]*route, len(all))
+	for i, r := range all {
+		out[i] = r
+		shared := cors[group{r.Service, r.http.settings.Group}]
+		if r.http.settings.CORS == nil && shared != r.CORS {
+			u := *r.FunctionURL // what requests in flight have is not changed
+			u.CORS = shared
+			out[i] = &route{FunctionURL: &u, arn: r.arn, http: r.http}
+		}
+	}
+	return out
+}
+
+// forgetRoutes ends the series of routes that are not among those known now.
+func (g *Gateway) forgetRoutes(now map[ebb.TriggerID]*route) {
+	for id, r := range g.routing.known {
+		if m := g.routing.deps.Metrics; m != nil && now[id] == nil {
+			m.ForgetRoute(r.http.trigger)
+		}
+	}
 }
 
 // readRoute is the route of a trigger, or nil, said in the log, if this version
@@ -204,6 +247,12 @@ func (g *Gateway) routed(w http.ResponseWriter, r *request) bool {
 		return false
 	}
 	r.plain = true
+	o, observed := w.(*observer)
+	if !observed {
+		o = &observer{ResponseWriter: w}
+		w = o
+		defer func() { g.done(r, o) }()
+	}
 	if !clean(path) {
 		g.fail(w, r, ebb.Errorf(ebb.Invalid, ebb.TypeInvalidRequestContent,
 			"the path is not well-formed, or could be read in two ways: empty and dot segments, ; and encoded slashes are not taken"))

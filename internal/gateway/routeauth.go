@@ -43,7 +43,7 @@ func (g *Gateway) admitRoute(b []byte, r *request, whole bool) ([]byte, error) {
 		}
 		return b, nil
 	}
-	b, err := readBody(b, r.Request, h.maxBody)
+	b, err := g.readBody(b, r, h.maxBody)
 	if err != nil {
 		return b, err
 	}

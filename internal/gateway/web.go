@@ -78,7 +78,7 @@ func (g *Gateway) admitWeb(r *request) (err error) {
 	if err := g.auth.Precheck(r.Request); err != nil {
 		return err
 	}
-	if r.body, err = readBody(nil, r.Request, g.cfg.MaxBody); err != nil {
+	if r.body, err = g.readBody(nil, r, g.cfg.MaxBody); err != nil {
 		return err
 	}
 	if r.principal, err = g.auth.Authenticate(r.Request, r.body); err != nil {

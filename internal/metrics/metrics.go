@@ -21,6 +21,8 @@ type Metrics struct {
 	unverified *prometheus.CounterVec
 	triggers   *prometheus.CounterVec
 	events     *prometheus.CounterVec
+	routes     *prometheus.CounterVec
+	routeTime  *prometheus.HistogramVec
 
 	mu        sync.RWMutex
 	functions map[ebb.FunctionKey]*function
@@ -46,6 +48,12 @@ func New() *Metrics {
 		unverified: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "ebb_signature_validation_errors_total", Help: "Deploys of code that is not signed as its code signing configuration says, which only warns.",
 		}, []string{"service", "function"}),
+		routes: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "ebb_route_requests_total", Help: "Requests to HTTP routes that were answered, by the class of the status.",
+		}, []string{"service", "route", "class"}),
+		routeTime: prometheus.NewHistogramVec(prometheus.HistogramOpts{
+			Name: "ebb_route_seconds", Help: "From a request's head to the end of its answer.", Buckets: seconds,
+		}, []string{"service", "route"}),
 		triggers: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "ebb_trigger_events_total", Help: "Events of triggers, by what became of them.",
 		}, []string{"service", "trigger", "kind", "outcome"}),
@@ -53,7 +61,7 @@ func New() *Metrics {
 			Name: "ebb_bus_events_total", Help: "Events put on the event bus, by what became of them.",
 		}, []string{"service", "outcome"}),
 	}
-	m.registry.MustRegister(m, m.starts, m.messages, m.unverified, m.triggers, m.events,
+	m.registry.MustRegister(m, m.starts, m.messages, m.unverified, m.triggers, m.events, m.routes, m.routeTime,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m
 }

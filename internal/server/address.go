@@ -24,7 +24,7 @@ type Address struct {
 
 // announce writes server.json and prints the ready line.
 func (n *node) announce(stdout io.Writer, api, gateway, buckets net.Addr) error {
-	a := Address{API: "http://" + api.String(), Gateway: "http://" + gateway.String(), Region: n.cfg.Region, PID: os.Getpid()}
+	a := Address{API: "http://" + api.String(), Gateway: n.certificates.scheme() + gateway.String(), Region: n.cfg.Region, PID: os.Getpid()}
 	also := ""
 	if buckets != nil {
 		a.S3 = "http://" + buckets.String()

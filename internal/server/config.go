@@ -58,6 +58,7 @@ type Config struct {
 	Queue         queue.Config    `yaml:"queue"`
 	Deliver       deliver.Config  `yaml:"deliver"`
 	HTTP          gateway.Config  `yaml:"http"`
+	TLS           TLSConfig       `yaml:"tls"`
 	Triggers      trigger.Config  `yaml:"triggers"`
 	Events        event.Config    `yaml:"events"`
 	Workflow      workflow.Config `yaml:"workflow"`
@@ -150,7 +151,7 @@ func (c Config) Validate() error {
 	if _, err := logLevel(c.LogLevel); err != nil {
 		errs = append(errs, err)
 	}
-	for _, section := range []interface{ Validate() error }{c.Database, c.Cluster, c.Secrets, c.Function, c.Images, c.Objects, c.S3, c.Pool, c.Invoke, c.Queue, c.Deliver, c.HTTP, c.Triggers, c.Events, c.Workflow, c.Egress} {
+	for _, section := range []interface{ Validate() error }{c.Database, c.Cluster, c.Secrets, c.Function, c.Images, c.Objects, c.S3, c.Pool, c.Invoke, c.Queue, c.Deliver, c.HTTP, c.TLS, c.Triggers, c.Events, c.Workflow, c.Egress} {
 		errs = append(errs, section.Validate())
 	}
 	errs = append(errs, validateMounts(c.Mounts), validateDirectories(c.Directories))

@@ -12,6 +12,7 @@ func (n *node) measure() {
 	n.measurePool()
 	n.measureTriggers()
 	n.measureEgress()
+	n.measureTLS()
 	n.metrics.Count("ebb_log_lines_dropped_total", "Lines of functions' logs that could not be kept.",
 		func() float64 { return float64(n.logs.Stats().Dropped) })
 	n.metrics.Gauge("ebb_log_bytes", "Functions' logs on disk.", nil,

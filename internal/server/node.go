@@ -82,9 +82,11 @@ type node struct {
 	sts       *stsapi.API
 	v1        *api.API
 	gateway   *gateway.Gateway
-	queue     *queue.Queue
-	workflow  *workflow.Engine
-	states    *statesapi.API
+	// certificates of the data plane's listener; nil = it speaks plain HTTP.
+	certificates *certificates
+	queue        *queue.Queue
+	workflow     *workflow.Engine
+	states       *statesapi.API
 }
 
 // open builds the node from the ground up. On error, what was opened is closed.
@@ -97,6 +99,9 @@ func open(ctx context.Context, cfg Config, log *slog.Logger) (n *node, err error
 		}
 	}()
 	if err := n.openGround(ctx); err != nil {
+		return n, err
+	}
+	if n.certificates, err = openCertificates(cfg.TLS, log); err != nil {
 		return n, err
 	}
 	if n.driver, err = openDriver(ctx, cfg, log); err != nil {

@@ -28,7 +28,7 @@ func (n *node) routes() *route.Kind {
 
 // routeDeps is what the gateway serves routes with.
 func (n *node) routeDeps() gateway.RouteDeps {
-	return gateway.RouteDeps{Store: n.store, Workflow: n.answerByWorkflow}
+	return gateway.RouteDeps{Store: n.store, Metrics: n.metrics, Workflow: n.answerByWorkflow}
 }
 
 // answerByWorkflow runs an Express workflow to its end for a request.

@@ -67,7 +67,7 @@ func (n *node) serve(ctx context.Context, stdout io.Writer) error {
 	n.guard(api.Addr(), gateway.Addr(), buckets)
 	n.gatewayURL = n.cfg.PublicGateway
 	if n.gatewayURL == "" {
-		n.gatewayURL = "http://" + gateway.Addr().String()
+		n.gatewayURL = n.certificates.scheme() + gateway.Addr().String()
 	}
 	servers := []*http.Server{n.httpServer(n.management()), n.httpServer(n.dataPlane())}
 
@@ -103,7 +103,9 @@ func (n *node) serve(ctx context.Context, stdout io.Writer) error {
 	front, fronted := errgroup.WithContext(above)
 	front.Go(func() error { return n.queue.Run(fronted) })
 	front.Go(func() error { return n.triggers.Run(fronted) })
-	for i, l := range []net.Listener{api, gateway} {
+	front.Go(func() error { return n.certificates.Run(fronted) })
+	front.Go(func() error { return n.gateway.Run(fronted) })
+	for i, l := range []net.Listener{api, n.certificates.listen(gateway)} {
 		front.Go(func() error {
 			if err := servers[i].Serve(l); !errors.Is(err, http.ErrServerClosed) {
 				return fmt.Errorf("listener %s: %w", l.Addr(), err)
