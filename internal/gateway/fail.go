@@ -12,6 +12,10 @@ import (
 	"github.com/ebb-faas/ebb/internal/ebb"
 )
 
+// linger is how long a client that is refused may go on to send its body before
+// it is answered.
+const linger = time.Second
+
 // fail answers a request that did not get to the function.
 func (g *Gateway) fail(w http.ResponseWriter, r *request, err error) {
 	if r.Context().Err() != nil && errors.Is(err, context.Canceled) {
@@ -122,6 +126,10 @@ func refuse(w http.ResponseWriter, r *request, status int, err *ebb.Error) {
 	body = append(body, '}')
 	h["Content-Type"] = []string{"application/json"}
 	h["Content-Length"] = []string{strconv.Itoa(len(body))}
+	if r.ContentLength != 0 && r.body == nil {
+		// net/http reads on before it answers, however slowly the client sends.
+		_ = http.NewResponseController(r.out).SetReadDeadline(time.Now().Add(linger)) // not every writer can, and those are of tests
+	}
 	if r.route != nil && r.route.CORS != nil {
 		allowOrigin(h, r.route.CORS, r.Header.Get("Origin"))
 	}

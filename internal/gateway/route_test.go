@@ -67,13 +67,18 @@ func (r *routeRig) put(s ebb.Route) *ebb.Trigger {
 	if err := r.g.CheckRoute(t, &s); err != nil {
 		r.t.Fatal(err)
 	}
+	r.insert(t)
+	return t
+}
+
+func (r *routeRig) insert(t *ebb.Trigger) {
+	r.t.Helper()
 	if err := r.store.Tx(r.t.Context(), func(tx *store.Tx) error { return tx.InsertTrigger(t) }); err != nil {
 		r.t.Fatal(err)
 	}
 	if err := r.g.LoadRoutes(r.t.Context()); err != nil {
 		r.t.Fatal(err)
 	}
-	return t
 }
 
 func (r *routeRig) trigger(s ebb.Route, name string) *ebb.Trigger {
