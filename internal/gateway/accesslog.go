@@ -175,9 +175,10 @@ func (l *accessLog) run(ctx context.Context, failed func(error)) {
 	tick := time.NewTicker(accessFlush)
 	defer tick.Stop()
 	var said string
-	for ctx.Err() == nil {
+	for over := false; !over; {
 		select {
 		case <-ctx.Done():
+			over = true
 		case <-tick.C:
 		case <-l.wake:
 		}

@@ -1,9 +1,19 @@
-// Package gateway is the data plane's HTTP: function URLs.
+// Package gateway is the data plane's HTTP: function URLs and routes.
 //
 // It owns the way between an HTTP request and an invocation: which function a
-// URL belongs to, who may call it, the event of payload format 2.0, and what
-// the function's answer means in HTTP. Function URLs themselves belong to
-// package function; the cache here is a copy, dropped by Forget.
+// URL or a route belongs to, who may call it and how often, the event of payload
+// format 2.0 or 1.0, and what the function's answer means in HTTP. Function URLs
+// themselves belong to package function; the cache here is a copy, dropped by
+// Forget. Routes are triggers of kind http (package trigger/route); the table
+// here is a copy, made anew by LoadRoutes.
+//
+// A request goes to the table of routes first (table.go: the host chooses, then
+// the most specific path, then the method). A host that no route names leaves
+// /url/ to function URLs. A route is served in the shape of a function URL, so
+// that all that follows is the same; what differs hangs on route.http: the
+// caller (routeauth.go, jwt.go, jwks.go), limits (limit.go), the body's schema
+// (schema.go), the time until an answer (timeout.go), format 1.0 (event1.go,
+// response1.go).
 //
 // The format is AWS's, checked against events captured from Lambda; the rules
 // that are not obvious:
@@ -35,10 +45,16 @@
 //  2. After Forget(key) returns, no later request sees what key's URLs were.
 //  3. The payload of an answer is copied, never kept: what is pooled is not
 //     reachable once ServeHTTP has returned.
-//  4. Once the head of a streamed answer is sent, a failure ends the connection
+//  4. Of a route's authorizer whatever cannot be found out lets nobody in, and a
+//     path that could be read in two ways is no route's.
+//  5. A table of routes is never changed: another takes its place whole, and
+//     requests in flight go on with the route they have.
+//  6. Only one of a function and its route's timeout answers a client (turn).
+//  7. Once the head of a streamed answer is sent, a failure ends the connection
 //     instead of the body, so that nobody takes a part for the whole.
 //
-// It keeps nothing: a crash loses the requests in flight. Walk A enters at
+// It keeps nothing: a crash loses the requests in flight, and the lines of the
+// access log of the last second. Walk A enters at
 // ServeHTTP and leaves at Dispatcher.Invoke, and the answer comes back through
 // the sink in answer.go.
 //

@@ -88,6 +88,17 @@ func (s *keySets) of(where string) (*keySet, error) {
 	return k, nil
 }
 
+// retain forgets the key sets that no route names any more.
+func (s *keySets) retain(named map[string]bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for where := range s.all {
+		if !named[where] {
+			delete(s.all, where)
+		}
+	}
+}
+
 // ours reports whether a host is an address that this node's configuration lets
 // be asked without TLS.
 func (s *keySets) ours(host string) bool {

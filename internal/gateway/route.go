@@ -155,6 +155,11 @@ func (g *Gateway) LoadRoutes(ctx context.Context) error {
 			all = append(all, r)
 		}
 	}
+	named := make(map[string]bool)
+	for _, r := range known {
+		named[r.http.settings.JWKS] = true
+	}
+	g.keySets.retain(named)
 	g.forgetRoutes(known)
 	g.routing.known = known
 	g.routing.table.Store(newTable(grouped(all)))

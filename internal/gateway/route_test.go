@@ -14,6 +14,7 @@ import (
 
 	"github.com/ebb-faas/ebb/internal/auth"
 	"github.com/ebb-faas/ebb/internal/ebb"
+	"github.com/ebb-faas/ebb/internal/metrics"
 	"github.com/ebb-faas/ebb/internal/store"
 )
 
@@ -97,6 +98,25 @@ func (r *routeRig) trigger(s ebb.Route, name string) *ebb.Trigger {
 		TriggerKey: ebb.TriggerKey{Service: testKey.Service, Name: name}, ID: ebb.TriggerID("id-" + name), Kind: ebb.TriggerHTTP,
 		Target: ebb.FunctionARN("us-east-1", testKey, "live"), Settings: text, Revision: 1, CreatedAt: testNow, ModifiedAt: testNow,
 	}
+}
+
+// remove deletes a route.
+func (r *routeRig) remove(t *ebb.Trigger) {
+	r.t.Helper()
+	if err := r.store.Tx(r.t.Context(), func(tx *store.Tx) error { return tx.DeleteTrigger(t.ID) }); err != nil {
+		r.t.Fatal(err)
+	}
+	if err := r.g.LoadRoutes(r.t.Context()); err != nil {
+		r.t.Fatal(err)
+	}
+}
+
+// scrape is what Prometheus would read.
+func scrape(t *testing.T, m *metrics.Metrics) string {
+	t.Helper()
+	w := httptest.NewRecorder()
+	m.Handler().ServeHTTP(w, httptest.NewRequest("GET", "/metrics", nil))
+	return w.Body.String()
 }
 
 // ask sends a request that must succeed, and returns the event it became.

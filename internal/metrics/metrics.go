@@ -52,7 +52,7 @@ func New() *Metrics {
 			Name: "ebb_route_requests_total", Help: "Requests to HTTP routes that were answered, by the class of the status.",
 		}, []string{"service", "route", "class"}),
 		routeTime: prometheus.NewHistogramVec(prometheus.HistogramOpts{
-			Name: "ebb_route_seconds", Help: "From a request's head to the end of its answer.", Buckets: seconds,
+			Name: "ebb_route_seconds", Help: "From a request's head to the end of its answer.", Buckets: seconds[:],
 		}, []string{"service", "route"}),
 		triggers: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "ebb_trigger_events_total", Help: "Events of triggers, by what became of them.",

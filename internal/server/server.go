@@ -94,6 +94,7 @@ func (n *node) serve(ctx context.Context, stdout io.Writer) error {
 	ground.Go(func() error { n.watch(poolCtx); return nil })
 	ground.Go(func() error { return n.auth.Run(grounded) })
 	ground.Go(func() error { return n.cluster.Run(grounded) })
+	ground.Go(func() error { return n.gateway.Run(grounded) })
 	if n.s3 != nil {
 		ground.Go(func() error { return n.s3.Run(grounded) })
 	}
@@ -104,7 +105,6 @@ func (n *node) serve(ctx context.Context, stdout io.Writer) error {
 	front.Go(func() error { return n.queue.Run(fronted) })
 	front.Go(func() error { return n.triggers.Run(fronted) })
 	front.Go(func() error { return n.certificates.Run(fronted) })
-	front.Go(func() error { return n.gateway.Run(fronted) })
 	for i, l := range []net.Listener{api, n.certificates.listen(gateway)} {
 		front.Go(func() error {
 			if err := servers[i].Serve(l); !errors.Is(err, http.ErrServerClosed) {

@@ -30,7 +30,7 @@ const (
 	ChangeMessages = "messages"
 	// ChangeRules: rules of the event bus. The id is the service's.
 	ChangeRules = "rules"
-	// ChangeRoute: an HTTP route. The id is the trigger's.
+	// ChangeRoute: HTTP routes, whichever.
 	ChangeRoute = "route"
 )
 

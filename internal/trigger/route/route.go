@@ -84,15 +84,16 @@ func (k *Kind) granted(ctx context.Context, service ebb.ServiceID, host string) 
 
 // Set implements trigger.Kind: it writes the claims.
 func (k *Kind) Set(tx *store.Tx, old, now *ebb.Trigger) error {
-	id := now
-	if id == nil {
-		id = old
-	}
-	if err := tx.Touch(store.ChangeRoute, string(id.ID)); err != nil { // first: claims are made one after the other
+	if err := tx.Touch(store.ChangeRoute, ""); err != nil { // first: claims are made one after the other
 		return err
 	}
-	if err := tx.DeleteRouteClaims(id.ID); err != nil || now == nil {
-		return err
+	if old != nil {
+		if err := tx.DeleteRouteClaims(old.ID); err != nil {
+			return err
+		}
+	}
+	if now == nil {
+		return nil
 	}
 	var r ebb.Route
 	if err := json.Unmarshal(now.Settings, &r); err != nil {
