@@ -83,7 +83,7 @@ func cmdServe(ts *testscript.TestScript, neg bool, args []string) {
 	}
 	dir := ts.MkAbs(args[0])
 	flags := append([]string{
-		"serve", "--data", dir, "--listen", "127.0.0.1:0", "--gateway", "127.0.0.1:0",
+		"serve", "--data", dir, "--listen", "127.0.0.1:0", "--gateway", "127.0.0.1:0", "--s3", "127.0.0.1:0",
 		"--config", ts.MkAbs(ts.Getenv("WORK") + "/.server.yaml"),
 	}, args[1:]...)
 	cmd := exec.Command("ebb", flags...)

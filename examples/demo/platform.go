@@ -52,7 +52,7 @@ func start(ctx context.Context, s settings, data string) (*platform, error) {
 	defer func() { _ = messages.Close() }() // the process has its own descriptor
 	// An interrupted demo still stops the platform cleanly: stop does, not ctx.
 	p.cmd = exec.CommandContext(context.WithoutCancel(ctx), s.ebb, "serve", "--data", data, "--config", configFile,
-		"--listen", "127.0.0.1:0", "--gateway", "127.0.0.1:0")
+		"--listen", "127.0.0.1:0", "--gateway", "127.0.0.1:0", "--s3", "off")
 	p.cmd.Stderr = messages
 	// Ctrl-C goes to the demo alone, which then stops the platform.
 	p.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
