@@ -13,8 +13,13 @@ import (
 // verdictOf runs the filter as the kernel would.
 func verdictOf(t *testing.T, arch, number uint32, args ...uint64) uint32 {
 	t.Helper()
+	return verdictBy(t, filterProgram(), arch, number, args...)
+}
+
+func verdictBy(t *testing.T, filter code, arch, number uint32, args ...uint64) uint32 {
+	t.Helper()
 	var program []bpf.Instruction
-	for _, f := range filterProgram() {
+	for _, f := range filter {
 		program = append(program, bpf.RawInstruction{Op: f.Code, Jt: f.Jt, Jf: f.Jf, K: f.K}.Disassemble())
 	}
 	vm, err := bpf.NewVM(program)
@@ -157,6 +162,24 @@ func TestLandlockVersions(t *testing.T) {
 		}
 		if scoped := version >= 6; (size == 24) != scoped || (attr.Scoped == 3) != scoped {
 			t.Errorf("version %d: %d bytes, scopes %d", version, size, attr.Scoped)
+		}
+	}
+}
+
+// TestZygoteFilter: three calls more than a function has, and no other.
+func TestZygoteFilter(t *testing.T) {
+	filter := filterProgram(zygoteCalls[:]...)
+	spared := map[uint32]bool{unix.SYS_SETNS: true, unix.SYS_UNSHARE: true, unix.SYS_KEYCTL: true}
+	for number := range uint32(lastNumber + 1) {
+		want := verdictOf(t, auditArch, number)
+		if spared[number] {
+			if want != refuse(unix.EPERM) {
+				t.Errorf("a function may use system call %d", number)
+			}
+			want = allow
+		}
+		if got := verdictBy(t, filter, auditArch, number); got != want {
+			t.Errorf("system call %d: %#x, want %#x", number, got, want)
 		}
 	}
 }

@@ -27,6 +27,7 @@ type zygotes struct {
 
 	mu     sync.Mutex
 	lines  map[lineKey]*line
+	pause  time.Time // none is started until then: the node was short of memory
 	closed bool
 }
 
@@ -40,6 +41,7 @@ type lineKey struct {
 type line struct {
 	runtime *runtimes.Runtime
 	zygote  *zygote // nil while there is none
+	missed  bool    // and somebody needed it
 	used    time.Time
 	failed  time.Time // it could not be started then; zero = it could
 }
@@ -76,6 +78,7 @@ func (z *zygotes) take(rt *runtimes.Runtime, v *ebb.Version) *zygote {
 	}
 	l.used = time.Now()
 	if l.zygote == nil {
+		l.missed = true
 		z.call()
 		return nil
 	}
@@ -83,6 +86,7 @@ func (z *zygotes) take(rt *runtimes.Runtime, v *ebb.Version) *zygote {
 	found.busy++
 	if found.copies++; found.copies >= cfg.ZygoteForks {
 		z.end(l)
+		l.missed = true
 		z.call()
 	}
 	return found
@@ -180,8 +184,12 @@ func (z *zygotes) run(ctx context.Context) {
 func (z *zygotes) missed() (lineKey, *line) {
 	z.mu.Lock()
 	defer z.mu.Unlock()
+	if time.Now().Before(z.pause) {
+		return lineKey{}, nil
+	}
 	for key, l := range z.lines {
-		if l.zygote == nil && time.Since(l.failed) > zygoteRetry {
+		if l.missed && time.Since(l.failed) > zygoteRetry {
+			l.missed = false
 			return key, l
 		}
 	}
@@ -233,6 +241,7 @@ func (z *zygotes) expire(now time.Time) {
 func (z *zygotes) yield(short *int64) (any bool) {
 	z.mu.Lock()
 	defer z.mu.Unlock()
+	z.pause = time.Now().Add(yieldPause)
 	for *short > 0 {
 		var oldest *line
 		for _, l := range z.lines {

@@ -123,6 +123,11 @@ func TestZygoteEndsWith(t *testing.T) {
 	if ended(z) {
 		t.Error("it ends with a change of another service")
 	}
+	r.Recycle(func(v *ebb.Version) bool { return v.Service == "a" })
+	r.has(t, ofService("b"))
+	if n := d.zygotes.Load(); n != 2 {
+		t.Errorf("%d were started: one that nobody misses is there again", n)
+	}
 }
 
 func TestNoZygoteFor(t *testing.T) {
