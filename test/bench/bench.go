@@ -40,6 +40,7 @@ func groups() []group {
 		{name: "objects", run: (*bench).objects},
 		{name: "timers", asked: true, run: (*bench).timers},
 		{name: "routes", run: (*bench).routes},
+		{name: "Kafka", run: (*bench).kafka},
 		{name: "workflows", run: (*bench).workflows},
 		{name: "distributed Map", asked: true, run: (*bench).distributedMap},
 		{name: "waiting executions", asked: true, run: (*bench).waitingExecutions},

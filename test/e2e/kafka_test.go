@@ -3,7 +3,6 @@ package e2e
 import (
 	"encoding/json"
 	"errors"
-	"fmt"
 	"os"
 	"strings"
 	"testing"
@@ -210,5 +209,4 @@ func TestKafkaCommandLine(t *testing.T) {
 	if got := list().EventSourceMappings; len(got) != 0 {
 		t.Errorf("after it was deleted: %+v", got)
 	}
-	_ = fmt.Sprint()
 }
