@@ -29,13 +29,14 @@ func build(t *testing.T, arch string) string {
 
 // TestSmall: its size and its imports are part of every cold start.
 func TestSmall(t *testing.T) {
-	for _, arch := range []string{"amd64", "arm64"} {
+	// arm64's segments begin at multiples of 64 KiB instead of 4.
+	for arch, most := range map[string]int64{"amd64": 1536 << 10, "arm64": 1600 << 10} {
 		st, err := os.Stat(build(t, arch))
 		if err != nil {
 			t.Fatal(err)
 		}
-		if st.Size() > 1536<<10 {
-			t.Errorf("%s: ebb-init has %d bytes, at most 1.5 MiB are allowed", arch, st.Size())
+		if st.Size() > most {
+			t.Errorf("%s: ebb-init has %d bytes, at most %d are allowed", arch, st.Size(), most)
 		}
 	}
 	out, err := exec.Command("go", "list", "-deps", ".").Output()
