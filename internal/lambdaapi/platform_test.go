@@ -27,6 +27,7 @@ import (
 	"github.com/ebb-faas/ebb/internal/ebb"
 	"github.com/ebb-faas/ebb/internal/function"
 	"github.com/ebb-faas/ebb/internal/store"
+	"github.com/ebb-faas/ebb/internal/trigger"
 	"github.com/ebb-faas/ebb/runtimes"
 )
 
@@ -121,6 +122,7 @@ func newPlatform(t *testing.T) *platform {
 	p.keys, err = auth.LoadOrCreateRoot(dir)
 	must(t, err)
 	p.api = New(Config{
+		Triggers:   trigger.New(trigger.Config{}, trigger.Deps{Store: db, Log: slog.New(slog.DiscardHandler)}, nil),
 		GatewayURL: func(id string) string { return "http://127.0.0.1:9081/url/" + id + "/" },
 		Package:    packages.Zip,
 	}, p.functions, p, auth.New(auth.Config{}, p.keys), slog.New(slog.NewTextHandler(p.logged, nil)))
