@@ -158,7 +158,10 @@ func (e *Engine) childEnded(ctx context.Context, w work) error {
 			name, cause := asl.ErrTaskFailed, v.String()
 			event = asl.Event{Kind: asl.TaskFailed, Op: w.Op, Error: &name, Cause: &cause}
 		}
-		a.events = []asl.Event{event}
+		// A child may be faster than the answer to its start: that it was started is
+		// told first, and is nothing new if it is known.
+		handed := startAnswer(x.ARN(e.cfg.Region), epoch(x.StartedAt), true)
+		a.events = []asl.Event{{Kind: asl.TaskStarted, Op: w.Op}, handed.event(w.Op), event}
 		return nil
 	}
 	return e.deliver(ctx, w.Execution, a)

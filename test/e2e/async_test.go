@@ -88,11 +88,11 @@ func next(t *testing.T, c <-chan delivery) delivery {
 func startAsync(t *testing.T, s3 string, more string) *platform.Platform {
 	t.Helper()
 	config := within(t, "config.yaml", fmt.Sprintf(`
+objects: { endpoint: %q, accessKeyID: AKIA, secretAccessKey: secret }
 deliver:
   retryDelays: [100ms, 200ms]
   throttleDelay: 100ms
   http: { private: [127.0.0.0/8] }
-  s3: { endpoint: %q, pathStyle: true, accessKeyId: AKIA, secretAccessKey: secret }
 %s`, s3, more))
 	return start(t, place(t), "--config", config)
 }

@@ -96,7 +96,7 @@ func TestPackagesFromAnObjectStore(t *testing.T) {
 		_, _ = w.Write(code)
 	}))
 	t.Cleanup(store.Close)
-	p := start(t, place(t), "--config", within(t, "ebb.yaml", "s3: {endpoint: "+store.URL+", accessKeyID: AK, secretAccessKey: secret}\n"))
+	p := start(t, place(t), "--config", within(t, "ebb.yaml", "objects: {endpoint: "+store.URL+", accessKeyID: AK, secretAccessKey: secret}\n"))
 	create := func(key string) error {
 		_, err := p.Lambda().CreateFunction(t.Context(), &lambda.CreateFunctionInput{FunctionName: aws.String("f"), Runtime: types.Runtime("python3"),
 			Handler: aws.String("app.handler"), Role: aws.String(platform.Role),

@@ -26,6 +26,8 @@ type member struct {
 
 	progress chan struct{} // something can be committed; capacity 1
 
+	turn sync.Mutex // of who commits
+
 	mu        sync.Mutex
 	parts     map[int32]*partition
 	committed map[int32]int64
@@ -167,7 +169,11 @@ func (m *member) revoked(nums []int32, limit time.Duration) {
 		m.s.k.deps.Log.Warn("partitions are given up while records of them are being handled; they will be handled again",
 			"service", m.s.t.Service, "trigger", m.s.t.Name, "partitions", late)
 	}
-	m.commit(context.Background(), took)
+	for range commitTries {
+		if m.commit(context.Background(), took, true) {
+			break
+		}
+	}
 	m.mu.Lock()
 	for num := range took {
 		delete(m.committed, num)
@@ -209,7 +215,7 @@ func (m *member) commitAll(ctx context.Context) {
 			parts[num] = p
 		}
 		m.mu.Unlock()
-		if !m.commit(ctx, parts) {
+		if !m.commit(ctx, parts, false) {
 			m.moved() // again
 		}
 		select {
@@ -220,15 +226,25 @@ func (m *member) commitAll(ctx context.Context) {
 	}
 }
 
-// commitLimit bounds one commit.
-const commitLimit = 10 * time.Second
+// commitLimit bounds one commit, commitTries how often that of partitions that are
+// given up is tried.
+const (
+	commitLimit = 10 * time.Second
+	commitTries = 3
+)
 
-// commit commits how far partitions are handled. It reports false if that is not
-// known to be so now.
-func (m *member) commit(ctx context.Context, parts map[int32]*partition) bool {
+// commit commits how far partitions are handled, those that are given up if
+// leaving, else those that are still here: what somebody else may have by now is
+// not set back. It reports false if that is not known to be so now.
+func (m *member) commit(ctx context.Context, parts map[int32]*partition, leaving bool) bool {
+	m.turn.Lock() // positions are read and sent in one order
+	defer m.turn.Unlock()
 	offsets := make(map[int32]kgo.EpochOffset)
 	m.mu.Lock()
 	for num, p := range parts {
+		if !leaving && m.parts[num] != p {
+			continue
+		}
 		if at, ok := p.position(); ok && at != m.committed[num] {
 			offsets[num] = kgo.EpochOffset{Epoch: -1, Offset: at}
 		}

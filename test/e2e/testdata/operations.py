@@ -131,7 +131,7 @@ def functions():
                       Qualifier="$LATEST")
     check("the operation is named", "GetFunctionScalingConfig" in message, message)
     for operation, arguments in {
-        "list_event_source_mappings": {}, "list_code_signing_configs": {},
+        "list_capacity_providers": {},
     }.items():
         refused(operation, "NotImplementedException", 501, getattr(api, operation), **arguments)
 
