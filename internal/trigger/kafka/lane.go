@@ -50,6 +50,9 @@ func (l *lane) run() {
 		if rs == nil {
 			return
 		}
+		if rs = l.p.hand(rs); len(rs) == 0 {
+			return
+		}
 		l.handle(rs)
 	}
 }
@@ -67,13 +70,14 @@ func (l *lane) batch() (rs []*record) {
 	for l.p.ctx.Err() == nil {
 		r := l.next()
 		if r == nil {
-			if len(rs) > 0 && *settings.Window == 0 {
+			if len(rs) > 0 && *settings.Window == 0 || l.p.leaves() {
 				return rs
 			}
 			select {
 			case <-l.wake:
 			case <-window:
 				return rs
+			case <-l.p.leave:
 			case <-l.p.ctx.Done():
 			}
 			continue

@@ -165,6 +165,9 @@ func (m *member) revoked(nums []int32, limit time.Duration) {
 			late++
 		}
 	}
+	for _, p := range took {
+		p.stop()
+	}
 	if late > 0 {
 		m.s.k.deps.Log.Warn("partitions are given up while records of them are being handled; they will be handled again",
 			"service", m.s.t.Service, "trigger", m.s.t.Name, "partitions", late)
@@ -184,6 +187,7 @@ func (m *member) revoked(nums []int32, limit time.Duration) {
 // lost lets partitions go that somebody else may have already.
 func (m *member) lost(nums []int32) {
 	for num, p := range m.take(nums) {
+		p.stop()
 		p.end()
 		m.mu.Lock()
 		delete(m.committed, num)

@@ -20,8 +20,9 @@ const (
 type partition struct {
 	m     *member
 	num   int32
-	ctx   context.Context // ended: nothing new is begun
+	ctx   context.Context // ended: what is in flight is given up
 	stop  context.CancelFunc
+	leave chan struct{} // closed: nothing behind until is begun
 	lanes []*lane
 	ended sync.WaitGroup // lanes
 
@@ -31,6 +32,8 @@ type partition struct {
 	latest  int64  // where the next record will be
 	held    int    // bytes of records that are not handled
 	full    bool   // the client was told to fetch no more
+	handed  int64  // behind the last record that was handed over
+	until   int64  // once leave is closed: what is before it is handled yet
 }
 
 // mark is one record that is not handled, or is behind one that is not.
@@ -41,7 +44,7 @@ type mark struct {
 
 // newPartition begins to handle what feed will bring.
 func newPartition(m *member, num int32) *partition {
-	p := &partition{m: m, num: num}
+	p := &partition{m: m, num: num, leave: make(chan struct{})}
 	p.ctx, p.stop = context.WithCancel(context.Background())
 	for range m.s.settings.Parallel {
 		l := &lane{p: p, wake: make(chan struct{}, 1)}
@@ -120,15 +123,44 @@ func (p *partition) position() (offset int64, ok bool) {
 	return p.next, p.next > 0
 }
 
-// end begins nothing new; drained is closed when what was in flight is over.
+// end lets the partition go: what was handed over is handled, and in the other
+// lanes what is before that, so that no record that is handled lies behind one
+// that is not. drained is closed when that is so, or after stop.
 func (p *partition) end() (drained <-chan struct{}) {
-	p.stop()
+	p.mu.Lock()
+	p.until = p.handed
+	close(p.leave)
+	p.mu.Unlock()
 	c := make(chan struct{})
 	go func() {
 		p.ended.Wait()
+		p.stop()
 		close(c)
 	}()
 	return c
+}
+
+// leaves reports whether the partition is let go.
+func (p *partition) leaves() bool {
+	select {
+	case <-p.leave:
+		return true
+	default:
+		return false
+	}
+}
+
+// hand is what of a batch may be handed over now: all of it, unless the partition
+// is let go.
+func (p *partition) hand(rs []*record) []*record {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.leaves() {
+		n := sort.Search(len(rs), func(i int) bool { return rs[i].Offset >= p.until })
+		return rs[:n]
+	}
+	p.handed = max(p.handed, rs[len(rs)-1].Offset+1)
+	return rs
 }
 
 func bytesOf(r *kgo.Record) int { return len(r.Key) + len(r.Value) + overhead }
