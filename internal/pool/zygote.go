@@ -188,7 +188,7 @@ func (z *zygotes) missed() (lineKey, *line) {
 		return lineKey{}, nil
 	}
 	for key, l := range z.lines {
-		if l.missed && time.Since(l.failed) > zygoteRetry {
+		if l.zygote == nil && l.missed && time.Since(l.failed) > zygoteRetry {
 			l.missed = false
 			return key, l
 		}
@@ -218,7 +218,7 @@ func (z *zygotes) make(ctx context.Context, key lineKey, l *line) {
 		l.failed = time.Now()
 		return
 	}
-	l.zygote, l.failed = &zygote{Zygote: made}, time.Time{}
+	l.zygote, l.missed, l.failed = &zygote{Zygote: made}, false, time.Time{} // missed meanwhile, too
 	if z.closed || z.lines[key] != l {
 		z.end(l)
 	}
