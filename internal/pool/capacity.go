@@ -26,6 +26,7 @@ func (p *Pool) feedOne(s *shelf) bool {
 		return false
 	}
 	p.left -= startMemory
+	p.taken += startMemory
 	p.instances++
 	s.fleet.instances++
 	p.common += s.fleet.share()

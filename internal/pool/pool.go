@@ -51,6 +51,7 @@ type Pool struct {
 	leaving   int        // evicted or broken, being destroyed
 	measured  bool       // left was read, not long ago
 	left      int64      // bytes that starts may take until memory is looked at again
+	taken     int64      // bytes of starts that the last look may not have seen
 	closed    bool
 	launching int                     // starts that hold a slot, see pace.go
 	reserved  map[ebb.FunctionKey]int // instances that functions have for themselves

@@ -27,13 +27,20 @@ func (p *Pool) watchMemory(ctx context.Context) {
 	for {
 		select {
 		case <-tick.C:
+			p.mu.Lock()
+			p.taken = int64(p.launching) * startMemory
+			p.mu.Unlock()
 			left, known := p.memoryLeft()
 			p.mu.Lock()
-			p.measured, p.left = known, left
+			p.measured, p.left = known, left-p.taken
 			p.feedStarved()
+			short := -left
+			if p.starved.Len() > 0 && p.cramped() { // who is idle makes room for one who waits
+				short += startMemory
+			}
 			p.mu.Unlock()
-			if known && left < 0 {
-				p.relieve(-left)
+			if known && short > 0 {
+				p.relieve(short)
 			}
 		case <-ctx.Done():
 			return
