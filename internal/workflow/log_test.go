@@ -50,7 +50,11 @@ func TestExecutionLogs(t *testing.T) {
 			} else {
 				is(t, r.end(r.begin(arn, `{"pin": 1}`)), ebb.ExecutionFailed, "ValueError: ")
 			}
-			types, lines := r.logOf(c.name)
+			var types, lines []string
+			r.until("the log, which follows the history", func() bool {
+				types, lines = r.logOf(c.name)
+				return len(types) >= len(c.want)
+			})
 			equal(t, "log", types, c.want)
 			if len(lines) == 0 {
 				return
