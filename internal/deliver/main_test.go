@@ -195,7 +195,7 @@ func (b *bed) becomes(t testing.TB, id ebb.MessageID, state ebb.TaskState) (task
 // eventually waits for what other goroutines bring about.
 func eventually(t testing.TB, check func() error) {
 	t.Helper()
-	deadline := time.After(20 * time.Second)
+	deadline := time.After(time.Minute)
 	tick := time.NewTicker(2 * time.Millisecond)
 	defer tick.Stop()
 	for {

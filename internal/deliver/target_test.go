@@ -98,7 +98,7 @@ func TestKafkaTarget(t *testing.T) {
 	}
 	defer cluster.Close()
 	k := deliver.NewKafka(deliver.KafkaConfig{Brokers: cluster.ListenAddrs()})
-	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	for _, arn := range []string{"kafka://results", "arn:aws:kafka:::topic/results"} {
 		if err := k.Deliver(ctx, target(t, arn), &sample); err != nil {

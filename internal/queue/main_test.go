@@ -112,7 +112,7 @@ func got[T any](t testing.TB, c <-chan T) T {
 	select {
 	case v := <-c:
 		return v
-	case <-time.After(20 * time.Second):
+	case <-time.After(time.Minute):
 		t.Fatal("nothing came in 20 s")
 		panic("unreachable")
 	}
@@ -121,7 +121,7 @@ func got[T any](t testing.TB, c <-chan T) T {
 // until waits for a condition that other goroutines bring about.
 func until(t testing.TB, what string, cond func() bool) {
 	t.Helper()
-	deadline := time.After(20 * time.Second)
+	deadline := time.After(time.Minute)
 	tick := time.NewTicker(2 * time.Millisecond)
 	defer tick.Stop()
 	for !cond() {

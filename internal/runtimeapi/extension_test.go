@@ -70,7 +70,7 @@ func members(t *testing.T, text string) map[string]any {
 // the end.
 func TestExtensionLife(t *testing.T) {
 	s, e, rt := extended(t, "outer")
-	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	outer := rt.register(t, "outer", `{"events":["INVOKE","SHUTDOWN"]}`)
 	if f, err := e.Registered(ctx); f != nil || err != nil {

@@ -37,7 +37,7 @@ func hear(t *testing.T, told <-chan store.Change, want string) {
 				t.Logf("%s after %v", want, time.Since(began))
 				return
 			}
-		case <-time.After(20 * time.Second):
+		case <-time.After(time.Minute):
 			t.Fatalf("%s was not told", want)
 		}
 	}
@@ -92,7 +92,7 @@ func TestPostgresWatchManyAtOnce(t *testing.T) {
 		select {
 		case c := <-told:
 			seen[c.ID] = true
-		case <-time.After(20 * time.Second):
+		case <-time.After(time.Minute):
 			t.Fatalf("told of %d of %d", len(seen), n)
 		}
 	}

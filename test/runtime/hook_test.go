@@ -49,7 +49,7 @@ func TestHooks(t *testing.T) {
 			ebb.HookInitializer: "initialize", ebb.HookPreFreeze: "pre_freeze", ebb.HookPreStop: "pre_stop"}))
 		hook := func(h ebb.Hook) *runtimeapi.Failure {
 			t.Helper()
-			ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+			ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 			defer cancel()
 			failure, err := in.session.Hook(ctx, h)
 			if err != nil {
