@@ -90,7 +90,7 @@ clean: ## Remove everything that was built here
 
 .PHONY: test
 test: deps build vet ## Everything from a fresh clone: dependencies, build, vet, all tests with -race
-	$(CAP) go test -race -timeout 30m ./...
+	@scripts/test.sh build/test.log $(CAP) go test -race -timeout 30m ./...
 
 .PHONY: vet
 vet:
