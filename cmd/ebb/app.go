@@ -76,7 +76,7 @@ func (a *app) root() *cobra.Command {
 	_ = root.MarkPersistentFlagDirname("data-dir")
 	root.CompletionOptions.DisableDefaultCmd = true
 	root.AddCommand(
-		a.serveVerb(), a.initVerb(), a.deployVerb(), a.invokeVerb(), a.taskVerb(), a.logsVerb(), a.lsVerb(), a.topVerb(), a.rmVerb(), a.aliasVerb(), a.layerVerb(), a.signVerb(), a.publisherVerb(), a.runtimeVerb(),
+		a.serveVerb(), a.initVerb(), a.deployVerb(), a.invokeVerb(), a.taskVerb(), a.deliveryVerb(), a.logsVerb(), a.lsVerb(), a.topVerb(), a.rmVerb(), a.aliasVerb(), a.layerVerb(), a.signVerb(), a.publisherVerb(), a.runtimeVerb(),
 		a.workflowVerb(), a.triggerVerb(), a.eventVerb(), a.calendarVerb(), a.s3Verb(),
 		a.serviceVerb(), a.keyVerb(), a.apiKeyVerb(), a.roleVerb(), a.secretVerb(), a.schemaVerb(), a.diffVerb(),
 		a.doctorVerb(), a.envVerb(), a.backupVerb(), a.restoreVerb(), a.versionVerb(), a.completionVerb(),

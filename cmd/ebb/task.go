@@ -43,11 +43,10 @@ func (a *app) taskLs() *cobra.Command {
 			return a.listTasks(cmd.Context(), f, limit)
 		},
 	}
-	cmd.Flags().StringVarP(&f.Function, "function", "f", "", "only those of this `FUNCTION`")
+	a.functionFlag(cmd, &f.Function)
 	cmd.Flags().StringVar(&f.State, "state", "", "only those in this `STATE`: Queued, Running, Retrying, Succeeded, Failed or Stopped")
 	cmd.Flags().StringVar(&f.Prefix, "prefix", "", "only those whose id begins with `TEXT`")
 	cmd.Flags().IntVar(&limit, "limit", 100, "at most `N`; 0 = all")
-	_ = cmd.RegisterFlagCompletionFunc("function", a.functionNames)
 	return cmd
 }
 

@@ -113,6 +113,7 @@ func (a *API) register(h huma.API) {
 	a.registerPublishers(h)
 	a.registerSecrets(h)
 	a.registerTasks(h)
+	a.registerDeliveries(h)
 	a.registerTriggers(h)
 	a.registerEvents(h)
 	a.registerCalendars(h)

@@ -69,7 +69,7 @@ func actions() map[string]grant {
 			"lambda:UpdateEventSourceMapping", "lambda:PutFunctionScalingConfig", "lambda:StopDurableExecution",
 			"ebb:PauseTrigger", "ebb:ResumeTrigger", "ebb:TestTrigger", "ebb:SeekTrigger", "ebb:UpdateAPIKey",
 			"states:StopExecution", "states:RedriveExecution", "states:UpdateMapRun", "states:UpdateStateMachineAlias",
-			"ebb:StopTask", "ebb:RedriveTask",
+			"ebb:StopTask", "ebb:RedriveTask", "ebb:RedriveDelivery",
 		},
 		deploy: append(slices.Concat(deployLambda(), deployStates(), deployS3()),
 			"scheduler:CreateSchedule", "scheduler:UpdateSchedule", "scheduler:DeleteSchedule", "scheduler:GetSchedule", // by tasks
@@ -110,6 +110,7 @@ func seeEbb() []string {
 		"events:TestEventPattern",
 		"ebb:ListTriggers", "ebb:GetTrigger", "ebb:ListFires", "ebb:ListCalendars", "ebb:GetCalendar",
 		"ebb:ListAPIKeys", "ebb:GetAPIKey", "ebb:ListRuntimes", "ebb:ListPublishers", "ebb:ListTasks", "ebb:GetTask", "ebb:GetTaskResult",
+		"ebb:ListDeliveries", "ebb:GetDelivery",
 	}
 }
 

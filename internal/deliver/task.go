@@ -25,7 +25,7 @@ func (d *Deliver) Task(ctx context.Context, service ebb.ServiceID, id ebb.Messag
 	return t, err
 }
 
-// TaskFilter chooses tasks of one service.
+// TaskFilter chooses tasks, or deliveries, of one service.
 type TaskFilter struct {
 	Service  ebb.ServiceID
 	Function string        // "" = all
@@ -34,10 +34,10 @@ type TaskFilter struct {
 	Before   ebb.MessageID // from the last page
 }
 
-// Tasks returns up to limit tasks without results, the newest ids first, and the
-// Before of the next page, "" on the last. A page may be short and have a next.
-func (d *Deliver) Tasks(ctx context.Context, f TaskFilter, limit int) (ts []*ebb.Task, next ebb.MessageID, err error) {
-	q := store.MessageFilter{Queue: Async, Service: f.Service, Group: f.Function, Prefix: f.Prefix, Before: f.Before}
+// messages is the filter of a queue's messages that f stands for; a state of what
+// is live is to be looked at again.
+func (f *TaskFilter) messages(name string) (store.MessageFilter, error) {
+	q := store.MessageFilter{Queue: name, Service: f.Service, Group: f.Function, Prefix: f.Prefix, Before: f.Before}
 	switch f.State {
 	case "":
 	case ebb.TaskQueued, ebb.TaskRunning, ebb.TaskRetrying:
@@ -49,8 +49,18 @@ func (d *Deliver) Tasks(ctx context.Context, f TaskFilter, limit int) (ts []*ebb
 	case ebb.TaskStopped:
 		q.State = new(ebb.MessageStopped)
 	default:
-		return nil, "", ebb.Errorf(ebb.Invalid, ebb.TypeInvalidParameterValue,
+		return q, ebb.Errorf(ebb.Invalid, ebb.TypeInvalidParameterValue,
 			"state: %q is none of Queued, Running, Retrying, Succeeded, Failed, Stopped", clip(string(f.State), 64))
+	}
+	return q, nil
+}
+
+// Tasks returns up to limit tasks without results, the newest ids first, and the
+// Before of the next page, "" on the last. A page may be short and have a next.
+func (d *Deliver) Tasks(ctx context.Context, f TaskFilter, limit int) (ts []*ebb.Task, next ebb.MessageID, err error) {
+	q, err := f.messages(Async)
+	if err != nil {
+		return nil, "", err
 	}
 	ms, next, err := d.Queue.List(ctx, q, limit)
 	if err != nil {

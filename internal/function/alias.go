@@ -174,7 +174,7 @@ func (f *Functions) ListAliases(ctx context.Context, key ebb.FunctionKey, versio
 	return as, next, nil
 }
 
-// DeleteAlias removes an alias with its URL and its policy. One that is not
+// DeleteAlias removes an alias with its URL, its policy and what else is its own. One that is not
 // there is no error, as in the Lambda API.
 func (f *Functions) DeleteAlias(ctx context.Context, key ebb.FunctionKey, alias string) error {
 	return f.commit(ctx, key, func(tx *store.Tx) error {
@@ -195,6 +195,9 @@ func (f *Functions) deleteQualifier(tx *store.Tx, key ebb.FunctionKey, qualifier
 		return err
 	}
 	if err := tx.DeleteFunctionURL(key, qualifier); err != nil && !errors.Is(err, store.ErrNotFound) {
+		return err
+	}
+	if err := tx.DeleteEventInvokeConfig(key, qualifier); err != nil && !errors.Is(err, store.ErrNotFound) {
 		return err
 	}
 	return tx.DeleteFunctionPolicy(key, qualifier)

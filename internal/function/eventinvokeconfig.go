@@ -147,6 +147,9 @@ func (f *Functions) checkTarget(key ebb.FunctionKey, field, arn string) error {
 		return nil
 	}
 	t, err := ebb.ParseTarget(arn)
+	if err == nil && t.Kind == ebb.TargetFunction && t.Function.Service == key.Service && t.Function.Name == key.Name {
+		return invalid("%s: You can't specify the function as a destination for itself.", field)
+	}
 	if err == nil && f.cfg.CheckTarget != nil {
 		err = f.cfg.CheckTarget(key, t)
 	}

@@ -59,7 +59,8 @@ func (f *Functions) CreateURL(ctx context.Context, c CreateURL) (*ebb.FunctionUR
 		err = tx.InsertFunctionURL(u)
 		switch {
 		case errors.Is(err, store.ErrExists):
-			return ebb.Errorf(ebb.Conflict, ebb.TypeResourceConflict, "FunctionUrlConfig exists for this Lambda function")
+			return ebb.Errorf(ebb.Conflict, ebb.TypeResourceConflict, "Failed to create function url config for [functionArn = %s]. Error message:  FunctionUrlConfig exists for this Lambda function",
+				ebb.FunctionARN(f.cfg.Region, c.FunctionKey, c.Qualifier))
 		case errors.Is(err, store.ErrMissing):
 			return f.found(store.ErrNotFound, c.FunctionKey, c.Qualifier)
 		}

@@ -28,7 +28,9 @@ type AddPermission struct {
 	ebb.FunctionKey
 	Qualifier string // "" = the function
 	ebb.Permission
-	RevisionID string // of the policy; "" = whatever is there
+	// RevisionID is the policy's or, as long as there is none, that of what it is
+	// for; "" = whatever is there.
+	RevisionID string
 }
 
 // AddPermission adds a statement to the policy of a function, version or alias
@@ -43,11 +45,16 @@ func (f *Functions) AddPermission(ctx context.Context, p AddPermission) (stateme
 	}
 	resource := ebb.FunctionARN(f.cfg.Region, p.FunctionKey, p.Qualifier)
 	err = f.commit(ctx, p.FunctionKey, func(tx *store.Tx) error {
-		if _, err := f.route(tx, p.FunctionKey, p.Qualifier); err != nil {
+		revision, err := f.revision(tx, p.FunctionKey, p.Qualifier)
+		if err != nil {
 			return err
 		}
 		policy, err := tx.FunctionPolicy(p.FunctionKey, p.Qualifier)
-		if err != nil && !errors.Is(err, store.ErrNotFound) {
+		if errors.Is(err, store.ErrNotFound) {
+			// What has no policy yet can be named by its own revision only.
+			policy, err = &ebb.ResourcePolicy{RevisionID: revision}, nil
+		}
+		if err != nil {
 			return err
 		}
 		if policy, err = withPermission(policy, p.Permission, p.RevisionID, resource, "GetPolicy"); err != nil {
@@ -59,6 +66,22 @@ func (f *Functions) AddPermission(ctx context.Context, p AddPermission) (stateme
 		return "", err
 	}
 	return renderStatement(&p.Permission, resource), nil
+}
+
+// revision is that of the alias, version or $LATEST that a qualifier names.
+func (f *Functions) revision(tx *store.Tx, key ebb.FunctionKey, qualifier string) (string, error) {
+	r, err := f.route(tx, key, qualifier)
+	if err != nil {
+		return "", err
+	}
+	if _, isVersion := ebb.ParseVersion(qualifier); isVersion {
+		return r.Version.RevisionID, nil
+	}
+	a, err := f.alias(tx, key, qualifier)
+	if err != nil {
+		return "", err
+	}
+	return a.RevisionID, nil
 }
 
 // RemovePermission takes a statement out of a policy.

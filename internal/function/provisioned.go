@@ -39,9 +39,12 @@ func (f *Functions) Provision(ctx context.Context, key ebb.FunctionKey, qualifie
 	return p, nil
 }
 
-// checkProvisioned refuses more than the function has reserved, or than is left
-// unreserved.
+// checkProvisioned refuses a version twice, by its number and by an alias, and
+// more than the function has reserved, or than is left unreserved.
 func (f *Functions) checkProvisioned(tx *store.Tx, p *ebb.Provisioned) error {
+	if err := checkProvisionedOnce(tx, p); err != nil {
+		return err
+	}
 	function, others, err := tx.SumProvisioned(p.FunctionKey, p.Qualifier)
 	if err != nil {
 		return err
@@ -68,27 +71,86 @@ func (f *Functions) checkProvisioned(tx *store.Tx, p *ebb.Provisioned) error {
 	return nil
 }
 
-// Provisioned returns the configuration of a qualifier.
+// checkProvisionedOnce refuses an alias of a version that has a configuration of
+// its own, and a version whose alias has one: who gets the instances would be
+// left to chance.
+func checkProvisionedOnce(tx *store.Tx, p *ebb.Provisioned) error {
+	number, isVersion := ebb.ParseVersion(p.Qualifier)
+	if !isVersion {
+		a, err := tx.Alias(p.FunctionKey, p.Qualifier)
+		if err != nil {
+			return err
+		}
+		return refuseProvisioned(tx, p.FunctionKey, ebb.VersionQualifier(a.Version),
+			"Alias can't be used for Provisioned Concurrency configuration on an already Provisioned version")
+	}
+	as, err := tx.AliasesOf(p.FunctionKey, number, "", MaxPage)
+	if err != nil {
+		return err
+	}
+	for _, a := range as {
+		err := refuseProvisioned(tx, p.FunctionKey, a.Alias, "Version is pointed by a Provisioned Concurrency alias")
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// refuseProvisioned is a conflict if a qualifier has a configuration.
+func refuseProvisioned(tx *store.Tx, key ebb.FunctionKey, qualifier, why string) error {
+	_, err := tx.Provisioned(key, qualifier)
+	if errors.Is(err, store.ErrNotFound) {
+		return nil
+	}
+	if err == nil {
+		err = ebb.Errorf(ebb.Conflict, ebb.TypeResourceConflict, "%s", why)
+	}
+	return err
+}
+
+// Provisioned returns the configuration of a qualifier. Errors: Invalid for what
+// is neither a published version nor an alias; NotFound.
 func (f *Functions) Provisioned(ctx context.Context, key ebb.FunctionKey, qualifier string) (*ebb.Provisioned, error) {
 	var p *ebb.Provisioned
 	err := f.store.Read(ctx, func(tx *store.Tx) (err error) {
-		if _, err = tx.Function(key); err != nil {
-			return f.found(err, key, qualifier)
+		if err := f.provisionable(tx, key, qualifier); err != nil {
+			return err
 		}
 		p, err = tx.Provisioned(key, qualifier)
-		return foundProvisioned(err)
+		if errors.Is(err, store.ErrNotFound) {
+			return ebb.Errorf(ebb.NotFound, ebb.TypeProvisionedNotFound, "No Provisioned Concurrency Config found for this function")
+		}
+		return err
 	})
 	return p, err
 }
 
-// Unprovision takes the configuration of a qualifier away.
+// Unprovision takes the configuration of a qualifier away. None is no error, as
+// in the Lambda API.
 func (f *Functions) Unprovision(ctx context.Context, key ebb.FunctionKey, qualifier string) error {
 	return f.commit(ctx, key, func(tx *store.Tx) error {
-		if _, err := tx.Function(key); err != nil {
-			return f.found(err, key, qualifier)
+		if err := f.provisionable(tx, key, qualifier); err != nil {
+			return err
 		}
-		return foundProvisioned(tx.DeleteProvisioned(key, qualifier))
+		if err := tx.DeleteProvisioned(key, qualifier); !errors.Is(err, store.ErrNotFound) {
+			return err
+		}
+		return nil
 	})
+}
+
+// provisionable checks that a qualifier is a published version or an alias.
+func (f *Functions) provisionable(tx *store.Tx, key ebb.FunctionKey, qualifier string) error {
+	if qualifier == "" || qualifier == ebb.Latest {
+		return invalid("Qualifier: The function resource provided must be an alias or a published version.")
+	}
+	if _, isVersion := ebb.ParseVersion(qualifier); !isVersion {
+		_, err := f.alias(tx, key, qualifier)
+		return err
+	}
+	_, err := f.route(tx, key, qualifier)
+	return err
 }
 
 // ListProvisioned returns up to max (at most MaxPage; 0 means that) configurations
@@ -122,11 +184,4 @@ func (f *Functions) AllProvisioned(ctx context.Context) (list []*ebb.Provisioned
 		return err
 	})
 	return list, err
-}
-
-func foundProvisioned(err error) error {
-	if errors.Is(err, store.ErrNotFound) {
-		return ebb.Errorf(ebb.NotFound, ebb.TypeProvisionedNotFound, "No Provisioned Concurrency Config found for this function")
-	}
-	return err
 }

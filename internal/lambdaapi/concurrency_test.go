@@ -88,12 +88,35 @@ func TestProvisionedConcurrency(t *testing.T) {
 	equal(t, "reserve", p.raw("PUT", reserve, `{"ReservedConcurrentExecutions":3}`).StatusCode, 200)
 	p.raw("PUT", path+"?Qualifier=1", `{"ProvisionedConcurrentExecutions":4}`).is(t, 400, "InvalidParameterValueException", "should not be greater than the reservedConcurrentExecution")
 
-	equal(t, "delete", p.raw("DELETE", path+"?Qualifier=1", "").StatusCode, 204)
-	p.raw("DELETE", path+"?Qualifier=1", "").is(t, 404, "ProvisionedConcurrencyConfigNotFoundException", "")
+	for range 2 {
+		equal(t, "delete", p.raw("DELETE", path+"?Qualifier=1", "").StatusCode, 204)
+	}
+	p.raw("GET", path+"?Qualifier=1", "").is(t, 404, "ProvisionedConcurrencyConfigNotFoundException", "")
 	equal(t, "empty list", p.raw("GET", path+"?List=ALL", "").body, `{"ProvisionedConcurrencyConfigs":[]}`)
 
 	// A version goes with its configuration.
 	equal(t, "put", p.raw("PUT", path+"?Qualifier=1", `{"ProvisionedConcurrentExecutions":1}`).StatusCode, 202)
 	equal(t, "delete version", p.raw("DELETE", "/2015-03-31/functions/f?Qualifier=1", "").StatusCode, 200)
-	p.raw("GET", path+"?Qualifier=1", "").is(t, 404, "ProvisionedConcurrencyConfigNotFoundException", "")
+	p.raw("GET", path+"?Qualifier=1", "").is(t, 404, "ResourceNotFoundException", "Function not found: arn:aws:lambda:us-east-1:000000000000:function:f:1")
+}
+
+// TestWhatCanBeProvisioned: published versions and aliases, each version once.
+func TestWhatCanBeProvisioned(t *testing.T) {
+	p := newPlatform(t)
+	p.create("f")
+	const f, path, one = "/2015-03-31/functions/f", "/2019-09-30/functions/f/provisioned-concurrency?Qualifier=", `{"ProvisionedConcurrentExecutions":1}`
+	const arn = "arn:aws:lambda:us-east-1:000000000000:function:f"
+	equal(t, "publish", p.raw("POST", f+"/versions", "{}").StatusCode, 201)
+	equal(t, "alias", p.raw("POST", f+"/aliases", `{"Name":"live","FunctionVersion":"1"}`).StatusCode, 201)
+	for _, method := range []string{"GET", "DELETE"} {
+		p.raw(method, path+"$LATEST", "").is(t, 400, "InvalidParameterValueException", "must be an alias or a published version")
+		p.raw(method, path+"none", "").is(t, 404, "ResourceNotFoundException", "Cannot find alias arn: "+arn+":none")
+		p.raw(method, path+"9", "").is(t, 404, "ResourceNotFoundException", "Function not found: "+arn+":9")
+	}
+	equal(t, "alias", p.raw("PUT", path+"live", one).StatusCode, 202)
+	equal(t, "alias again", p.raw("PUT", path+"live", `{"ProvisionedConcurrentExecutions":2}`).StatusCode, 202)
+	p.raw("PUT", path+"1", one).is(t, 409, "ResourceConflictException", "Version is pointed by a Provisioned Concurrency alias")
+	equal(t, "delete", p.raw("DELETE", path+"live", "").StatusCode, 204)
+	equal(t, "version", p.raw("PUT", path+"1", one).StatusCode, 202)
+	p.raw("PUT", path+"live", one).is(t, 409, "ResourceConflictException", "on an already Provisioned version")
 }

@@ -21,7 +21,11 @@ func (a *API) putFunctionEventInvokeConfig(c *call, in *PutFunctionEventInvokeCo
 	if err != nil {
 		return nil, err
 	}
-	return a.eventConfig(a.functions.PutEvents(c, updateEvents(t, in.MaximumRetryAttempts, in.MaximumEventAgeInSeconds, in.DestinationConfig)))
+	u, err := updateEvents(t, in.MaximumRetryAttempts, in.MaximumEventAgeInSeconds, in.DestinationConfig)
+	if err != nil {
+		return nil, err
+	}
+	return a.eventConfig(a.functions.PutEvents(c, u))
 }
 
 func (a *API) updateFunctionEventInvokeConfig(c *call, in *UpdateFunctionEventInvokeConfigRequest) (*FunctionEventInvokeConfig, error) {
@@ -29,7 +33,11 @@ func (a *API) updateFunctionEventInvokeConfig(c *call, in *UpdateFunctionEventIn
 	if err != nil {
 		return nil, err
 	}
-	return a.eventConfig(a.functions.UpdateEvents(c, updateEvents(t, in.MaximumRetryAttempts, in.MaximumEventAgeInSeconds, in.DestinationConfig)))
+	u, err := updateEvents(t, in.MaximumRetryAttempts, in.MaximumEventAgeInSeconds, in.DestinationConfig)
+	if err != nil {
+		return nil, err
+	}
+	return a.eventConfig(a.functions.UpdateEvents(c, u))
 }
 
 func (a *API) getFunctionEventInvokeConfig(c *call, in *GetFunctionEventInvokeConfigRequest) (*FunctionEventInvokeConfig, error) {
@@ -70,7 +78,10 @@ func (a *API) listFunctionEventInvokeConfigs(c *call, in *ListFunctionEventInvok
 	return out, nil
 }
 
-func updateEvents(t target, retries, age *int32, d *DestinationConfig) function.UpdateEvents {
+func updateEvents(t target, retries, age *int32, d *DestinationConfig) (function.UpdateEvents, error) {
+	if retries == nil && age == nil && d == nil {
+		return function.UpdateEvents{}, invalid("You must specify at least one of error handling or destination setting.")
+	}
 	u := function.UpdateEvents{
 		FunctionKey: t.FunctionKey, Qualifier: t.Qualifier, MaxRetries: integer(retries), MaxAgeS: integer(age),
 	}
@@ -80,7 +91,7 @@ func updateEvents(t target, retries, age *int32, d *DestinationConfig) function.
 	if d != nil && d.OnFailure != nil {
 		u.OnFailure = new(deref(d.OnFailure.Destination))
 	}
-	return u
+	return u, nil
 }
 
 func (a *API) eventConfig(c *ebb.EventInvokeConfig, err error) (*FunctionEventInvokeConfig, error) {

@@ -118,7 +118,7 @@ func newPlatform(t *testing.T) *platform {
 		t.Fatal("this host has no runtime")
 	}
 	p := &platform{t: t, runtime: host.IDs()[0], logged: new(logBuffer)}
-	p.functions = function.New(function.Config{Images: findImage}, db, packages, host)
+	p.functions = function.New(function.Config{Images: findImage, CheckTarget: func(ebb.FunctionKey, ebb.Target) error { return nil }}, db, packages, host)
 	p.keys, err = auth.LoadOrCreateRoot(dir)
 	must(t, err)
 	p.api = New(Config{

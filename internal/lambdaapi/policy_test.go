@@ -46,3 +46,24 @@ func TestPolicy(t *testing.T) {
 	_, err = api.RemovePermission(ctx, &lambda.RemovePermissionInput{FunctionName: new("f"), StatementId: new("s3")})
 	isAPIError(t, err, "ResourceNotFoundException")
 }
+
+// TestPolicyRevisions: the first statement names the revision of what it is for,
+// as there is no policy yet; the next ones that of the policy.
+func TestPolicyRevisions(t *testing.T) {
+	p := newPlatform(t)
+	p.create("f")
+	const f = "/2015-03-31/functions/f"
+	equal(t, "publish", p.raw("POST", f+"/versions", "{}").StatusCode, 201)
+	alias := p.raw("POST", f+"/aliases", `{"Name":"live","FunctionVersion":"1"}`).json(t)["RevisionId"].(string)
+	function := p.raw("GET", f+"/configuration", "").json(t)["RevisionId"].(string)
+	add := func(qualifier, id, revision string) *answered {
+		return p.raw("POST", f+"/policy"+qualifier, `{"StatementId":"`+id+`","Action":"lambda:InvokeFunction","Principal":"*","RevisionId":"`+revision+`"}`)
+	}
+	add("?Qualifier=live", "a", function).is(t, 412, "PreconditionFailedException", "Revision Id")
+	for qualifier, first := range map[string]string{"": function, "?Qualifier=live": alias} {
+		equal(t, "first"+qualifier, add(qualifier, "a", first).StatusCode, 201)
+		add(qualifier, "b", first).is(t, 412, "PreconditionFailedException", "Revision Id")
+		policy := p.raw("GET", f+"/policy"+qualifier, "").json(t)["RevisionId"].(string)
+		equal(t, "second"+qualifier, add(qualifier, "b", policy).StatusCode, 201)
+	}
+}

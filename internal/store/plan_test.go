@@ -43,7 +43,10 @@ func TestQueriesUseIndexes(t *testing.T) {
 			func() error { _, err := tx.NextSuspect(""); return err },
 			func() error { _, _, err := tx.NextLane("", ""); return err },
 			func() error { _, _, err := tx.Messages(store.MessageFilter{}, 1); return err }, // two queries
-			func() error { _, _, err := tx.Messages(store.MessageFilter{State: new(ebb.MessageDead)}, 1); return err },
+			func() error {
+				_, _, err := tx.Messages(store.MessageFilter{State: new(ebb.MessageDead)}, 1)
+				return err
+			},
 			func() error { _, err := tx.EventInvokeConfig(key, ""); return err },
 			func() error { _, err := tx.EventInvokeConfigs(key, true, "", 1); return err },
 		} {

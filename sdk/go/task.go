@@ -33,7 +33,7 @@ type Attempt struct {
 	Message  string    `json:"message,omitempty"`
 }
 
-// TaskFilter chooses tasks; what is empty does not matter.
+// TaskFilter chooses tasks, or deliveries; what is empty does not matter.
 type TaskFilter struct {
 	Function string // name or ARN
 	State    string
@@ -42,6 +42,21 @@ type TaskFilter struct {
 
 // Tasks calls each with up to limit tasks (0 = all), the newest ids first.
 func (c *Client) Tasks(ctx context.Context, f TaskFilter, limit int, each func(Task) error) error {
+	return c.limited(f, limit, func(query url.Values) (int, string, error) {
+		var page struct {
+			Tasks []Task `json:"tasks"`
+			Next  string `json:"next"`
+		}
+		if err := c.get(ctx, "/v1/tasks", query, &page); err != nil {
+			return 0, "", err
+		}
+		return len(page.Tasks), page.Next, eachOf(page.Tasks, each)
+	})
+}
+
+// limited calls read with the query of one page after another until there were
+// limit items (0 = all); read says how many it found and what comes next.
+func (c *Client) limited(f TaskFilter, limit int, read func(url.Values) (n int, next string, err error)) error {
 	const most = 1000
 	query := url.Values{}
 	for name, value := range map[string]string{"function": f.Function, "state": f.State, "prefix": f.Prefix} {
@@ -54,23 +69,22 @@ func (c *Client) Tasks(ctx context.Context, f TaskFilter, limit int, each func(T
 		if limit > 0 {
 			query.Set("limit", strconv.Itoa(min(left, most)))
 		}
-		var page struct {
-			Tasks []Task `json:"tasks"`
-			Next  string `json:"next"`
-		}
-		if err := c.get(ctx, "/v1/tasks", query, &page); err != nil {
+		n, next, err := read(query)
+		if err != nil || next == "" {
 			return err
 		}
-		for _, t := range page.Tasks {
-			if err := each(t); err != nil {
-				return err
-			}
+		left -= n
+		query.Set("next", next)
+	}
+	return nil
+}
+
+// eachOf calls each with every item until it fails.
+func eachOf[T any](items []T, each func(T) error) error {
+	for _, item := range items {
+		if err := each(item); err != nil {
+			return err
 		}
-		left -= len(page.Tasks)
-		if page.Next == "" {
-			return nil
-		}
-		query.Set("next", page.Next)
 	}
 	return nil
 }
@@ -98,9 +112,5 @@ func (c *Client) TaskResult(ctx context.Context, id string) (json.RawMessage, er
 }
 
 func (c *Client) task(ctx context.Context, method, id, what string) (*Task, error) {
-	var t Task
-	if err := c.call(ctx, method, "/v1/tasks/"+url.PathEscape(id)+what, nil, nil, &t); err != nil {
-		return nil, err
-	}
-	return &t, nil
+	return one[Task](c, ctx, method, "/v1/tasks/"+url.PathEscape(id)+what, nil, nil)
 }
