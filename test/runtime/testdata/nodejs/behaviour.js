@@ -163,6 +163,7 @@ exports.perhaps = async (event) => {
       }, 1);
       return new Promise(() => {});
     case 'sleep':
+      console.log('going to sleep');
       return pause(60000);
     default:
       return event;
