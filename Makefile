@@ -3,7 +3,7 @@
 # Settings a caller may override:
 #   VERSION    what "ebb version" says          (from git)
 #   DATA       data directory of "make run"     (build/data)
-#   FUZZTIME   time for each fuzz target        (30s)
+#   FUZZTIME   time for each fuzz target        (1m)
 #   SOAK       invocations of "make soak"       (200000)
 #   STEPS      random steps of "make soak"      (20000)
 #   TESTTIME   cap on the whole of "make test"  (60m)
@@ -14,7 +14,7 @@ SHELL       := /bin/bash
 
 VERSION  ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 DATA     ?= build/data
-FUZZTIME ?= 30s
+FUZZTIME ?= 1m
 SOAK     ?= 200000
 STEPS    ?= 20000
 TESTTIME ?= 60m
@@ -81,6 +81,7 @@ java: ## Build only the Java bootstrap, if its sources have changed
 deps: ## Install what the host lacks for tests and demo (apt; a Python venv in build/)
 	@scripts/deps.sh $(VENV)
 	@scripts/kafka.sh $(CURDIR)/build/kafka
+	@scripts/frameworks.sh $(CURDIR)/build/frameworks
 
 .PHONY: clean
 clean: ## Remove everything that was built here

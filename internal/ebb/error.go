@@ -137,10 +137,15 @@ func (e *Error) Error() string {
 
 func (e *Error) Unwrap() error { return e.Cause }
 
-// Errorf makes an Error. A %w in format becomes the Cause as well as text.
+// Errorf makes an Error. What %w in format stands for becomes the Cause, all of it
+// if there are several, as well as text.
 func Errorf(kind Kind, typ, format string, args ...any) *Error {
 	err := fmt.Errorf(format, args...)
-	return &Error{Kind: kind, Type: typ, Message: err.Error(), Cause: errors.Unwrap(err)}
+	cause := errors.Unwrap(err)
+	if several, ok := err.(interface{ Unwrap() []error }); ok {
+		cause = errors.Join(several.Unwrap()...)
+	}
+	return &Error{Kind: kind, Type: typ, Message: err.Error(), Cause: cause}
 }
 
 // KindOf returns the kind of the first Error in err's chain, or Internal.

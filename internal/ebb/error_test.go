@@ -16,6 +16,13 @@ func TestErrorsKeepKindTypeAndCause(t *testing.T) {
 	if !strings.Contains(err.Error(), "disk full") {
 		t.Errorf("%q does not tell the cause", err)
 	}
+	other := errors.New("disk gone")
+	if err := Errorf(Unavailable, TypeServiceUnavailable, "Code: %w, then %w", cause, other); !errors.Is(err, cause) || !errors.Is(err, other) {
+		t.Errorf("of two causes one is lost: %v", err)
+	}
+	if err := Errorf(Invalid, TypeValidation, "Code: missing"); err.Cause != nil {
+		t.Errorf("a cause from nowhere: %v", err.Cause)
+	}
 	if KindOf(cause) != Internal || TypeOf(cause) != "" || KindOf(nil) != Internal {
 		t.Error("an error nobody classified is not Internal")
 	}

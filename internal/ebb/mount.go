@@ -18,15 +18,24 @@ const MaxMounts = 5
 
 // MountRequest is a version's wish for a folder that the platform offers.
 type MountRequest struct {
-	Name     string // of the offer
-	Path     string // in the instance, below /mnt
-	Writable bool
+	Name        string // of the offer
+	AccessPoint string // instead of Name: the folder that stands for it, as writable as it is offered
+	Path        string // in the instance, below /mnt
+	Writable    bool
+}
+
+// FileSystem is a folder that a version asks for by the ARN of an access point.
+type FileSystem struct {
+	ARN  string `json:"arn"`
+	Path string `json:"path"` // in the instance, below /mnt
 }
 
 // MountOffer is a folder that the platform's operator lets functions have.
 type MountOffer struct {
 	Name   string `yaml:"name"`
 	Source string `yaml:"source"` // absolute, on the host
+	// AccessPoint is the ARN under which Lambda's FileSystemConfigs ask for it; empty: none.
+	AccessPoint string `yaml:"accessPoint"`
 	// ReadOnly keeps everybody from writing, whatever they ask for.
 	ReadOnly bool `yaml:"readOnly"`
 	// NoExec keeps programs in the folder from being executed.
@@ -42,7 +51,9 @@ type MountOffer struct {
 var (
 	mountNameRE = regexp.MustCompile(`^[a-z0-9][a-z0-9-]{0,62}$`)
 	mountPathRE = regexp.MustCompile(`^/mnt/[a-zA-Z0-9_.-]+$`)
-	ownerRE     = regexp.MustCompile(`^[0-9]{1,10}(:[0-9]{1,10})?$`)
+	// As the Lambda API has it.
+	accessPointRE = regexp.MustCompile(`^arn:aws[a-zA-Z-]*:elasticfilesystem:[a-z]{2}((-gov)|(-iso(b?)))?-[a-z]+-\d{1}:\d{12}:access-point/fsap-[a-f0-9]{17}$`)
+	ownerRE       = regexp.MustCompile(`^[0-9]{1,10}(:[0-9]{1,10})?$`)
 )
 
 // ParseMounts reads NAME:/mnt/FOLDER[:ro|rw], several with commas between them.
@@ -77,13 +88,42 @@ func parseMount(text string) (m MountRequest, err error) {
 		return m, errors.New("it is not NAME:/mnt/FOLDER, NAME:/mnt/FOLDER:ro or NAME:/mnt/FOLDER:rw")
 	}
 	m.Name, m.Path = parts[0], parts[1]
-	switch {
-	case !mountNameRE.MatchString(m.Name):
+	if !mountNameRE.MatchString(m.Name) {
 		return m, fmt.Errorf("%.80q is not a name of 1 to 63 of a-z, 0-9 and -", m.Name)
-	case len(m.Path) > 160 || !mountPathRE.MatchString(m.Path) || path.Clean(m.Path) != m.Path:
-		return m, fmt.Errorf("%.180q is not /mnt/ with a name of letters, digits, -, _ and .", m.Path)
 	}
-	return m, nil
+	return m, checkMountPath(m.Path)
+}
+
+func checkMountPath(p string) error {
+	if len(p) > 160 || !mountPathRE.MatchString(p) || path.Clean(p) != p {
+		return fmt.Errorf("%.180q is not /mnt/ with a name of letters, digits, -, _ and .", p)
+	}
+	return nil
+}
+
+// CheckFileSystems checks the shape of what a version asks for by access points, beside
+// what its EnvMounts ask for. Errors name the field.
+func CheckFileSystems(list []FileSystem, others []MountRequest) error {
+	if len(list)+len(others) > MaxMounts {
+		return fmt.Errorf("FileSystemConfigs: with those of %s these are %d folders, more than %d", EnvMounts, len(list)+len(others), MaxMounts)
+	}
+	paths := make(map[string]bool)
+	for _, m := range others {
+		paths[m.Path] = true
+	}
+	for i, f := range list {
+		if !accessPointRE.MatchString(f.ARN) {
+			return fmt.Errorf("FileSystemConfigs[%d].Arn: %.200q is not the ARN of an access point", i, f.ARN)
+		}
+		if err := checkMountPath(f.Path); err != nil {
+			return fmt.Errorf("FileSystemConfigs[%d].LocalMountPath: %w", i, err)
+		}
+		if paths[f.Path] {
+			return fmt.Errorf("FileSystemConfigs[%d].LocalMountPath: %s is there twice", i, f.Path)
+		}
+		paths[f.Path] = true
+	}
+	return nil
 }
 
 // Validate checks an offer's shape. Errors name the field.
@@ -101,6 +141,8 @@ func (o *MountOffer) Validate() error {
 		return errors.New("owner: not root")
 	case o.Owner != "" && !numbers(o):
 		return fmt.Errorf("owner: %.40q is beyond 2147483647", o.Owner)
+	case o.AccessPoint != "" && !accessPointRE.MatchString(o.AccessPoint):
+		return fmt.Errorf("accessPoint: %.200q is not arn:aws:elasticfilesystem:REGION:ACCOUNT:access-point/fsap-…", o.AccessPoint)
 	case len(o.Functions) == 0:
 		return errors.New("functions: it names nobody who may have it; [\"*\"] is everybody")
 	}
@@ -142,7 +184,21 @@ func (o *MountOffer) OfferedTo(key FunctionKey) bool {
 func (v *Version) Mounts() []MountRequest {
 	list, err := ParseMounts(v.Setting(EnvMounts))
 	if err != nil {
-		return nil
+		list = nil
+	}
+	for _, f := range v.FileSystems {
+		list = append(list, MountRequest{AccessPoint: f.ARN, Path: f.Path})
 	}
 	return list
+}
+
+// Offer finds what m asks for among the offers to a function, or nil.
+func (m *MountRequest) Offer(offers []MountOffer, key FunctionKey) *MountOffer {
+	for i := range offers {
+		o := &offers[i]
+		if (m.AccessPoint == "" && o.Name == m.Name || m.AccessPoint != "" && o.AccessPoint == m.AccessPoint) && o.OfferedTo(key) {
+			return o
+		}
+	}
+	return nil
 }

@@ -10,7 +10,9 @@ func TestParseMounts(t *testing.T) {
 	if err != nil || len(list) != 3 {
 		t.Fatal(list, err)
 	}
-	for i, want := range []MountRequest{{"reports", "/mnt/out", true}, {"rates", "/mnt/rates.d", false}, {"old", "/mnt/old", false}} {
+	for i, want := range []MountRequest{
+		{Name: "reports", Path: "/mnt/out", Writable: true}, {Name: "rates", Path: "/mnt/rates.d"}, {Name: "old", Path: "/mnt/old"},
+	} {
 		if list[i] != want {
 			t.Errorf("%d is %+v", i, list[i])
 		}
@@ -28,9 +30,34 @@ func TestParseMounts(t *testing.T) {
 	if len(v.Mounts()) != 1 {
 		t.Error("the setting is not read")
 	}
+	v.FileSystems = []FileSystem{{ARN: point, Path: "/mnt/b"}}
+	if all := v.Mounts(); len(all) != 2 || all[1] != (MountRequest{AccessPoint: point, Path: "/mnt/b"}) {
+		t.Errorf("with an access point: %+v", all)
+	}
+	v.FileSystems = nil
 	v.Env[EnvMounts] = "?"
 	if v.Mounts() != nil {
 		t.Error("a wrong setting is taken for a right one")
+	}
+}
+
+const point = "arn:aws:elasticfilesystem:us-east-1:000000000000:access-point/fsap-0123456789abcdef0"
+
+func TestCheckFileSystems(t *testing.T) {
+	others := []MountRequest{{Name: "a", Path: "/mnt/a"}}
+	if err := CheckFileSystems([]FileSystem{{point, "/mnt/b"}}, others); err != nil {
+		t.Error(err)
+	}
+	for why, list := range map[string][]FileSystem{
+		"FileSystemConfigs[0].Arn: ":                  {{"arn:aws:elasticfilesystem:us-east-1:000000000000:file-system/fs-01234567", "/mnt/b"}},
+		"FileSystemConfigs[1].LocalMountPath: \"/b\"": {{point, "/mnt/b"}, {point, "/b"}},
+		"/mnt/a is there twice":                       {{point, "/mnt/a"}},
+		"6 folders, more than 5":                      {{point, "/mnt/b"}, {point, "/mnt/c"}, {point, "/mnt/d"}, {point, "/mnt/e"}, {point, "/mnt/f"}},
+		"[0].LocalMountPath: \"/mnt/..\" is not":      {{point, "/mnt/.."}},
+	} {
+		if err := CheckFileSystems(list, others); err == nil || !strings.Contains(err.Error(), why) {
+			t.Errorf("%v, want %q", err, why)
+		}
 	}
 }
 
@@ -42,7 +69,8 @@ func TestMountOffer(t *testing.T) {
 	for why, change := range map[string]func(*MountOffer){
 		"name": func(o *MountOffer) { o.Name = "" }, "source": func(o *MountOffer) { o.Source = "a/b" },
 		"whole": func(o *MountOffer) { o.Source = "/" }, "owner": func(o *MountOffer) { o.Owner = "alice" },
-		"not root": func(o *MountOffer) { o.Owner = "1:0" }, "functions": func(o *MountOffer) { o.Functions = nil },
+		"accessPoint": func(o *MountOffer) { o.AccessPoint = "fsap-1" },
+		"not root":    func(o *MountOffer) { o.Owner = "1:0" }, "functions": func(o *MountOffer) { o.Functions = nil },
 	} {
 		o := good
 		change(&o)

@@ -36,8 +36,9 @@ type Version struct {
 	Code         Code
 	Layers       []Layer // laid over each other in /opt, the last one on top
 	LogFormat    string  // Text or JSON
-	PerTenant    bool    // an instance serves one tenant only; invocations must name theirs
-	DeadLetter   string  // ARN of the Target of events that failed, or ""
+	FileSystems  []FileSystem
+	PerTenant    bool   // an instance serves one tenant only; invocations must name theirs
+	DeadLetter   string // ARN of the Target of events that failed, or ""
 	State        string
 	UpdateStatus string
 	StateReason  string // set when State is Failed

@@ -17,7 +17,7 @@ type Config struct {
 	Region       string `yaml:"-"` // stands in ARNs; default us-east-1
 	Architecture string `yaml:"-"` // of the host, as the Lambda API spells it; default from the binary
 	// MaxTimeoutS is the longest timeout a function may ask for, in seconds.
-	// Default 900, at most 86400.
+	// Default and at most 86400.
 	MaxTimeoutS int `yaml:"maxTimeoutS"`
 	// MaxEnvBytes is what names and values of an environment may have together.
 	// Default 4096, at most 65536.
@@ -63,7 +63,7 @@ const (
 	MinMemoryMB, MaxMemoryMB, DefaultMemoryMB = 128, 10240, 128
 	MinTmpMB, MaxTmpMB, DefaultTmpMB          = 512, 10240, 512
 	DefaultTimeoutS                           = 3
-	DefaultMaxTimeoutS                        = 900
+	DefaultMaxTimeoutS                        = CeilingTimeoutS
 	CeilingTimeoutS                           = 86400
 	DefaultMaxEnvBytes                        = 4096 // names and values together
 	CeilingEnvBytes                           = 64 << 10

@@ -59,10 +59,12 @@ func TestEgressOfAnImage(t *testing.T) {
 	refused(t, err, ebb.Invalid, ebb.TypeInvalidParameterValue, "is beyond")
 }
 
+const point = "arn:aws:elasticfilesystem:us-east-1:000000000000:access-point/fsap-0123456789abcdef0"
+
 func TestMounts(t *testing.T) {
 	f := open(t, function.Config{Mounts: []ebb.MountOffer{
 		{Name: "rates", Source: "/srv/rates", ReadOnly: true, Functions: []string{"*"}},
-		{Name: "reports", Source: "/srv/reports", Functions: []string{"f"}},
+		{Name: "reports", Source: "/srv/reports", Functions: []string{"f"}, AccessPoint: point},
 	}})
 	c := f.create("f")
 	c.Env = map[string]string{"EBB_MOUNTS": "rates:/mnt/rates,reports:/mnt/out:rw"}
@@ -78,6 +80,19 @@ func TestMounts(t *testing.T) {
 	c.Env = map[string]string{"EBB_MOUNTS": "reports:/mnt/out"}
 	_, err := f.Create(t.Context(), c)
 	refused(t, err, ebb.Invalid, ebb.TypeInvalidParameterValue, "offered to this function")
+
+	// The same by an access point.
+	c.Env, c.FileSystems = nil, []ebb.FileSystem{{ARN: point, Path: "/mnt/out"}}
+	_, err = f.Create(t.Context(), c)
+	refused(t, err, ebb.Invalid, ebb.TypeInvalidParameterValue, "access point "+point+" is offered to this function")
+	v = must2(f.UpdateConfig(t.Context(), function.UpdateConfig{FunctionKey: key("f"), Env: map[string]string{}, FileSystems: c.FileSystems}))(t)
+	same(t, v.Mounts(), []ebb.MountRequest{{AccessPoint: point, Path: "/mnt/out"}})
+	v = must2(f.UpdateConfig(t.Context(), function.UpdateConfig{FunctionKey: key("f"), Description: new("d")}))(t)
+	same(t, len(v.FileSystems), 1)
+	_, err = f.UpdateConfig(t.Context(), function.UpdateConfig{FunctionKey: key("f"), Env: map[string]string{"EBB_MOUNTS": "rates:/mnt/out"}})
+	refused(t, err, ebb.Invalid, ebb.TypeInvalidParameterValue, "FileSystemConfigs[0].LocalMountPath: /mnt/out is there twice")
+	v = must2(f.UpdateConfig(t.Context(), function.UpdateConfig{FunctionKey: key("f"), FileSystems: []ebb.FileSystem{}}))(t)
+	same(t, len(v.Mounts()), 0)
 }
 
 func TestCPUQuota(t *testing.T) {

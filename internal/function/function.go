@@ -55,6 +55,7 @@ type Create struct {
 	ImageURI     string           // a container image instead of a package
 	ImageConfig  *ebb.ImageConfig // with ImageURI; nil = as the image says
 	Layers       []string         // ARNs of layer versions, the last one on top
+	FileSystems  []ebb.FileSystem // folders by access points
 	PerTenant    bool             // see ebb.Version; it stays as it is for ever
 	Tags         map[string]string
 	LogFormat    string // Text or JSON

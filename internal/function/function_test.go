@@ -79,7 +79,7 @@ func TestCreateRefuses(t *testing.T) {
 		"little memory":     {func(c *function.Create) { c.MemoryMB = 127 }, "MemorySize: 127"},
 		"much memory":       {func(c *function.Create) { c.MemoryMB = 10241 }, "MemorySize: 10241"},
 		"no time":           {func(c *function.Create) { c.TimeoutS = -1 }, "Timeout: -1"},
-		"long time":         {func(c *function.Create) { c.TimeoutS = 901 }, "Timeout: 901"},
+		"long time":         {func(c *function.Create) { c.TimeoutS = 86401 }, "Timeout: 86401"},
 		"little tmp":        {func(c *function.Create) { c.TmpMB = 511 }, "EphemeralStorage.Size: 511"},
 		"much tmp":          {func(c *function.Create) { c.TmpMB = 10241 }, "EphemeralStorage.Size: 10241"},
 		"architecture":      {func(c *function.Create) { c.Architecture = "s390x" }, "Architectures: "},
@@ -111,7 +111,7 @@ func TestCreateRefuses(t *testing.T) {
 	// Exactly at the limit is allowed.
 	c := f.create("f")
 	c.Env = map[string]string{"AB": strings.Repeat("x", 4094)}
-	c.TimeoutS = 900
+	c.TimeoutS = 86400
 	must2(f.Create(t.Context(), c))(t)
 	same(t, f.told(), []string{"f"})
 }
@@ -331,7 +331,7 @@ func TestConfig(t *testing.T) {
 		t.Error(err)
 	}
 	f := open(t, function.Config{})
-	if l := f.Limits(); l.MaxTimeoutS != 900 || !slices.Contains([]string{"x86_64", "arm64"}, l.Architecture) {
+	if l := f.Limits(); l.MaxTimeoutS != 86400 || !slices.Contains([]string{"x86_64", "arm64"}, l.Architecture) {
 		t.Errorf("defaults are %+v", l)
 	}
 }

@@ -41,8 +41,8 @@ func (f *Functions) newVersion(c *Create) (*ebb.Version, error) {
 		Runtime: c.Runtime, Handler: c.Handler, Role: c.Role,
 		MemoryMB: c.MemoryMB, TimeoutS: c.TimeoutS, TmpMB: c.TmpMB,
 		Architecture: c.Architecture, PackageType: ebb.PackageZip, Env: someEnv(c.Env), LogFormat: c.LogFormat, PerTenant: c.PerTenant,
-		DeadLetter: c.DeadLetter,
-		State:      ebb.StateActive, UpdateStatus: ebb.UpdateSuccessful,
+		DeadLetter: c.DeadLetter, FileSystems: c.FileSystems,
+		State: ebb.StateActive, UpdateStatus: ebb.UpdateSuccessful,
 	}
 	if c.ImageURI != "" {
 		v.PackageType = ebb.PackageImage

@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"maps"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -109,6 +110,7 @@ type UpdateConfig struct {
 	DeadLetter  *string          // ARN of a target; "" = none
 	ImageConfig *ebb.ImageConfig // replaces all overrides of a function with an image
 	Layers      []string         // replaces all; empty but not nil = none
+	FileSystems []ebb.FileSystem // replaces all; empty but not nil = none
 }
 
 // UpdateConfig makes the change and returns $LATEST. Only what is set is
@@ -149,7 +151,10 @@ func (f *Functions) UpdateConfig(ctx context.Context, u UpdateConfig) (*ebb.Vers
 		if u.Env != nil {
 			v.Env = someEnv(u.Env)
 		}
-		if u.Env != nil {
+		if u.FileSystems != nil {
+			v.FileSystems = u.FileSystems
+		}
+		if u.Env != nil || u.FileSystems != nil {
 			if err := f.checkRun(v); err != nil {
 				return err
 			}
@@ -345,7 +350,8 @@ func sameContent(a, b *ebb.Version) bool {
 	return a.Code == b.Code && sameImageConfig(a, b) && a.Runtime == b.Runtime && a.Handler == b.Handler && a.Role == b.Role &&
 		a.MemoryMB == b.MemoryMB && a.TimeoutS == b.TimeoutS && a.TmpMB == b.TmpMB &&
 		a.Architecture == b.Architecture && a.PackageType == b.PackageType &&
-		a.LogFormat == b.LogFormat && sameLayers(a, b) && a.PerTenant == b.PerTenant && a.DeadLetter == b.DeadLetter && maps.Equal(a.Env, b.Env)
+		a.LogFormat == b.LogFormat && sameLayers(a, b) && a.PerTenant == b.PerTenant && a.DeadLetter == b.DeadLetter &&
+		slices.Equal(a.FileSystems, b.FileSystems) && maps.Equal(a.Env, b.Env)
 }
 
 // codeSHA256 spells a digest as the Lambda API does: base64.

@@ -85,7 +85,7 @@ func TestValidation(t *testing.T) {
 	for _, c := range []struct{ doc, message string }{
 		{p.createDoc("f", code+`,"MemorySize":10241`), "1 validation error detected: Value '10241' at 'memorySize" + failed + "have value less than or equal to 10240"},
 		{p.createDoc("f", code+`,"MemorySize":64`), "Value '64' at 'memorySize" + failed + "have value greater than or equal to 128"},
-		{p.createDoc("f", code+`,"Timeout":901`), "Value '901' at 'timeout" + failed + "have value less than or equal to 900"},
+		{p.createDoc("f", code+`,"Timeout":86401`), "Value '86401' at 'timeout" + failed + "have value less than or equal to 86400"},
 		{p.createDoc("f", code+`,"Timeout":0,"MemorySize":1`), "2 validation errors detected: Value '0' at 'timeout" + failed + "have value greater than or equal to 1; Value '1' at 'memorySize"},
 		{p.createDoc("f", code+`,"EphemeralStorage":{"Size":100}`), "Value '100' at 'ephemeralStorage.size" + failed + "have value greater than or equal to 512"},
 		{p.createDoc("f", code+`,"EphemeralStorage":{}`), "Value null at 'ephemeralStorage.size" + failed + "not be null"},

@@ -44,6 +44,7 @@ func (a *API) createFunction(c *call, in *CreateFunctionRequest) (*FunctionConfi
 		ImageURI:     deref(in.Code.ImageUri),
 		ImageConfig:  imageConfig(in.ImageConfig),
 		Layers:       in.Layers,
+		FileSystems:  fileSystems(in.FileSystemConfigs),
 		PerTenant:    in.TenancyConfig != nil,
 		Tags:         in.Tags,
 		LogFormat:    deref(logFormat(in.LoggingConfig)),
@@ -150,6 +151,7 @@ func (a *API) updateFunctionConfiguration(c *call, in *UpdateFunctionConfigurati
 		DeadLetter:  deadLetter(in.DeadLetterConfig),
 		ImageConfig: imageConfig(in.ImageConfig),
 		Layers:      in.Layers,
+		FileSystems: fileSystems(in.FileSystemConfigs),
 	})
 	if err != nil {
 		return nil, err
@@ -244,6 +246,9 @@ func (a *API) configuration(v *ebb.Version, qualifier string) *FunctionConfigura
 	for _, l := range v.Layers {
 		out.Layers = append(out.Layers, Layer{Arn: &l.ARN, CodeSize: &l.Code.Size})
 	}
+	for _, s := range v.FileSystems {
+		out.FileSystemConfigs = append(out.FileSystemConfigs, FileSystemConfig{Arn: &s.ARN, LocalMountPath: &s.Path})
+	}
 	if v.PerTenant {
 		out.TenancyConfig = &TenancyConfig{TenantIsolationMode: new(perTenant)}
 	}
@@ -313,6 +318,19 @@ func variables(e *Environment) map[string]string {
 		return map[string]string{}
 	}
 	return e.Variables
+}
+
+// fileSystems is nil when the request does not speak of them, and empty when it
+// wants none.
+func fileSystems(list []FileSystemConfig) []ebb.FileSystem {
+	if list == nil {
+		return nil
+	}
+	all := make([]ebb.FileSystem, len(list))
+	for i, s := range list {
+		all[i] = ebb.FileSystem{ARN: deref(s.Arn), Path: deref(s.LocalMountPath)}
+	}
+	return all
 }
 
 func deadLetter(d *DeadLetterConfig) *string {

@@ -121,7 +121,7 @@ func partly() map[string]string {
 // byHand names the operations that the tables of handlers lack.
 func byHand(op string) bool { return op == opInvoke || op == opInvokeStream }
 
-const refusedSettings = "VPC, tracing, file systems (EBB_MOUNTS instead, see networking.md), KMS keys, SnapStart, durable and capacity settings, log levels and other log groups are refused by name"
+const refusedSettings = "VPC, tracing, KMS keys, SnapStart, durable and capacity settings, log levels and other log groups are refused by name"
 
 // TestCompatibilityPage: docs/compatibility.md says what the tables say. Run
 // with -update to rewrite it.

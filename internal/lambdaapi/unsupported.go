@@ -12,14 +12,13 @@ const (
 // settings are the members that CreateFunction and UpdateFunctionConfiguration
 // share and that this version of ebb has no meaning for.
 type settings struct {
-	vpc         *VpcConfig
-	kmsKey      *string
-	tracing     *TracingConfig
-	fileSystems []FileSystemConfig
-	snapStart   *SnapStart
-	logging     *LoggingConfig
-	capacity    *CapacityProviderConfig
-	durable     *DurableConfig
+	vpc       *VpcConfig
+	kmsKey    *string
+	tracing   *TracingConfig
+	snapStart *SnapStart
+	logging   *LoggingConfig
+	capacity  *CapacityProviderConfig
+	durable   *DurableConfig
 }
 
 // refuse names the first member that asks for something ebb would not do. What
@@ -33,11 +32,6 @@ func (s *settings) refuse(t target) error {
 	}
 	if s.snapStart != nil && s.snapStart.ApplyOn != nil && *s.snapStart.ApplyOn != snapStartNone {
 		return unsupported("SnapStart.ApplyOn")
-	}
-	if len(s.fileSystems) > 0 {
-		return ebb.Errorf(ebb.Unimplemented, ebb.TypeNotImplemented,
-			"FileSystemConfigs: there are no EFS access points here; a function asks for a folder that the platform offers "+
-				"with the environment variable %s=NAME:/mnt/FOLDER", ebb.EnvMounts)
 	}
 	for _, m := range []struct {
 		name string
@@ -85,16 +79,16 @@ func (a *API) refuseCreate(t target, in *CreateFunctionRequest) error {
 	}
 	return (&settings{
 		vpc: in.VpcConfig, kmsKey: in.KMSKeyArn, tracing: in.TracingConfig,
-		fileSystems: in.FileSystemConfigs, snapStart: in.SnapStart,
-		logging: in.LoggingConfig, capacity: in.CapacityProviderConfig, durable: in.DurableConfig,
+		snapStart: in.SnapStart,
+		logging:   in.LoggingConfig, capacity: in.CapacityProviderConfig, durable: in.DurableConfig,
 	}).refuse(t)
 }
 
 func (a *API) refuseUpdateConfiguration(t target, in *UpdateFunctionConfigurationRequest) error {
 	return (&settings{
 		vpc: in.VpcConfig, kmsKey: in.KMSKeyArn, tracing: in.TracingConfig,
-		fileSystems: in.FileSystemConfigs, snapStart: in.SnapStart,
-		logging: in.LoggingConfig, capacity: in.CapacityProviderConfig, durable: in.DurableConfig,
+		snapStart: in.SnapStart,
+		logging:   in.LoggingConfig, capacity: in.CapacityProviderConfig, durable: in.DurableConfig,
 	}).refuse(t)
 }
 

@@ -17,7 +17,6 @@ func TestUnsupportedMembers(t *testing.T) {
 		"TracingConfig.Mode":                `"TracingConfig":{"Mode":"Active"}`,
 		"SnapStart.ApplyOn":                 `"SnapStart":{"ApplyOn":"PublishedVersions"}`,
 		"KMSKeyArn":                         `"KMSKeyArn":"arn:aws:kms:us-east-1:000000000000:key/k"`,
-		"FileSystemConfigs":                 `"FileSystemConfigs":[{"Arn":"arn:aws:elasticfilesystem:us-east-1:000000000000:access-point/fsap-0123456789abcdef0","LocalMountPath":"/mnt/x"}]`,
 		"CapacityProviderConfig":            `"CapacityProviderConfig":{"LambdaManagedInstancesCapacityProviderConfig":{"CapacityProviderArn":"arn:aws:lambda:us-east-1:000000000000:capacity-provider:c"}}`,
 		"DurableConfig":                     `"DurableConfig":{"ExecutionTimeout":5}`,
 		"LoggingConfig.LogGroup":            `"LoggingConfig":{"LogGroup":"/mine"}`,
@@ -71,8 +70,8 @@ func TestEveryMemberIsUsedOrRefused(t *testing.T) {
 	used := strings.Fields(`FunctionName Runtime Role Handler Code Description Timeout MemorySize Publish Environment Tags
 		Architectures EphemeralStorage LoggingConfig RevisionId DryRun ZipFile Variables Size LogFormat
 		PackageType ImageUri ImageConfig EntryPoint Command WorkingDirectory
-		DeadLetterConfig Layers CodeSigningConfigArn TenancyConfig S3Bucket S3Key S3ObjectVersion`)
-	refused := strings.Fields(`VpcConfig KMSKeyArn TracingConfig FileSystemConfigs
+		DeadLetterConfig Layers FileSystemConfigs CodeSigningConfigArn TenancyConfig S3Bucket S3Key S3ObjectVersion`)
+	refused := strings.Fields(`VpcConfig KMSKeyArn TracingConfig
 		SnapStart CapacityProviderConfig PublishTo DurableConfig
 		SourceKMSKeyArn LogGroup ApplicationLogLevel SystemLogLevel`)
 	known := map[string]bool{}

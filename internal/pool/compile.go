@@ -4,6 +4,8 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
+	"slices"
+	"sync"
 	"time"
 
 	"github.com/ebb-faas/ebb/internal/ebb"
@@ -17,7 +19,7 @@ import (
 func (p *Pool) Compile(v *ebb.Version) {
 	rt, ok := p.runtime(v)
 	if ok && p.compiles(rt, v) && !p.cfg.PrewarmOff {
-		p.spares.wantCode(rt.Compile.For(codeName(v)), v)
+		p.compiler.want(rt.Compile.For(codeName(v)).Key, v)
 	}
 }
 
@@ -55,39 +57,113 @@ func (p *Pool) compiled(rt *runtimes.Runtime, v *ebb.Version) []sandbox.Mount {
 // asInside is the path of boxes whose processes see what the box's own paths say.
 func asInside(path string) string { return path }
 
-// wantCode asks for prep, which is of v, unless that was done.
-func (s *spares) wantCode(prep *runtimes.Prepare, v *ebb.Version) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if !s.asked[prep.Key] {
-		s.asked[prep.Key] = true
-		s.codes = append(s.codes, v)
-		s.call()
+// compiler compiles the code of versions, one after the other, beside all else: its
+// boxes get what CPU time nobody else wants. What has not been compiled when its
+// version is no more, or is being compiled just then, is let be.
+type compiler struct {
+	compile func(context.Context, *ebb.Version) error
+	wake    chan struct{} // there is something to do; capacity 1
+
+	mu    sync.Mutex
+	asked map[string]bool // by Prepare.Key: waiting, at work, or could not be compiled
+	queue []*compilation
+	now   *compilation // at work; nil = none
+}
+
+// compilation is one code that is to be compiled.
+type compilation struct {
+	key     string       // of its Prepare
+	version *ebb.Version // one that has this code
+	cancel  context.CancelFunc
+}
+
+func newCompiler(compile func(context.Context, *ebb.Version) error) *compiler {
+	return &compiler{compile: compile, wake: make(chan struct{}, 1), asked: make(map[string]bool)}
+}
+
+// want asks for the code of v. A code that waits already is from now on v's.
+func (c *compiler) want(key string, v *ebb.Version) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.asked[key] {
+		for _, job := range append([]*compilation{c.now}, c.queue...) {
+			if job != nil && job.key == key {
+				job.version = v
+			}
+		}
+		return
+	}
+	c.asked[key] = true
+	c.queue = append(c.queue, &compilation{key: key, version: v})
+	select {
+	case c.wake <- struct{}{}:
+	default:
 	}
 }
 
-// uncompiled returns a version whose code was asked for, or nil.
-func (s *spares) uncompiled() *ebb.Version {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if len(s.codes) == 0 {
-		return nil
+// retain gives up what is wanted for versions of function that are not among
+// revisions. Another function with the same code asks again when it starts.
+func (c *compiler) retain(function ebb.FunctionKey, revisions map[string]bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	gone := func(job *compilation) bool {
+		_, there := revisions[job.version.RevisionID]
+		if job.version.FunctionKey != function || there {
+			return false
+		}
+		delete(c.asked, job.key)
+		return true
 	}
-	v := s.codes[0]
-	s.codes = s.codes[1:]
-	return v
+	c.queue = slices.DeleteFunc(c.queue, gone)
+	if c.now != nil && gone(c.now) {
+		c.now.cancel()
+	}
 }
 
-// compile compiles v's code.
-func (p *Pool) compile(ctx context.Context, v *ebb.Version) {
+// next takes the code that has waited longest; it is compiled while ctx lasts.
+func (c *compiler) next(parent context.Context) (job *compilation, v *ebb.Version, ctx context.Context) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if len(c.queue) == 0 || parent.Err() != nil {
+		return nil, nil, parent
+	}
+	job = c.queue[0]
+	c.queue, c.now = c.queue[1:], job
+	ctx, job.cancel = context.WithCancel(parent)
+	return job, job.version, ctx
+}
+
+// run compiles until ctx ends.
+func (c *compiler) run(ctx context.Context) {
+	for {
+		select {
+		case <-c.wake:
+		case <-ctx.Done():
+			return
+		}
+		for job, v, own := c.next(ctx); job != nil; job, v, own = c.next(ctx) {
+			err := c.compile(own, v)
+			job.cancel()
+			c.mu.Lock()
+			c.now = nil
+			if err == nil {
+				delete(c.asked, job.key)
+			}
+			c.mu.Unlock()
+		}
+	}
+}
+
+// compile compiles v's code, unless that was done.
+func (p *Pool) compile(ctx context.Context, v *ebb.Version) error {
 	rt, ok := p.runtime(v)
 	if !ok || rt.Compile == nil {
-		return // it is no more
+		return nil // it is no more
 	}
 	began := time.Now()
 	prep := rt.Compile.For(codeName(v))
 	if prep.Done(asInside) {
-		return
+		return nil
 	}
 	mounts, err := p.sources(ctx, v)
 	if err == nil {
@@ -99,6 +175,7 @@ func (p *Pool) compile(ctx context.Context, v *ebb.Version) {
 	case ctx.Err() == nil:
 		p.deps.Log.Warn("code could not be compiled", "function", v.FunctionKey.String(), "version", v.Qualifier(), "error", err)
 	}
+	return err
 }
 
 // sources are v's package and layers, where its instances have them.

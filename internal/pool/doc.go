@@ -13,7 +13,7 @@
 // at once, keep.go who is there before anybody asks, habit.go how long an idle
 // one stays, freeze.go when it stands still, pressure.go who leaves and who waits
 // when memory is short, spare.go what is made ahead, zygote.go what the others are
-// copied from.
+// copied from, compile.go whose code is compiled.
 //
 // Invariants:
 //

@@ -92,6 +92,7 @@ type testDriver struct {
 	memory  atomic.Int64         // bytes that every box uses
 	zygotes atomic.Int64         // how many were asked for
 	barren  atomic.Bool          // none is made
+	linger  time.Duration        // that the end of a box takes
 	burn    time.Duration        // CPU that every box uses between two looks
 }
 
@@ -227,6 +228,9 @@ func (b *testBox) Destroy() {
 		b.cancel()
 		if b.started {
 			<-b.done
+		}
+		if b.driver.linger > 0 {
+			<-time.After(b.driver.linger)
 		}
 		_ = b.api.Close()
 		_ = b.endpoint.Close()

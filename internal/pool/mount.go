@@ -1,7 +1,7 @@
 package pool
 
 import (
-	"slices"
+	"cmp"
 
 	"github.com/ebb-faas/ebb/internal/ebb"
 	"github.com/ebb-faas/ebb/internal/sandbox"
@@ -13,19 +13,17 @@ import (
 func (p *Pool) folders(v *ebb.Version) ([]sandbox.Mount, error) {
 	var list []sandbox.Mount
 	for _, m := range v.Mounts() {
-		i := slices.IndexFunc(p.cfg.Mounts, func(o ebb.MountOffer) bool {
-			return o.Name == m.Name && o.OfferedTo(v.FunctionKey) && !(m.Writable && o.ReadOnly)
-		})
-		if i < 0 {
+		o := m.Offer(p.cfg.Mounts, v.FunctionKey)
+		if o == nil || m.Writable && o.ReadOnly {
 			return nil, ebb.Errorf(ebb.Invalid, ebb.TypeInvalidParameterValue,
-				"%s: the folder %s is not offered to function %s any more", ebb.EnvMounts, m.Name, v.Name)
+				"%s: the folder %s is not offered to function %s any more", ebb.EnvMounts, cmp.Or(m.Name, m.AccessPoint), v.Name)
 		}
-		o := &p.cfg.Mounts[i]
 		folder := sandbox.Folder{NoExec: o.NoExec}
 		if uid, gid, ok := o.OwnerIDs(); ok {
 			folder.Owned, folder.UID, folder.GID = true, uid, gid
 		}
-		list = append(list, sandbox.Mount{Source: o.Source, Target: m.Path, Writable: m.Writable, Folder: &folder})
+		writable := m.Writable || m.AccessPoint != "" && !o.ReadOnly
+		list = append(list, sandbox.Mount{Source: o.Source, Target: m.Path, Writable: writable, Folder: &folder})
 	}
 	return list, nil
 }

@@ -60,9 +60,10 @@ type Pool struct {
 	steady    map[*shelf]struct{}     // with instances that are kept, or shall be
 	stats     counters                // what happened so far
 
-	spares  *spares
-	zygotes *zygotes
-	chores  sync.WaitGroup // freezing
+	spares   *spares
+	zygotes  *zygotes
+	compiler *compiler
+	chores   sync.WaitGroup // freezing
 
 	lifetime   context.Context // of starts: ends when Run drains
 	endStart   context.CancelFunc
@@ -135,7 +136,7 @@ func New(cfg Config, deps Deps) *Pool {
 		habits:    make(map[habitKey]*habit),
 		steady:    make(map[*shelf]struct{}),
 	}
-	p.spares, p.zygotes = newSpares(p), newZygotes(p)
+	p.spares, p.zygotes, p.compiler = newSpares(p), newZygotes(p), newCompiler(p.compile)
 	p.lifetime, p.endStart = context.WithCancel(context.Background())
 	p.goodbye, p.endGoodbye = context.WithCancel(context.Background())
 	return p

@@ -2,6 +2,7 @@ package pool
 
 import (
 	"bytes"
+	"context"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -49,6 +50,23 @@ func TestPrepareRuntime(t *testing.T) {
 		t.Errorf("after a failure: %s", said.String())
 	}
 	if left, _ := os.ReadDir(rt.Prepare.Dir); len(left) != 0 {
+		t.Errorf("left behind: %v", left)
+	}
+	// One that is given up ends its process, and leaves nothing either.
+	ctx, cancel := context.WithCancel(t.Context())
+	began := filepath.Join(dir, "began")
+	hangs := &runtimes.Prepare{Key: "k", File: "f", Dir: t.TempDir(), Argv: []string{"/bin/sh", "-c", "echo >" + began + "; exec sleep 1000"}}
+	ended := make(chan error)
+	go func() {
+		_, err := p.runPreparation(ctx, &runtimes.Runtime{ID: "x", Env: []string{"PATH=/usr/bin:/bin"}}, hangs, nil)
+		ended <- err
+	}()
+	eventually(t, "it began", func() bool { _, err := os.Stat(began); return err == nil })
+	cancel()
+	if err := <-ended; err == nil {
+		t.Error("what was given up succeeded")
+	}
+	if left, _ := os.ReadDir(hangs.Dir); len(left) != 0 {
 		t.Errorf("left behind: %v", left)
 	}
 	if err := driver.Close(); err != nil {

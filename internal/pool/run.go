@@ -18,6 +18,7 @@ func (p *Pool) Run(ctx context.Context, drain time.Duration) error {
 	defer stopAhead()
 	ahead.Go(func() { p.spares.run(aheadCtx) })
 	ahead.Go(func() { p.zygotes.run(aheadCtx) })
+	ahead.Go(func() { p.compiler.run(aheadCtx) })
 	ahead.Go(func() { p.watchMemory(aheadCtx) })
 	tick := time.NewTicker(p.cfg.tick())
 	defer tick.Stop()
@@ -116,6 +117,7 @@ func (p *Pool) drain(limit time.Duration) {
 // with false are there but nothing names them, neither $LATEST nor an alias: their
 // idle instances leave soon, unless somebody asks for the version all the same.
 func (p *Pool) Retain(function ebb.FunctionKey, revisions map[string]bool) {
+	p.compiler.retain(function, revisions)
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	f := p.functions[function]

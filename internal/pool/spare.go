@@ -26,8 +26,6 @@ type spares struct {
 	wake chan struct{} // something is short; capacity 1
 
 	prepared map[string]bool // of runtimes, by their Prepare.Key; of run alone
-	asked    map[string]bool // of code, likewise
-	codes    []*ebb.Version  // whose code is to be compiled
 
 	mu     sync.Mutex
 	stocks map[string]*stock // by what their process is
@@ -52,7 +50,7 @@ const wantedHalf = 10 * time.Second
 var places = []string{runtimeapi.TaskRoot, runtimeapi.LayerRoot, sandbox.FolderRoot, runtimes.CompiledDir}
 
 func newSpares(p *Pool) *spares {
-	return &spares{pool: p, wake: make(chan struct{}, 1), prepared: make(map[string]bool), asked: make(map[string]bool), stocks: make(map[string]*stock),
+	return &spares{pool: p, wake: make(chan struct{}, 1), prepared: make(map[string]bool), stocks: make(map[string]*stock),
 		images: make(map[imageKey]*runtimes.Runtime)}
 }
 
@@ -113,7 +111,7 @@ func (s *spares) call() {
 // fits reports whether a generic process can become one of v's: nothing of v
 // counts only at the start of a process or the making of a box.
 func fits(rt *runtimes.Runtime, v *ebb.Version) bool {
-	if v.TmpMB != sandbox.DefaultTmpMB || v.IsImage() && v.Setting(ebb.EnvMounts) != "" {
+	if v.TmpMB != sandbox.DefaultTmpMB || v.IsImage() && len(v.Mounts()) > 0 {
 		return false
 	}
 	return rt.Protocol != runtimes.Framed || startsAlike(rt, v)
@@ -136,12 +134,6 @@ func (s *spares) run(ctx context.Context) {
 			if !s.make(ctx, st) {
 				break // said why; tried again when one is wanted
 			}
-		}
-		if v := s.uncompiled(); v != nil && ctx.Err() == nil {
-			s.pool.ending.Add(1)
-			s.pool.compile(ctx, v)
-			s.pool.ending.Done()
-			s.call() // there may be more
 		}
 		if rt := s.unprepared(); rt != nil && ctx.Err() == nil {
 			s.pool.ending.Add(1)

@@ -95,8 +95,9 @@ func (e *Extensions) subscribe(c *httpConn, r *request) {
 		refuse(c, forbidden("Telemetry.SubscriptionClosed", "The initialisation is over: nothing more can be subscribed to"))
 		return
 	}
-	c.text(http.StatusOK, "OK")
+	// Before the answer: what the extension does next comes after it.
 	e.Platform("platform.telemetrySubscription", map[string]any{"name": x.name, "state": "Subscribed", "types": sub.types})
+	c.text(http.StatusOK, "OK")
 }
 
 // parse reads a subscription, with Lambda's defaults and limits.

@@ -22,7 +22,7 @@ func portOf(a net.Addr) []uint16 {
 
 // validateMounts checks the folders that are offered.
 func validateMounts(offers []ebb.MountOffer) error {
-	names := make(map[string]bool)
+	names, points := make(map[string]bool), make(map[string]bool)
 	for i := range offers {
 		o := &offers[i]
 		if err := o.Validate(); err != nil {
@@ -31,7 +31,10 @@ func validateMounts(offers []ebb.MountOffer) error {
 		if names[o.Name] {
 			return fmt.Errorf("mounts[%d].name: %s is there twice", i, o.Name)
 		}
-		names[o.Name] = true
+		if o.AccessPoint != "" && points[o.AccessPoint] {
+			return fmt.Errorf("mounts[%d].accessPoint: %s is there twice", i, o.AccessPoint)
+		}
+		names[o.Name], points[o.AccessPoint] = true, true
 	}
 	return nil
 }

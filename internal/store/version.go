@@ -21,6 +21,7 @@ type versionSettings struct {
 	StateReason  string            `json:"state_reason,omitempty"`
 	Image        *ebb.Image        `json:"image,omitempty"`
 	Layers       []ebb.Layer       `json:"layers,omitempty"`
+	FileSystems  []ebb.FileSystem  `json:"file_systems,omitempty"`
 	PerTenant    bool              `json:"per_tenant,omitempty"`
 }
 
@@ -215,7 +216,7 @@ func scanVersion(scan func(...any) error) (*ebb.Version, error) {
 	v.Architecture, v.PackageType, v.Env = s.Architecture, s.PackageType, s.Env
 	v.LogFormat, v.StateReason, v.Image = s.LogFormat, s.StateReason, s.Image
 	v.Layers, v.PerTenant = s.Layers, s.PerTenant
-	v.DeadLetter = s.DeadLetter
+	v.DeadLetter, v.FileSystems = s.DeadLetter, s.FileSystems
 	return v, nil
 }
 
@@ -225,6 +226,6 @@ func encodeSettings(v *ebb.Version) (string, error) {
 		MemoryMB: v.MemoryMB, TimeoutS: v.TimeoutS, TmpMB: v.TmpMB,
 		Architecture: v.Architecture, PackageType: v.PackageType, Env: v.Env,
 		LogFormat: v.LogFormat, DeadLetter: v.DeadLetter, StateReason: v.StateReason, Image: v.Image,
-		Layers: v.Layers, PerTenant: v.PerTenant,
+		Layers: v.Layers, FileSystems: v.FileSystems, PerTenant: v.PerTenant,
 	})
 }

@@ -31,6 +31,7 @@ func groups() []group {
 		{name: "made ahead", run: (*bench).spares},
 		{name: "burst", run: (*bench).burst},
 		{name: "density", asked: true, run: (*bench).density},
+		{name: "1,000 functions", asked: true, run: (*bench).thousand},
 		{name: "warm, 1 in flight", run: warm(1)},
 		{name: "warm, 16 in flight", run: warm(16)},
 		{name: "warm, 64 in flight", run: warm(64)},

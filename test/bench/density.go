@@ -16,14 +16,12 @@ import (
 	"github.com/ebb-faas/ebb/test/platform"
 )
 
-// dense is how many idle instances of a runtime are held at once, and what as
-// many as the bar asks for may take, if it says.
+// dense is how many idle instances of a runtime are held at once.
 var dense = []struct {
 	function string
 	count    int32
-	asked    int32
 }{
-	{"python", 300, 1000}, {"node", 100, 200}, {"java", 20, 100},
+	{"python", 1000}, {"node", 200}, {"java", 100},
 }
 
 // startLimit is how long so many instances may take to start.
@@ -49,18 +47,21 @@ func (b *bench) own(ctx context.Context, name, config string) (p *platform.Platf
 // density holds many idle instances at once and reports what they take, as they
 // are idle and as they are frozen.
 func (b *bench) density(ctx context.Context) error {
-	table := b.report.table("density", "instances", "PSS MiB", "MiB each", "CPU each ms", "frozen MiB each", "bar's count", "GiB at the bar")
+	table := b.report.table("density", "instances", "PSS GiB", "MiB each", "CPU each ms", "frozen GiB")
 	for _, d := range dense {
+		if len(b.rows) > 0 && !has(d.function, b.rows) {
+			continue
+		}
 		f, ok := b.function(d.function)
 		if !ok {
 			table.note("%s: not on this host", d.function)
 			continue
 		}
-		if err := b.hold(ctx, table, f, d.count, d.asked); err != nil {
+		if err := b.hold(ctx, table, f, d.count); err != nil {
 			return fmt.Errorf("%s: %w", d.function, err)
 		}
 	}
-	table.note("PSS of all processes below ebb, PID 1 of each box included; GiB at the bar = MiB each × the bar's count")
+	table.note("PSS of all processes below ebb, PID 1 of each box included")
 	return nil
 }
 
@@ -74,8 +75,8 @@ func (b *bench) function(name string) (platform.Function, bool) {
 	return platform.Function{}, false
 }
 
-func (b *bench) hold(ctx context.Context, table *table, f platform.Function, count, asked int32) (err error) {
-	p, stop, err := b.own(ctx, "density-"+f.Name, "pool: {maxInstances: 1100, maxPerFunction: 1100, idleTimeout: 1h, idleMin: 1h, idleMax: 1h, freezeAfter: 45s}\n")
+func (b *bench) hold(ctx context.Context, table *table, f platform.Function, count int32) (err error) {
+	p, stop, err := b.own(ctx, "density-"+f.Name, "pool: {maxInstances: 1200, maxPerFunction: 1200, idleTimeout: 1h, idleMin: 1h, idleMax: 1h, freezeAfter: 45s}\n")
 	if err != nil {
 		return err
 	}
@@ -113,9 +114,7 @@ func (b *bench) hold(ctx context.Context, table *table, f platform.Function, cou
 	if err != nil {
 		return err
 	}
-	each := mib(held-idle) / float64(count)
-	table.add(f.Name, float64(count), mib(held), each, millis(cpuHeld-cpuIdle)/float64(count), mib(frozen-idle)/float64(count),
-		float64(asked), each*float64(asked)/1024)
+	table.add(f.Name, float64(count), mib(held)/1024, mib(held-idle)/float64(count), millis(cpuHeld-cpuIdle)/float64(count), mib(frozen)/1024)
 	return nil
 }
 

@@ -15,6 +15,7 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/lambda"
+	"github.com/aws/aws-sdk-go-v2/service/lambda/types"
 	"github.com/aws/smithy-go/middleware"
 	smithyhttp "github.com/aws/smithy-go/transport/http"
 
@@ -186,6 +187,8 @@ func TestEgressOfOneInvocation(t *testing.T) {
 	_ = res.Body.Close()
 }
 
+const point = "arn:aws:elasticfilesystem:us-east-1:000000000000:access-point/fsap-0123456789abcdef0"
+
 // TestFolder: a function writes into a folder of the host as its owner.
 func TestFolder(t *testing.T) {
 	t.Parallel()
@@ -194,7 +197,7 @@ func TestFolder(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "reports")
 	must(t, os.Mkdir(dir, 0o755))
 	must(t, os.Chown(dir, owner, owner))
-	p := connectedPlatform(t, fmt.Sprintf("mounts:\n  - {name: reports, source: %q, owner: \"%d\", functions: [write, read]}\n", dir, owner))
+	p := connectedPlatform(t, fmt.Sprintf("mounts:\n  - {name: reports, source: %q, owner: \"%d\", functions: [write, read, aws], accessPoint: %q}\n", dir, owner, point))
 	f := python(`
 def handler(event, context):
     try:
@@ -216,7 +219,26 @@ def handler(event, context):
 	if got := decode[string](t, invoke(t, p, "read", "{}")); got != "30" {
 		t.Errorf("read-only: %q", got)
 	}
-	f.Name = "stranger"
+	// By an access point, as for AWS.
+	f.Name, f.Env = "aws", nil
+	must(t, p.Create(t.Context(), f))
+	systems := func(arn string) error {
+		_, err := p.Lambda().UpdateFunctionConfiguration(t.Context(), &lambda.UpdateFunctionConfigurationInput{FunctionName: &f.Name,
+			FileSystemConfigs: []types.FileSystemConfig{{Arn: &arn, LocalMountPath: new("/mnt/out")}}})
+		return err
+	}
+	must(t, systems(point))
+	if got := decode[string](t, invoke(t, p, "aws", "{}")); got != "xxx" {
+		t.Errorf("by an access point: %q", got)
+	}
+	got, err := p.Lambda().GetFunctionConfiguration(t.Context(), &lambda.GetFunctionConfigurationInput{FunctionName: &f.Name})
+	if err != nil || len(got.FileSystemConfigs) != 1 || *got.FileSystemConfigs[0].Arn != point || *got.FileSystemConfigs[0].LocalMountPath != "/mnt/out" {
+		t.Errorf("%+v, %v", got, err)
+	}
+	if err := systems(point[:len(point)-1] + "1"); err == nil || !strings.Contains(err.Error(), "InvalidParameterValueException: FileSystemConfigs: ") {
+		t.Errorf("an access point that nobody offers: %v", err)
+	}
+	f.Name, f.Env = "stranger", map[string]string{"EBB_MOUNTS": "reports:/mnt/out"}
 	if err := p.Create(t.Context(), f); err == nil {
 		t.Error("a folder is given to a function that it is not offered to")
 	}

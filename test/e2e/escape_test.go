@@ -10,6 +10,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/aws/aws-sdk-go-v2/service/lambda"
+
 	"github.com/ebb-faas/ebb/test/platform"
 )
 
@@ -34,6 +36,7 @@ func TestNeighbourIsOutOfReach(t *testing.T) {
 	victim := wantsOut(t)
 	victim.Name = name(t) + "-victim"
 	victim.Env = map[string]string{"SECRET": prefix + "0815"}
+	victim.Files["secret.txt"] = prefix + "of the package"
 	deploy(t, victim)
 	answer := make(chan string, 1)
 	ctx := t.Context()
@@ -60,6 +63,97 @@ func TestNeighbourIsOutOfReach(t *testing.T) {
 	if got := <-answer; got != `"undisturbed"<nil>` {
 		t.Errorf("the victim answers %s", got)
 	}
+}
+
+// TestEscapee: what the escapee of the sandbox's own tests tries (ptrace, mount,
+// kexec, bpf, keyctl, userfaultfd, raw sockets, devices, setuid files, links, other
+// processes) is refused to a function as well, and what it floods is bounded: each
+// time it is answered, and another function too.
+func TestEscapee(t *testing.T) {
+	t.Parallel()
+	requireLinux(t)
+	f := wantsOut(t)
+	program := filepath.Join(t.TempDir(), "escapee")
+	cmd := exec.CommandContext(t.Context(), "go", "build", "-trimpath", "-ldflags", "-s -w", "-o", program, "../../internal/sandbox/linux/escapee")
+	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
+	if out, err := cmd.CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	code, err := os.ReadFile(program)
+	if err != nil {
+		t.Fatal(err)
+	}
+	f.Files["escapee"] = string(code)
+	f.Name = deploy(t, f)
+	other := deploy(t, platform.Function{Name: name(t) + "-other", Runtime: "python3", Handler: "app.handler",
+		Files: map[string]string{"app.py": "def handler(event, context):\n    return 'fine'\n"}})
+	for _, c := range []struct {
+		args    string
+		attempt int // at least so many things were tried
+		want    string
+	}{
+		{`"calls"`, 80, "userfaultfd: operation not permitted"},
+		{`"sockets"`, 22, "raw: operation not permitted"},
+		{`"privileges"`, 14, ""},
+		{`"init"`, 25, ""},
+		{`"devices"`, 15, ""},
+		{`"files"`, 50, "write through a link: "},
+		{`"elevated"`, 2, ""},
+		{`"routes"`, 12, "raw: operation not permitted"},
+		{`"dial","tcp","169.254.169.254:80","tcp","[fd00:ec2::254]:80","tcp","` + strings.TrimPrefix(shared.API, "http://") + `"`, 3, ""},
+		{`"forks","5000"`, 1, "resource temporarily unavailable"},
+		{`"zombies","5000"`, 1, "resource temporarily unavailable"},
+		{`"descriptors","100000"`, 2, "too many open files"},
+		{`"inodes","/tmp","2000000"`, 1, "no space left on device"},
+		{`"connections","127.0.0.1:9002","3000"`, 1, ""},
+	} {
+		out, failed, err := shared.Invoke(t.Context(), f.Name, `{"do":"run","args":[`+c.args+`]}`)
+		if err != nil || failed != "" {
+			t.Errorf("%s: %s %s %v", c.args, failed, out, err)
+			continue
+		}
+		said := decode[string](t, out)
+		if strings.Count(said, "\n") < c.attempt || !strings.Contains(said, c.want) {
+			t.Errorf("%s: %s", c.args, said)
+		}
+		for line := range strings.Lines(said) {
+			// The one takes a newer Landlock, the other is the box's own: an interpreter may lie below it.
+			if strings.HasSuffix(line, ": ok\n") && !strings.HasPrefix(line, "ioctl of a device") && line != "above the root: ok\n" {
+				t.Errorf("%s: %s", c.args, line)
+			}
+		}
+		if _, failed, err := shared.Invoke(t.Context(), f.Name, `{"do":"die"}`); failed == "" || err != nil {
+			t.Errorf("after %s the instance does not end: %s %v", c.args, failed, err)
+		}
+		if got := invoke(t, shared, other, `{}`); got != `"fine"` {
+			t.Errorf("after %s another function answers %s", c.args, got)
+		}
+	}
+}
+
+// TestOrphan: whom a function leaves behind, forked twice and in a session of its
+// own, is stopped with its instance's freezing at the latest, and ends with the instance.
+func TestOrphan(t *testing.T) {
+	t.Parallel()
+	requireLinux(t)
+	p := configured(t, "freezeAfter: 200ms, idleTimeout: 1h")
+	f := wantsOut(t)
+	f.Name = "f"
+	must(t, p.Create(t.Context(), f))
+	if got := invoke(t, p, "f", `{"do":"orphan"}`); got != `"answered"` {
+		t.Errorf("got %s", got)
+	}
+	has(t, p, "f", "frozen")
+	before, err := p.Instances(t.Context(), "f")
+	if err != nil || len(before) != 1 {
+		t.Fatal(before, err)
+	}
+	if got := invoke(t, p, "f", `{"do":"take","megabytes":1}`); got != "1" {
+		t.Errorf("beside the orphan: %s", got)
+	}
+	_, err = p.Lambda().DeleteFunction(t.Context(), &lambda.DeleteFunctionInput{FunctionName: &f.Name})
+	must(t, err)
+	has(t, p, "f") // and at the end of the platform, start sees that no process is left
 }
 
 // TestForgedCalls: on the endpoint in its own box, a function is somebody only

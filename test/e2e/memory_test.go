@@ -2,7 +2,11 @@ package e2e
 
 import (
 	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -91,4 +95,65 @@ func TestMemoryOfEveryKind(t *testing.T) {
 			t.Errorf("memory used: %v of %d", used, memory)
 		}
 	})
+}
+
+const javaTaker = `import java.nio.ByteBuffer;
+import java.util.*;
+public class Taker {
+    public int handle(Map<String, Integer> event) {
+        List<Object> held = new ArrayList<>();
+        for (int i = 0; i < event.getOrDefault("Take", 0); i++) {
+            byte[] one = new byte[1 << 20];
+            Arrays.fill(one, (byte) 1);
+            held.add(one);
+        }
+        for (int i = 0; i < event.getOrDefault("Native", 0); i++) {
+            ByteBuffer one = ByteBuffer.allocateDirect(1 << 20);
+            for (int at = 0; at < one.capacity(); at += 512) one.put(at, (byte) 1);
+            held.add(one);
+        }
+        return held.size();
+    }
+}
+`
+
+// TestJavaMemory: of Java, the JVM itself says that its heap is full; what it takes
+// beside the heap until the box is full is told as what it is, with the peak. Either
+// way the next invocation is served.
+func TestJavaMemory(t *testing.T) {
+	t.Parallel()
+	needsBoxes(t)
+	javac, err := exec.LookPath("javac")
+	if err != nil {
+		t.Skip("no JDK here to compile with")
+	}
+	dir := t.TempDir()
+	writeFile(t, filepath.Join(dir, "Taker.java"), javaTaker)
+	if out, err := exec.CommandContext(t.Context(), javac, "--release", "8", "-d", dir, filepath.Join(dir, "Taker.java")).CombinedOutput(); err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	class, err := os.ReadFile(filepath.Join(dir, "Taker.class"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	const memory = 256 // of which 192 are heap
+	f := platform.Function{Runtime: "java", Handler: "Taker::handle", MemoryMB: memory, TimeoutS: 60,
+		Files: map[string]string{"Taker.class": string(class)}}
+	f.Name = deploy(t, f)
+	if got := invoke(t, shared, f.Name, `{"Take":40}`); got != "40" {
+		t.Errorf("took %s", got)
+	}
+	for event, want := range map[string]string{`{"Take":300}`: `"java.lang.OutOfMemoryError"`, `{"Take":60,"Native":180}`: `"Runtime.OutOfMemory"`} {
+		answer, failed, err := shared.Invoke(t.Context(), f.Name, event)
+		if err != nil || failed != "Unhandled" || !strings.Contains(answer, want) {
+			t.Errorf("%s: %s %s %v", event, answer, failed, err)
+		}
+		if got := invoke(t, shared, f.Name, `{"Take":1}`); got != "1" {
+			t.Errorf("the next one took %s", got)
+		}
+	}
+	used := usedMemory(t, f.Name, 5)
+	if used[0] < 40 || slices.Max(used) > memory || slices.Max(used) < memory-6 {
+		t.Errorf("memory used: %v of %d", used, memory)
+	}
 }

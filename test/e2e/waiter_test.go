@@ -111,7 +111,9 @@ func TestWaitersAndPaginators(t *testing.T) {
 	n, of = pages(t, events.HasMorePages, events.NextPage, func(o *lambda.ListFunctionEventInvokeConfigsOutput) int { return len(o.FunctionEventInvokeConfigs) })
 	check("event invoke configurations", n, of, 2)
 	provisioned := lambda.NewListProvisionedConcurrencyConfigsPaginator(api, &lambda.ListProvisionedConcurrencyConfigsInput{FunctionName: &f, MaxItems: one})
-	n, of = pages(t, provisioned.HasMorePages, provisioned.NextPage, func(o *lambda.ListProvisionedConcurrencyConfigsOutput) int { return len(o.ProvisionedConcurrencyConfigs) })
+	n, of = pages(t, provisioned.HasMorePages, provisioned.NextPage, func(o *lambda.ListProvisionedConcurrencyConfigsOutput) int {
+		return len(o.ProvisionedConcurrencyConfigs)
+	})
 	check("provisioned concurrency", n, of, 2)
 	signing := lambda.NewListCodeSigningConfigsPaginator(api, &lambda.ListCodeSigningConfigsInput{MaxItems: one})
 	n, of = pages(t, signing.HasMorePages, signing.NextPage, func(o *lambda.ListCodeSigningConfigsOutput) int { return len(o.CodeSigningConfigs) })

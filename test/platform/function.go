@@ -20,7 +20,7 @@ type Function struct {
 	Name     string
 	Runtime  string
 	Handler  string
-	Files    map[string]string // name in the package → content; bootstrap and extensions/* are made executable
+	Files    map[string]string // name in the package → content; programs, bootstrap and extensions/* are made executable
 	Env      map[string]string
 	MemoryMB int32 // 0 = 128
 	TimeoutS int32 // 0 = 3
@@ -39,7 +39,7 @@ func Zip(files map[string]string) ([]byte, error) {
 	for _, name := range names {
 		h := &zip.FileHeader{Name: name, Method: zip.Deflate}
 		h.SetMode(0o644)
-		if name == "bootstrap" || strings.HasPrefix(name, "extensions/") {
+		if name == "bootstrap" || strings.HasPrefix(name, "extensions/") || strings.HasPrefix(files[name], "\x7fELF") {
 			h.SetMode(0o755)
 		}
 		f, err := w.CreateHeader(h)

@@ -117,9 +117,10 @@ func Version(name string, number int64) *ebb.Version {
 		Code: ebb.Code{Digest: Digest(1), Size: 1234},
 		Image: &ebb.Image{URI: "r/app:1", Resolved: "r/app@sha256:1",
 			Config: ebb.ImageConfig{EntryPoint: []string{"/run"}, Command: []string{"a", ""}, WorkingDirectory: "/srv"}},
-		Layers:    []ebb.Layer{{ARN: "arn:aws:lambda:us-east-1:000000000000:layer:l:1", Code: ebb.Code{Digest: Digest(7), Size: 70}}},
-		PerTenant: true,
-		LogFormat: "JSON", DeadLetter: "arn:aws:s3:::dead", State: ebb.StateFailed, UpdateStatus: ebb.UpdateFailed, StateReason: "because",
+		Layers:      []ebb.Layer{{ARN: "arn:aws:lambda:us-east-1:000000000000:layer:l:1", Code: ebb.Code{Digest: Digest(7), Size: 70}}},
+		FileSystems: []ebb.FileSystem{{ARN: "arn:aws:elasticfilesystem:us-east-1:000000000000:access-point/fsap-0123456789abcdef0", Path: "/mnt/a"}},
+		PerTenant:   true,
+		LogFormat:   "JSON", DeadLetter: "arn:aws:s3:::dead", State: ebb.StateFailed, UpdateStatus: ebb.UpdateFailed, StateReason: "because",
 		LastModified: At(number + 1),
 	}
 }

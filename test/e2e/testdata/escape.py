@@ -1,6 +1,5 @@
 # What a function by somebody who wants out tries through the whole platform.
 # The event names the action.
-import glob
 import http.client
 import json
 import os
@@ -39,7 +38,9 @@ def hunt(event):
     own = set(os.listdir("/proc/self/task"))
     names = ["/proc/%d/%s" % (pid, name) for pid in range(1, 70000) if str(pid) not in own and os.path.exists("/proc/%d" % pid)
              for name in ("environ", "cmdline", "root/tmp/secret", "root/dev/shm/secret", "mem", "fd/3")]
-    for path in names + glob.glob("/tmp/*") + glob.glob("/dev/shm/*") + glob.glob("/run/*") + glob.glob("/var/*/*"):
+    files = [os.path.join(at, name) for top in os.listdir("/") if top not in ("usr", "lib", "lib32", "lib64", "libx32", "bin", "sbin", "proc", "sys")
+             for at, _, inside in os.walk("/" + top) for name in inside if os.path.isfile(os.path.join(at, name))]
+    for path in names + files:
         try:
             with open(path, "rb") as f:
                 if prefix in f.read(1 << 20):
@@ -58,6 +59,29 @@ def hunt(event):
             pass
         s.close()
     return {"found": found, "reached": reached, "processes": len(names)}
+
+
+def run(event):
+    """Runs a program of the package, and says what it said."""
+    import subprocess
+    p = subprocess.run(["/var/task/escapee"] + event["args"], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=25)
+    return p.stdout
+
+
+def die(event):
+    """Takes the whole instance with it, whatever is left in there."""
+    os._exit(1)
+
+
+def orphan(event):
+    """Leaves a child of a child behind that floods the log and burns, and answers."""
+    if os.fork() == 0:
+        os.setsid()
+        if os.fork() == 0:
+            while True:
+                os.write(1, b"orphan\n" * 100)
+        os._exit(0)
+    return "answered"
 
 
 def forge(event):
