@@ -41,7 +41,7 @@ var (
 // ValidFunctionName reports whether name may be given to a new function.
 func ValidFunctionName(name string) bool { return functionNameRE.MatchString(name) }
 
-// ParseFunctionRef reads NAME, ACCOUNT:function:NAME, function:NAME or
+// ParseFunctionRef reads NAME, function:NAME, [REGION:]ACCOUNT:function:NAME or
 // arn:aws:lambda:REGION:ACCOUNT:function:NAME, each optionally followed by
 // :QUALIFIER (the three spellings of the Lambda API).
 func ParseFunctionRef(s string) (FunctionRef, error) {
@@ -56,8 +56,11 @@ func ParseFunctionRef(s string) (FunctionRef, error) {
 		if !strings.HasPrefix(rest, "function:") {
 			return ref, invalidRef(s)
 		}
-	} else if acc, after, ok := strings.Cut(rest, ":function:"); ok {
-		ref.Service, rest = ServiceID(acc), "function:"+after
+	} else if account, after, ok := strings.Cut(rest, ":function:"); ok {
+		if region, of, both := strings.Cut(account, ":"); both && region != "" {
+			ref.Region, account = region, of
+		}
+		ref.Service, rest = ServiceID(account), "function:"+after
 	}
 	rest = strings.TrimPrefix(rest, "function:")
 	ref.Name, ref.Qualifier, _ = strings.Cut(rest, ":")

@@ -91,6 +91,13 @@ func (f *Functions) UpdateAlias(ctx context.Context, u UpdateAlias) (*ebb.Alias,
 		if err := f.checkAlias(tx, a); err != nil {
 			return err
 		}
+		if a.Version == 0 {
+			if _, err := tx.Provisioned(a.FunctionKey, a.Alias); err == nil {
+				return unpublished()
+			} else if !errors.Is(err, store.ErrNotFound) {
+				return err
+			}
+		}
 		a.RevisionID, a.LastModified = newRevision(), f.now()
 		err = tx.UpdateAlias(a, was)
 		if errors.Is(err, store.ErrChanged) {

@@ -198,7 +198,7 @@ func (f *Functions) codeSigning(tx *store.Tx, service ebb.ServiceID, id string) 
 // not there.
 func foundForFunction(err error, id string) error {
 	if errors.Is(err, store.ErrMissing) || errors.Is(err, store.ErrNotFound) {
-		return ebb.Errorf(ebb.NotFound, ebb.TypeCodeSigningNotFound, "The code signing configuration %s does not exist in this service.", id)
+		return ebb.Errorf(ebb.NotFound, ebb.TypeCodeSigningNotFound, "The code signing configuration cannot be found. Check that the provided configuration is not deleted: %s.", id)
 	}
 	return err
 }

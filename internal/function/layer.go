@@ -262,7 +262,7 @@ func (f *Functions) layers(tx *store.Tx, service ebb.ServiceID, arns []string) (
 		}
 		if other, twice := seen[ebb.LayerOf(arn)]; twice {
 			return nil, invalid("Layers: Two different versions of the same layer are not allowed to be referenced "+
-				"in the same function. %s and %s are duplicates", other, arn)
+				"in the same function. %s and %s are versions of the same layer.", other, arn)
 		}
 		seen[ebb.LayerOf(arn)] = arn
 		if ref.Service != service {

@@ -63,7 +63,7 @@ func (f *Functions) object(ctx context.Context, service ebb.ServiceID, o *Object
 func checkOneSource(under string, zip []byte, o *Object) error {
 	switch {
 	case len(zip) == 0 && o == nil:
-		return missing(under + "ZipFile")
+		return invalid("%sZipFile: missing. Please provide a source for function code.", under)
 	case len(zip) > 0 && o != nil:
 		return invalid("%sZipFile: Please do not provide other FunctionCode parameters when providing a ZipFile.", under)
 	}

@@ -12,7 +12,7 @@ import (
 // ready. Errors: Invalid for $LATEST and for more than there is; NotFound.
 func (f *Functions) Provision(ctx context.Context, key ebb.FunctionKey, qualifier string, n int) (*ebb.Provisioned, error) {
 	if qualifier == "" || qualifier == ebb.Latest {
-		return nil, invalid("Qualifier: Provisioned Concurrency Configs cannot be applied to unpublished function versions.")
+		return nil, unpublished()
 	}
 	if n < 1 {
 		return nil, invalid("ProvisionedConcurrentExecutions: %d is less than 1", n)
@@ -78,8 +78,11 @@ func checkProvisionedOnce(tx *store.Tx, p *ebb.Provisioned) error {
 	number, isVersion := ebb.ParseVersion(p.Qualifier)
 	if !isVersion {
 		a, err := tx.Alias(p.FunctionKey, p.Qualifier)
-		if err != nil {
+		switch {
+		case err != nil:
 			return err
+		case a.Version == 0:
+			return unpublished()
 		}
 		return refuseProvisioned(tx, p.FunctionKey, ebb.VersionQualifier(a.Version),
 			"Alias can't be used for Provisioned Concurrency configuration on an already Provisioned version")
@@ -95,6 +98,10 @@ func checkProvisionedOnce(tx *store.Tx, p *ebb.Provisioned) error {
 		}
 	}
 	return nil
+}
+
+func unpublished() error {
+	return invalid("Qualifier: Provisioned Concurrency Configs cannot be applied to unpublished function versions.")
 }
 
 // refuseProvisioned is a conflict if a qualifier has a configuration.

@@ -158,7 +158,7 @@ func (a *API) codeSigningOf(t target, arn *string) (string, error) {
 	}
 	if ref.Service != t.Service || ref.Region != a.cfg.Region {
 		return "", ebb.Errorf(ebb.NotFound, ebb.TypeCodeSigningNotFound,
-			"The code signing configuration %s does not exist in this service.", clip(*arn))
+			"The code signing configuration cannot be found. Check that the provided configuration is not deleted: %s.", clip(*arn))
 	}
 	return ref.ID, nil
 }

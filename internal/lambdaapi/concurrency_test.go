@@ -116,7 +116,11 @@ func TestWhatCanBeProvisioned(t *testing.T) {
 	equal(t, "alias", p.raw("PUT", path+"live", one).StatusCode, 202)
 	equal(t, "alias again", p.raw("PUT", path+"live", `{"ProvisionedConcurrentExecutions":2}`).StatusCode, 202)
 	p.raw("PUT", path+"1", one).is(t, 409, "ResourceConflictException", "Version is pointed by a Provisioned Concurrency alias")
+	p.raw("PUT", f+"/aliases/live", `{"FunctionVersion":"$LATEST"}`).is(t, 400, "InvalidParameterValueException", "unpublished function versions")
 	equal(t, "delete", p.raw("DELETE", path+"live", "").StatusCode, 204)
+	p.raw("PUT", path+"latest", one).is(t, 404, "ResourceNotFoundException", "function:f:latest")
+	equal(t, "alias of $LATEST", p.raw("POST", f+"/aliases", `{"Name":"latest","FunctionVersion":"$LATEST"}`).StatusCode, 201)
+	p.raw("PUT", path+"latest", one).is(t, 400, "InvalidParameterValueException", "unpublished function versions")
 	equal(t, "version", p.raw("PUT", path+"1", one).StatusCode, 202)
 	p.raw("PUT", path+"live", one).is(t, 409, "ResourceConflictException", "on an already Provisioned version")
 }

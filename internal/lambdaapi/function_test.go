@@ -219,7 +219,7 @@ func TestFunctionReferences(t *testing.T) {
 	must(t, err)
 	const conf = "/configuration"
 	for name, version := range map[string]string{
-		"ref": "$LATEST", "ref:1": "1", "function:ref": "$LATEST", "000000000000:function:ref": "$LATEST",
+		"ref": "$LATEST", "ref:1": "1", "function:ref": "$LATEST", "000000000000:function:ref": "$LATEST", "us-east-1:000000000000:function:ref:1": "1",
 		"arn:aws:lambda:us-east-1:000000000000:function:ref":                 "$LATEST",
 		"arn%3Aaws%3Alambda%3Aus-east-1%3A000000000000%3Afunction%3Aref%3A1": "1",
 		"ref:%24LATEST": "$LATEST",

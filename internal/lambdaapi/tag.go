@@ -52,6 +52,9 @@ func (c *call) tagCodeSigning(a *API, arn *string, tags map[string]string, witho
 }
 
 func (a *API) tagResource(c *call, in *TagResourceRequest) (*struct{}, error) {
+	if len(in.Tags) == 0 {
+		return nil, invalid("Tags: at least one is needed")
+	}
 	if ebb.IsCodeSigningARN(deref(in.Resource)) {
 		return c.tagCodeSigning(a, in.Resource, in.Tags, nil)
 	}

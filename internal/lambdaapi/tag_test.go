@@ -25,6 +25,7 @@ func TestTags(t *testing.T) {
 	}
 	path := "/2017-03-31/tags/" + *arn
 	equal(t, "status", p.raw("POST", path, `{"Tags":{"c":"3"}}`).StatusCode, 204)
+	p.raw("POST", path, `{"Tags":{}}`).is(t, 400, "InvalidParameterValueException", "Tags: ")
 	p.raw("DELETE", path, "").is(t, 400, "ValidationException", "Value null at 'tagKeys'")
 	p.raw("GET", path+":1", "").is(t, 400, "InvalidParameterValueException", "Resource: ")
 	p.raw("GET", "/2017-03-31/tags/tagged", "").is(t, 400, "ValidationException", "at 'resource'")

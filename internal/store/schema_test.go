@@ -3,7 +3,9 @@ package store_test
 import (
 	"io/fs"
 	"path/filepath"
+	"regexp"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -100,5 +102,36 @@ func TestEnginesHaveOneSchema(t *testing.T) {
 	for _, column := range columns(postgres, `SELECT table_name || '.' || column_name FROM information_schema.columns
 		WHERE table_schema = current_schema() AND data_type = 'text' AND coalesce(collation_name, '') <> 'C'`) {
 		t.Errorf(`migrations/postgres: %s must be TEXT COLLATE "C"`, column)
+	}
+}
+
+// Every migration only adds, in a way that statements of the release before do
+// not notice: what is not used any more is taken away a release later.
+func TestMigrationsOnlyExpand(t *testing.T) {
+	takes := regexp.MustCompile(`(?i)\b(DROP|RENAME|ALTER COLUMN|SET NOT NULL|TRUNCATE|DELETE FROM)\b`)
+	adds := regexp.MustCompile(`(?i)\bADD COLUMN\b[^;]*`)
+	files, err := fs.Glob(store.Migrations(), "migrations/*/*.sql")
+	if err != nil || len(files) < 40 {
+		t.Fatalf("%d files, %v", len(files), err)
+	}
+	for _, file := range files {
+		text, err := fs.ReadFile(store.Migrations(), file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		up, _, both := strings.Cut(string(text), "-- +goose Down")
+		if !both {
+			t.Errorf("%s: has no way down", file)
+		}
+		up = regexp.MustCompile(`--.*`).ReplaceAllString(up, "")
+		if found := takes.FindString(up); found != "" {
+			t.Errorf("%s: %s takes away what the release before may use", file, found)
+		}
+		for _, column := range adds.FindAllString(up, -1) {
+			upper := strings.ToUpper(column)
+			if strings.Contains(upper, "NOT NULL") && !strings.Contains(upper, "DEFAULT") {
+				t.Errorf("%s: an INSERT of the release before does not know of it: %s", file, column)
+			}
+		}
 	}
 }

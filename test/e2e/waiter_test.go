@@ -219,4 +219,11 @@ func TestSignedCode(t *testing.T) {
 	if err != nil || code == 0 || !strings.Contains(errs, "InvalidCodeSignatureException") {
 		t.Errorf("tampered code: exit %d, %v, %s", code, err, errs)
 	}
+
+	// Where it only warns, unsigned code comes in, and is counted.
+	aws("update-code-signing-config", "--code-signing-config-arn", csc, "--code-signing-policies", "UntrustedArtifactOnDeployment=Warn")
+	aws("update-function-code", "--function-name", "signed", "--zip-file", "fileb://"+zipped(t, greet))
+	if _, text := scrapeOf(t, p); !strings.Contains(text, `ebb_signature_validation_errors_total{function="signed",service="000000000000"} 1`) {
+		t.Error("it is not counted")
+	}
 }
