@@ -1,5 +1,7 @@
 package asl
 
+import "strings"
+
 // Severity of a Diagnostic.
 type Severity string
 
@@ -30,10 +32,29 @@ type Diagnostic struct {
 
 // Error is the problem as CreateStateMachine words it.
 func (d Diagnostic) Error() string {
-	if d.Location == "" {
+	at := d.Location
+	switch {
+	case at == "" && d.Code == CodeMissingEnd:
+		at = "null"
+	case at == "":
 		return d.Code + ": " + d.Message
 	}
-	return d.Code + ": " + d.Message + " at " + d.Location
+	return d.Code + ": " + d.Message + " at " + at
+}
+
+// Refusal is all errors among the diagnostics as CreateStateMachine words them;
+// "" when there is none.
+func Refusal(all []Diagnostic) string {
+	var texts []string
+	for _, d := range all {
+		if d.Severity == SeverityError {
+			texts = append(texts, d.Error())
+		}
+	}
+	if len(texts) == 0 {
+		return ""
+	}
+	return "Invalid State Machine Definition: '" + strings.Join(texts, ", ") + "'"
 }
 
 // valid reports whether there is no error among the diagnostics.

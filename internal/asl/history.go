@@ -1,6 +1,9 @@
 package asl
 
-import "time"
+import (
+	"strings"
+	"time"
+)
 
 // HistoryEvent is an event as GetExecutionHistory shows it. History events are
 // derived: the same events and environments always yield the same ones.
@@ -37,8 +40,18 @@ type Details struct {
 	RedriveCount      int     `json:"redriveCount,omitempty"`
 }
 
+// MaxHistory is how many events a standard execution may have. The last one is
+// its end.
+const MaxHistory = 25_000
+
 // record adds a history event and returns its id.
 func (d *decision) record(previous int64, kind string, details *Details) int64 {
+	if d.state.LastEvent >= MaxHistory-1 && !d.state.Execution.Express && !strings.HasPrefix(kind, "Execution") {
+		d.full = true
+	}
+	if d.full && !strings.HasPrefix(kind, "Execution") {
+		return d.state.LastEvent
+	}
 	d.state.LastEvent++
 	id := d.state.LastEvent
 	d.act(Action{Record: &HistoryEvent{ID: id, Previous: previous, Type: kind, Time: d.env.Now, Details: details}})
@@ -51,4 +64,15 @@ func (d *decision) note(t *Thread, kind string, details *Details) int64 {
 	return t.Previous
 }
 
-func (d *decision) act(a Action) { d.actions = append(d.actions, a) }
+func (d *decision) act(a Action) {
+	if d.full && (a.Task != nil || a.Timer != nil || a.MapRun != nil) {
+		return // nobody will wait for it
+	}
+	d.actions = append(d.actions, a)
+}
+
+// overflow ends an execution that has as many events as it may.
+func (d *decision) overflow() {
+	name, cause := ErrRuntime, "The execution reached the maximum number of history events (25000)."
+	d.end(Failed, &name, &cause)
+}

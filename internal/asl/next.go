@@ -20,6 +20,7 @@ type decision struct {
 	actions []Action
 	ready   []int64 // threads whose state is to be entered or run
 
+	full     bool // the history has no room for another event but the last
 	patience patience
 	trial    *Attempt // nil, but for a state that is tried on its own
 }
@@ -57,6 +58,9 @@ func (m *Machine) next(s *State, event Event, env Env, p patience) []Action {
 	d.run()
 	if d.patience.hit > 0 {
 		return []Action{{Exhausted: d.patience.hit}}
+	}
+	if d.full && s.Status == Running {
+		d.overflow()
 	}
 	return d.actions
 }
@@ -144,7 +148,7 @@ func (d *decision) clear(t *Thread) { t.Waits, t.Op = waitsNothing, 0 }
 
 // run enters states until all threads wait or the steps are used up.
 func (d *decision) run() {
-	for steps := 0; len(d.ready) > 0 && d.state.Status == Running; steps++ {
+	for steps := 0; len(d.ready) > 0 && d.state.Status == Running && !d.full; steps++ {
 		if steps >= maxSteps {
 			for _, id := range d.ready {
 				d.state.Threads[id].Waits = waitsTurn
@@ -171,17 +175,8 @@ func (d *decision) enter(t *Thread) {
 	t.Before = t.Previous
 	input := t.Input
 	t.Entered = d.note(t, string(st.kind)+"StateEntered", &Details{Name: t.State, Input: &input})
-	if t.Entered >= maxHistory && !d.state.Execution.Express {
-		name, cause := ErrRuntime, "The execution reached the maximum number of history events (25000)."
-		d.end(Failed, &name, &cause)
-		return
-	}
 	d.execute(t)
 }
-
-// maxHistory is how many events a standard execution may have, less those that
-// may still follow before it ends.
-const maxHistory = 24_990
 
 // end finishes the execution in failure; its threads stay where they are, so
 // that it can be redriven.
@@ -191,9 +186,15 @@ func (d *decision) end(status Status, name, cause *string) {
 	for _, t := range d.sorted() {
 		d.rest(t)
 	}
-	previous := d.state.LastEvent
+	details, previous := &Details{Error: name, Cause: cause}, int64(0)
+	switch status {
+	case Failed:
+		previous = d.state.LastEvent
+	case TimedOut: // the event says so; the execution itself has no error
+		details.Error = new(ErrTimeout)
+	}
 	d.cancelDeadline()
-	d.record(previous, kinds[status], &Details{Error: name, Cause: cause})
+	d.record(previous, kinds[status], details)
 	d.state.Status, d.state.Error, d.state.Cause = status, name, cause
 	d.act(Action{Finish: &Finish{Status: status, Error: name, Cause: cause}})
 }
@@ -261,6 +262,9 @@ func (d *decision) again(t *Thread) {
 
 // succeed finishes the execution.
 func (d *decision) succeed(t *Thread, output any) {
+	if d.full {
+		return
+	}
 	v := &Value{output}
 	d.cancelDeadline()
 	d.record(t.Previous, "ExecutionSucceeded", &Details{Output: v})

@@ -187,8 +187,8 @@ func TestEndlessLoop(t *testing.T) {
 	if end := s.run(mustValue(t, `{}`)); end.Status != Failed || !strings.Contains(str(end.Cause), "25000") {
 		t.Error(end)
 	}
-	if n := len(s.history); n > 25_000 {
-		t.Errorf("%d events", n)
+	if n := len(s.history); n != 25_000 || s.history[n-1].Type != "ExecutionFailed" || s.history[n-1].Previous != 24_999 || s.history[n-2].ID != 24_999 {
+		t.Errorf("%d events: %+v", n, s.history[n-1])
 	}
 }
 

@@ -14,11 +14,11 @@ func TestDiagnostics(t *testing.T) {
 	engine := jsonata.New(jsonata.Config{})
 	for _, c := range []struct{ definition, want string }{
 		{`{"StartAt": "A", "States": {"A": {"Type": "Pass", "Next": "B"}, "B": {"Type": "Pass", "Next": "A"}}}`,
-			`MISSING_END_STATE: Workflow has no terminal state`},
+			`MISSING_END_STATE: Workflow has no terminal state at null`},
 		{`{"StartAt": "A", "States": {"A": {"Type": "Pass", "Next": "B"}, "B": {"Type": "Pass", "Next": "A"}, "C": {"Type": "Pass", "End": true}}}`,
 			`MISSING_TRANSITION_TARGET: State "C" is not reachable. at /States/C`},
 		{`{"StartAt": "A", "States": {"A": {"Type": "Pass", "Next": "NOPE"}}}`,
-			`MISSING_TRANSITION_TARGET: Missing 'Next' target: NOPE at /States/A/Next|MISSING_END_STATE: Workflow has no terminal state`},
+			`MISSING_TRANSITION_TARGET: Missing 'Next' target: NOPE at /States/A/Next|MISSING_END_STATE: Workflow has no terminal state at null`},
 		{`{"StartAt": "A", "States": {"A": {"Type": "Choice", "Choices": [{"Variable": "$.a", "IsNull": true, "Next": "X"}], "Default": "Y"}, "B": {"Type": "Succeed"}}}`,
 			`MISSING_TRANSITION_TARGET: Missing 'Next' target: X at /States/A/Choices[0]/Next|MISSING_TRANSITION_TARGET: Missing 'Next' target: Y at /States/A/Default|MISSING_TRANSITION_TARGET: State "B" is not reachable. at /States/B`},
 		{`{"StartAt": "Z", "States": {"A": {"Type": "Succeed"}}}`,

@@ -33,11 +33,22 @@ const (
 	later kind = iota // the zero Outcome: again at once, which is what a forgetful handler gets
 	done
 	dead
+	settled // the handler has written it itself
 )
 
 // Done acknowledges: the message is removed, and fn (which may be nil) runs in
 // the same Tx. When fn fails, neither happens and the message comes again.
 func Done(fn func(*store.Tx) error) Outcome { return Outcome{kind: done, fn: fn} }
+
+// Settle writes, in the caller's Tx, that m is done: for a handler whose own last
+// write that belongs to, and which returns Settled when the Tx is committed.
+// store.ErrChanged: m's lease is no longer held, and nothing was written.
+func (q *Queue) Settle(tx *store.Tx, m *Message) error {
+	return tx.DeleteMessage(ebb.MessageKey{Queue: m.Queue, Service: m.Service, ID: m.ID}, m.Epoch)
+}
+
+// Settled is the outcome of a handler that has written it with Settle.
+func Settled() Outcome { return Outcome{kind: settled} }
 
 // Later has the message handled again at at, with another body unless that is nil.
 func Later(at time.Time, body []byte) Outcome { return Outcome{kind: later, at: at, body: body} }

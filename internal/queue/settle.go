@@ -35,7 +35,10 @@ func (l *line) settle(h *held, out *Outcome) (epoch int64) {
 			l.count(h.m).Lost()
 			return m.Epoch
 		}
-		err := l.q.write(&m, out)
+		var err error
+		if out.kind != settled {
+			err = l.q.write(&m, out)
+		}
 		var refused *refusal
 		switch {
 		case err == nil:
@@ -82,7 +85,7 @@ func (l *line) pause(d time.Duration) bool {
 func (l *line) settled(h *held, out *Outcome) {
 	c := l.count(h.m)
 	switch out.kind {
-	case done:
+	case done, settled:
 		c.Done()
 	case dead:
 		c.Died()

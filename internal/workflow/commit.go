@@ -89,6 +89,7 @@ func (e *Engine) commit(ctx context.Context, l *live, s *step) error {
 		}
 	}
 	lastEvent := l.state.LastEvent
+	e.failpoint("decided", l)
 	err = e.store.Tx(ctx, func(tx *store.Tx) error {
 		if l.first != nil {
 			if err := tx.InsertExecution(l.first); err != nil {
@@ -133,25 +134,16 @@ func (e *Engine) commit(ctx context.Context, l *live, s *step) error {
 	if w.execution != nil {
 		l.execution = w.execution
 	}
+	e.failpoint("committed", l)
 	e.logHistory(l.execution, l.machine, l.execution.ARN(e.cfg.Region), s.actions)
 	e.tell(l.id, w)
 	return nil
 }
 
-// tell wakes those whom a commit concerns.
+// tell wakes those whom a commit concerns, beside the queues.
 func (e *Engine) tell(id ebb.ExecutionID, w *writes) {
-	woken := make(map[string]bool, 2)
-	for _, m := range w.messages {
-		if !woken[m.Queue] {
-			woken[m.Queue] = true
-			e.queue.Wake(m.Queue)
-		}
-	}
 	for _, key := range w.wake {
 		e.waiters.wake(key)
-	}
-	if len(w.mapRuns) > 0 {
-		e.queue.Wake(queueMap)
 	}
 	if w.child != nil {
 		e.mapRuns.ended(w.execution.MapRun, w.child)

@@ -78,12 +78,17 @@ type Engine struct {
 	life       context.Context // ends when Run is asked to
 	end        context.CancelFunc
 	background sync.WaitGroup // calls of functions that nobody waits for any more
+
+	// failpoint is called before and after a step's transaction, "decided" and
+	// "committed", for tests that end the process there.
+	failpoint func(point string, l *live)
 }
 
 // New makes an engine. Bind comes before anything else.
 func New(cfg Config, deps Deps) *Engine {
 	cfg = cfg.withDefaults()
-	e := &Engine{cfg: cfg, deps: deps, store: deps.Store, log: deps.Log, jsonata: jsonata.New(jsonata.Config{})}
+	e := &Engine{cfg: cfg, deps: deps, store: deps.Store, log: deps.Log, jsonata: jsonata.New(jsonata.Config{}),
+		failpoint: func(string, *live) {}}
 	e.life, e.end = context.WithCancel(context.Background())
 	e.machines.known = make(map[machineKey]*machine)
 	e.executions.budget = int64(cfg.CacheMB) << 20

@@ -26,14 +26,19 @@ import (
 	"github.com/ebb-faas/ebb/internal/objects"
 	"github.com/ebb-faas/ebb/internal/queue"
 	"github.com/ebb-faas/ebb/internal/store"
+	"github.com/ebb-faas/ebb/internal/store/postgrestest"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) { goleak.VerifyTestMain(postgrestest.Tests{M: m}) }
 
 const (
 	testRole = "arn:aws:iam::000000000000:role/worker"
 	service  = ebb.DefaultService
 )
+
+// visibility is long: tests say themselves when a process ends, and the clock may
+// be fast.
+const visibility = 24 * time.Hour
 
 // rig is an engine over a real store and a real queue. Functions are Go funcs;
 // one that is not named echoes its payload.
@@ -41,6 +46,8 @@ type rig struct {
 	*Engine
 	t         testing.TB
 	dir       string
+	database  store.Config
+	failpoint func(e *Engine, point string, l *live) // of the engines to be opened; nil = none
 	functions map[string]func(ctx context.Context, payload []byte) (any, error)
 
 	mu      sync.Mutex
@@ -65,10 +72,17 @@ func (e *lambdaError) Error() string { return e.Type }
 
 func newRig(t testing.TB) *rig {
 	t.Helper()
-	r := &rig{t: t, secrets: make(map[string]string), dir: t.TempDir(), objects: make(map[string][]byte), calls: make(map[string]int), functions: make(map[string]func(context.Context, []byte) (any, error))}
+	r := bareRig(t)
+	_, bench := t.(*testing.B) // where a fn that runs twice measures nothing
+	r.database = store.Config{Path: filepath.Join(r.dir, "ebb.db"), Twice: !bench}
 	r.open(Config{})
 	t.Cleanup(func() { r.stop() })
 	return r
+}
+
+// bareRig has no database and no engine yet.
+func bareRig(t testing.TB) *rig {
+	return &rig{t: t, secrets: make(map[string]string), dir: t.TempDir(), objects: make(map[string][]byte), calls: make(map[string]int), functions: make(map[string]func(context.Context, []byte) (any, error))}
 }
 
 // dialHere connects to nowhere but this machine.
@@ -82,8 +96,7 @@ func dialHere(ctx context.Context, _ ebb.ServiceID, network, address string) (ne
 // open starts the engine; the database is what an earlier one left.
 func (r *rig) open(cfg Config) {
 	r.t.Helper()
-	_, bench := r.t.(*testing.B) // where a fn that runs twice measures nothing
-	s, err := store.Open(context.Background(), store.Config{Path: filepath.Join(r.dir, "ebb.db"), Twice: !bench})
+	s, err := store.Open(context.Background(), r.database)
 	must(r.t, err)
 	log := slog.New(slog.NewTextHandler(io.Discard, nil))
 	r.logs, err = logs.Open(logs.Config{Dir: filepath.Join(r.dir, "logs")}, log)
@@ -95,18 +108,23 @@ func (r *rig) open(cfg Config) {
 		Objects: Objects{Get: r.get, Put: r.put, List: r.list},
 		Accept:  r.accept, Permit: r.permit, Secret: r.secret, Dial: dialHere,
 	})
-	q := queue.New(queue.Config{Exclusive: true, Drain: 5 * time.Second, Queues: r.Queues()}, s, r.Handlers(), log)
+	if e := r.Engine; r.failpoint != nil {
+		e.failpoint = func(point string, l *live) { r.failpoint(e, point, l) }
+	}
+	q := queue.New(queue.Config{Exclusive: true, Drain: 5 * time.Second, Queues: r.Queues(), Now: cfg.Now, Visibility: visibility}, s, r.Handlers(), log)
 	r.Bind(q)
 	ctx, cancel := context.WithCancel(context.Background())
 	var wg sync.WaitGroup
 	wg.Add(2)
 	go func() { defer wg.Done(); must(r.t, q.Run(ctx)) }()
 	go func() { defer wg.Done(); must(r.t, r.Run(ctx)) }()
+	var once sync.Once
 	r.stop = func() {
-		cancel()
-		wg.Wait()
-		must(r.t, s.Close())
-		r.stop = func() {}
+		once.Do(func() {
+			cancel()
+			wg.Wait()
+			must(r.t, s.Close())
+		})
 	}
 }
 

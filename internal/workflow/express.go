@@ -53,7 +53,6 @@ func (e *Engine) startExpress(ctx context.Context, t *target, s Start) (string, 
 	err = e.store.Tx(ctx, func(tx *store.Tx) error {
 		return e.enqueue(tx, x.Service, queueExpress, time.Time{}, work{Machine: x.Machine, Express: x})
 	})
-	e.queue.Wake(queueExpress)
 	return x.arn(e.cfg.Region), time.UnixMilli(x.Started).UTC(), err
 }
 

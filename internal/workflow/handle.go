@@ -26,6 +26,26 @@ func (e *Engine) settle(m *queue.Message, err error) queue.Outcome {
 	return queue.Later(e.cfg.Now().Add(again), nil)
 }
 
+// conclude delivers what the work of a message came to, and in the same
+// transaction the message is done. If its lease ended meanwhile, whoever has it
+// now finds that nobody waits.
+func (e *Engine) conclude(ctx context.Context, m *queue.Message, id ebb.ExecutionID, a *arrival) queue.Outcome {
+	done := false
+	a.also = func(tx *store.Tx) error {
+		err := e.queue.Settle(tx, m)
+		done = err == nil
+		if errors.Is(err, store.ErrChanged) {
+			return nil
+		}
+		return err
+	}
+	err := e.deliver(ctx, id, a)
+	if err == nil && done {
+		return queue.Settled()
+	}
+	return e.settle(m, err)
+}
+
 // errUnwanted: nobody waits for what the message is about.
 var errUnwanted = errors.New("workflow: nobody waits for this")
 
@@ -69,7 +89,7 @@ func (e *Engine) handleTimer(ctx context.Context, m *queue.Message) queue.Outcom
 			return queue.Later(next, nil)
 		}
 	}
-	return e.settle(m, e.deliver(ctx, w.Execution, &arrival{events: []asl.Event{event}, ask: wanted(w.Op)}))
+	return e.conclude(ctx, m, w.Execution, &arrival{events: []asl.Event{event}, ask: wanted(w.Op)})
 }
 
 // handleStep is for what comes of decisions: to go on deciding, the end of a
@@ -144,7 +164,7 @@ func (e *Engine) handleTask(ctx context.Context, m *queue.Message) queue.Outcome
 	if len(events) == 0 { // the call went on elsewhere
 		return queue.Done(nil)
 	}
-	return e.settle(m, e.deliver(ctx, w.Execution, &arrival{events: events, at: c.times, ask: wanted(w.Op)}))
+	return e.conclude(ctx, m, w.Execution, &arrival{events: events, at: c.times, ask: wanted(w.Op)})
 }
 
 // executionAndMachine reads what a task must know of its execution; the cache

@@ -24,10 +24,7 @@ type mapRun struct {
 	whole  *machine // of the parent
 	child  *machine
 
-	begun map[int64]bool // items whose child runs, or has ended
-	busy  int64
 	ended struct { // by status
-		sync.Mutex
 		children, items map[string]int64
 	}
 	items    int64 // read so far
@@ -35,9 +32,11 @@ type mapRun struct {
 	results  []*ebb.MapRunChild // not yet written: those of Express children
 	writing  chan error         // a write that is on its way
 
-	mu   sync.Mutex
-	came []*ebb.MapRunChild // children that ended and were not looked at yet
-	bell chan struct{}
+	mu    sync.Mutex
+	begun map[int64]bool     // items whose child runs, or has ended
+	done  map[int64]bool     // those whose child has ended and was counted
+	came  []*ebb.MapRunChild // children that ended and were not looked at yet
+	bell  chan struct{}
 }
 
 // mapRuns are the ones of this process.
@@ -84,9 +83,24 @@ func (s *mapRuns) running(id string) int64 {
 	if r == nil {
 		return 0
 	}
+	return r.busy()
+}
+
+// busy is how many children run.
+func (r *mapRun) busy() int64 {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return r.busy
+	return int64(len(r.begun) - len(r.done))
+}
+
+// begin notes that an item's child is to run. ok is false when it does, or has
+// ended.
+func (r *mapRun) begin(item int64) (ok bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	ok = !r.begun[item]
+	r.begun[item] = true
+	return ok
 }
 
 func (r *mapRun) arrived(c *ebb.MapRunChild) {
@@ -101,7 +115,7 @@ func (r *mapRun) arrived(c *ebb.MapRunChild) {
 
 // openMapRun reads a map run and what has become of its children.
 func (e *Engine) openMapRun(ctx context.Context, id string) (*mapRun, error) {
-	r := &mapRun{engine: e, plan: &mapPlan{}, begun: make(map[int64]bool), bell: make(chan struct{}, 1)}
+	r := &mapRun{engine: e, plan: &mapPlan{}, begun: make(map[int64]bool), done: make(map[int64]bool), bell: make(chan struct{}, 1)}
 	r.ended.children, r.ended.items = make(map[string]int64), make(map[string]int64)
 	err := e.store.Read(ctx, func(tx *store.Tx) (err error) {
 		if r.row, err = tx.MapRun(id); err != nil {
@@ -111,7 +125,6 @@ func (e *Engine) openMapRun(ctx context.Context, id string) (*mapRun, error) {
 			return err
 		}
 		return tx.MapRunChildren(id, -1, 1<<30, func(c *ebb.MapRunChild) error {
-			r.begun[c.Item] = true
 			r.count(c)
 			return nil
 		})
@@ -129,9 +142,19 @@ func (e *Engine) openMapRun(ctx context.Context, id string) (*mapRun, error) {
 	return r, err
 }
 
-func (r *mapRun) count(c *ebb.MapRunChild) {
+// count takes note of a child that ended, once: its end may be told and be read
+// as well.
+func (r *mapRun) count(c *ebb.MapRunChild) (first bool) {
+	r.mu.Lock()
+	first = !r.done[c.Item]
+	r.begun[c.Item], r.done[c.Item] = true, true
+	r.mu.Unlock()
+	if !first {
+		return false
+	}
 	r.ended.children[c.Status]++
 	r.ended.items[c.Status] += c.Items
+	return true
 }
 
 // lost is how many items did not succeed.
@@ -211,9 +234,6 @@ func (r *mapRun) limit() int64 {
 // start begins the child with an input, or finds it begun.
 func (r *mapRun) start(ctx context.Context, item int64, in input) error {
 	e := r.engine
-	r.mu.Lock()
-	r.busy++
-	r.mu.Unlock()
 	name := childName(r.row.ID, item)
 	if r.plan.Run.Express {
 		r.fly(ctx, name, item, in)

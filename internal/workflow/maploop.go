@@ -33,7 +33,7 @@ func (r *mapRun) run(ctx context.Context) error {
 		if r.exceeded(total) {
 			return r.fail(ctx, cancel, failuref(asl.ErrToleratedExceeded, "The specified tolerated failure threshold was exceeded"))
 		}
-		for more && r.busy < r.limit() {
+		for more && r.busy() < r.limit() {
 			in, ok := next()
 			if !ok {
 				more = false
@@ -47,15 +47,14 @@ func (r *mapRun) run(ctx context.Context) error {
 			}
 			item := r.children
 			r.children++
-			if r.begun[item] {
+			if !r.begin(item) {
 				continue
 			}
-			r.begun[item] = true
 			if err := r.start(ctx, item, in); err != nil {
 				return err
 			}
 		}
-		if !more && r.busy == 0 {
+		if !more && r.busy() == 0 {
 			return r.succeed(ctx)
 		}
 		select {
@@ -83,11 +82,6 @@ func (r *mapRun) collect(ctx context.Context) error {
 	r.mu.Lock()
 	came := r.came
 	r.came = nil
-	for _, c := range came {
-		if c != nil {
-			r.busy--
-		}
-	}
 	r.mu.Unlock()
 	for _, c := range came {
 		if c == nil {
@@ -96,8 +90,7 @@ func (r *mapRun) collect(ctx context.Context) error {
 			}
 			continue
 		}
-		r.count(c)
-		if r.plan.Run.Express {
+		if r.count(c) && r.plan.Run.Express {
 			r.results = append(r.results, c)
 		}
 	}
@@ -156,7 +149,8 @@ func (r *mapRun) known(ctx context.Context) error {
 	})
 }
 
-// look reads the row, and children that ended in other processes.
+// look reads the row, and children that ended in other processes, or before this
+// one knew of the map run.
 func (r *mapRun) look(ctx context.Context) error {
 	var ended []*ebb.MapRunChild
 	err := r.engine.store.Read(ctx, func(tx *store.Tx) error {
@@ -172,27 +166,16 @@ func (r *mapRun) look(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		all := int64(0)
-		for _, n := range counts {
-			all += n.Children
+		ended = nil
+		for status, n := range counts {
+			if n.Children > r.ended.children[status] {
+				return tx.MapRunChildren(row.ID, -1, 1<<30, func(c *ebb.MapRunChild) error {
+					ended = append(ended, c)
+					return nil
+				})
+			}
 		}
-		mine := int64(0)
-		for _, n := range r.ended.children {
-			mine += n
-		}
-		r.mu.Lock()
-		waiting := int64(len(r.came))
-		r.mu.Unlock()
-		if all <= mine+waiting {
-			return nil
-		}
-		// Somebody else has ended children: count anew.
-		clear(r.ended.children)
-		clear(r.ended.items)
-		return tx.MapRunChildren(row.ID, -1, 1<<30, func(c *ebb.MapRunChild) error {
-			ended = append(ended, c)
-			return nil
-		})
+		return nil
 	})
 	if err != nil {
 		return err
@@ -200,14 +183,8 @@ func (r *mapRun) look(ctx context.Context) error {
 	if r.row.Status != ebb.ExecutionRunning {
 		return errUnwanted
 	}
-	if ended != nil {
-		r.mu.Lock()
-		r.came = nil
-		for _, c := range ended {
-			r.count(c)
-		}
-		r.busy = int64(len(r.begun)) - int64(len(ended))
-		r.mu.Unlock()
+	for _, c := range ended {
+		r.count(c)
 	}
 	return nil
 }

@@ -57,7 +57,7 @@ func (e *Engine) redrive(ctx context.Context, id ebb.ExecutionID, token string) 
 			if status, reason := Redrivable(x, e.cfg.Now()); status == "NOT_REDRIVABLE" {
 				return notRedrivable(reason)
 			}
-			if s.LastEvent >= 24_990 {
+			if s.LastEvent >= asl.MaxHistory-1 {
 				return notRedrivable("Execution has reached the maximum number of history events")
 			}
 			return nil

@@ -96,10 +96,8 @@ func tooManyTags(arn string) error {
 
 // checkDefinition refuses what is no state machine.
 func (e *Engine) checkDefinition(definition, kind string) error {
-	for _, d := range e.Validate(definition, kind) {
-		if d.Severity == asl.SeverityError {
-			return invalid(TypeInvalidDefinition, "Invalid State Machine Definition: '%s'", d.Error())
-		}
+	if refusal := asl.Refusal(e.Validate(definition, kind)); refusal != "" {
+		return invalid(TypeInvalidDefinition, "%s", refusal)
 	}
 	return nil
 }

@@ -80,7 +80,7 @@ func (e *Engine) parseTrial(t TestState) (m *asl.Machine, err error) {
 		m, problems = asl.ParseState([]byte(t.Definition), e.jsonata)
 	}
 	if m == nil {
-		return nil, invalid(TypeInvalidDefinition, "Invalid State Machine Definition: '%s'", problems[0].Error())
+		return nil, invalid(TypeInvalidDefinition, "%s", asl.Refusal(problems))
 	}
 	return m, nil
 }

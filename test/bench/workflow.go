@@ -8,7 +8,6 @@ import (
 	"path/filepath"
 	"slices"
 	"strconv"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -92,7 +91,7 @@ func (b *bench) workflows(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	express, err := b.express(ctx)
+	express, each, err := b.express(ctx)
 	if err != nil {
 		return err
 	}
@@ -101,7 +100,7 @@ func (b *bench) workflows(ctx context.Context) error {
 	table := b.report.table("workflows of three tasks", "p50 ms", "rate/s", "CPU µs", "of its yardstick", "bar")
 	table.add("durable, one at a time", ms(p50), math.NaN(), math.NaN(), ms(p50)/ms(limit), 1)
 	table.add(fmt.Sprintf("durable, %d in flight", startCallers), math.NaN(), rate, ms(after-before)*1000/float64(n), rate/(steps/transitionsOfWorkflow), 0.25)
-	table.add("express, 64 in flight", math.NaN(), express, math.NaN(), express/rate, 3)
+	table.add("express, 64 in flight", math.NaN(), express, ms(each)*1000, express/rate, 3)
 	table.note("yardsticks: 15 commits of %.2f ms and 3 invocations of %.2f ms; %.0f transactions/s of a step at %d callers for %d transitions; express beside durable",
 		ms(commit), ms(quantile(warm.latencies, 0.5)), steps, startCallers, transitionsOfWorkflow)
 	return b.historyPage(ctx)
@@ -189,45 +188,6 @@ func (b *bench) oneByOne(ctx context.Context, machine string, n int) ([]time.Dur
 	return all, nil
 }
 
-// flood keeps 64 executions in flight until n have ended, and returns how many
-// ended a second. A caller asks for the end of its execution when the last ones
-// took that long, so that asking costs little.
-func (b *bench) flood(ctx context.Context, machine string, n int) (float64, error) {
-	c := b.platform.Client.Workflows()
-	var next, took atomic.Int64
-	took.Store(int64(50 * time.Millisecond))
-	begin := time.Now()
-	err := together(startCallers, func(int) error {
-		for next.Add(1) <= int64(n) {
-			begin := time.Now()
-			x, err := c.StartExecution(ctx, &sfn.StartExecutionInput{StateMachineArn: &machine})
-			if err != nil {
-				return err
-			}
-			for wait := time.Duration(took.Load()); ; wait = time.Duration(took.Load()) / 8 {
-				select {
-				case <-ctx.Done():
-					return ctx.Err()
-				case <-time.After(wait):
-				}
-				out, err := c.DescribeExecution(ctx, &sfn.DescribeExecutionInput{ExecutionArn: x.ExecutionArn})
-				if err != nil {
-					return err
-				}
-				if out.Status == types.ExecutionStatusSucceeded {
-					took.Store((took.Load()*15 + int64(time.Since(begin))) / 16)
-					break
-				}
-				if out.Status != types.ExecutionStatusRunning || time.Since(begin) > patience {
-					return fmt.Errorf("%s: %s %v", *x.ExecutionArn, out.Status, deref(out.Error))
-				}
-			}
-		}
-		return nil
-	})
-	return float64(n) / time.Since(begin).Seconds(), err
-}
-
 // noneRuns waits until no execution of a state machine runs.
 func (b *bench) noneRuns(ctx context.Context, machine string) error {
 	return platform.Poll(ctx, 10*time.Minute, func() error {
@@ -239,30 +199,31 @@ func (b *bench) noneRuns(ctx context.Context, machine string) error {
 	})
 }
 
-// express is how many synchronous Express executions 64 callers get a second.
-func (b *bench) express(ctx context.Context) (float64, error) {
+// express is how many synchronous Express executions 64 callers get a second,
+// and what CPU time one takes.
+func (b *bench) express(ctx context.Context) (rate float64, each time.Duration, err error) {
 	machine, err := b.machine(ctx, "bench-express", threeTasks("node"), types.StateMachineTypeExpress)
 	if err != nil {
-		return 0, err
+		return 0, 0, err
 	}
 	progress("express workflows, %d callers", startCallers)
-	c := b.platform.Client.Workflows()
-	var done atomic.Int64
-	begin := time.Now()
-	err = together(startCallers, func(int) error {
-		for time.Since(begin) < b.each {
-			x, err := c.StartSyncExecution(ctx, &sfn.StartSyncExecutionInput{StateMachineArn: &machine})
-			if err != nil {
-				return err
-			}
-			if x.Status != types.SyncExecutionStatusSucceeded {
-				return fmt.Errorf("%s: %v", x.Status, x.Error)
-			}
-			done.Add(1)
-		}
-		return nil
-	})
-	return float64(done.Load()) / time.Since(begin).Seconds(), err
+	r, err := b.statesRequest("StartSyncExecution", map[string]any{"stateMachineArn": machine}, `"status":"SUCCEEDED"`)
+	if err != nil {
+		return 0, 0, err
+	}
+	if _, err := load(r, startCallers, b.each/4); err != nil { // instances come
+		return 0, 0, err
+	}
+	before, _, err := cpu(b.platform.PID())
+	if err != nil {
+		return 0, 0, err
+	}
+	s, err := load(r, startCallers, b.each)
+	if err != nil {
+		return 0, 0, err
+	}
+	after, _, err := cpu(b.platform.PID())
+	return s.rate(), (after - before) / time.Duration(s.requests), err
 }
 
 // historyPage measures pages of a history of about 10,000 events.
@@ -300,127 +261,5 @@ func (b *bench) historyPage(ctx context.Context) error {
 	slices.Sort(all)
 	table := b.report.table("pages of a history", "p50 ms", "p99 ms", "bar ms")
 	table.add(fmt.Sprintf("100 of %d events", events), ms(quantile(all, 0.5)), ms(quantile(all, 0.99)), 20)
-	return nil
-}
-
-// mapItems is how many items the distributed Map has.
-const mapItems = 100_000
-
-// distributedMap measures a distributed Map with one call of the Node echo for
-// each item, beside plain invocations.
-func (b *bench) distributedMap(ctx context.Context) error {
-	if _, err := b.urls(); err != nil {
-		return err
-	}
-	invoke, err := invokeAPI(b.platform, "node")()
-	if err != nil {
-		return err
-	}
-	plain, err := load(invoke, eventCallers, b.each)
-	if err != nil {
-		return err
-	}
-	machine, err := b.machine(ctx, "bench-map", `{"StartAt": "Each", "States": {"Each": {"Type": "Map", "MaxConcurrency": 64, "End": true, "ResultPath": null,
-		"ItemProcessor": {"ProcessorConfig": {"Mode": "DISTRIBUTED", "ExecutionType": "EXPRESS"}, "StartAt": "One", "States": {"One": {"Type": "Task",
-		"Resource": "arn:aws:states:::lambda:invoke", "Parameters": {"FunctionName": "node", "Payload": {"body": "x"}}, "ResultSelector": {}, "End": true}}}}}}`, types.StateMachineTypeStandard)
-	if err != nil {
-		return err
-	}
-	input := "[" + strings.Repeat("0,", mapItems-1) + "0]"
-	progress("a distributed Map over %d items", mapItems)
-	c := b.platform.Client.Workflows()
-	begin := time.Now()
-	x, err := c.StartExecution(ctx, &sfn.StartExecutionInput{StateMachineArn: &machine, Input: &input})
-	if err != nil {
-		return err
-	}
-	if err := b.noneRuns(ctx, machine); err != nil {
-		return err
-	}
-	rate := mapItems / time.Since(begin).Seconds()
-	out, err := c.DescribeExecution(ctx, &sfn.DescribeExecutionInput{ExecutionArn: x.ExecutionArn})
-	if err != nil {
-		return err
-	}
-	if out.Status != types.ExecutionStatusSucceeded {
-		return fmt.Errorf("the map: %s %v %v", out.Status, deref(out.Error), deref(out.Cause))
-	}
-	table := b.report.table(fmt.Sprintf("a distributed Map, %d items", mapItems), "rate/s", "plain×", "bar")
-	table.add("plain invocations, 64 in flight", plain.rate(), 1, math.NaN())
-	table.add("express children, 64 in flight", rate, rate/plain.rate(), 0.5)
-	return nil
-}
-
-func deref(s *string) string {
-	if s == nil {
-		return ""
-	}
-	return *s
-}
-
-// waiting is how many executions wait at once, and over how long they end.
-const (
-	waiting     = 100_000
-	waitingOver = 4 * time.Minute
-)
-
-// waitingExecutions measures what executions cost that wait, and how late their
-// timers fire.
-func (b *bench) waitingExecutions(ctx context.Context) error {
-	machine, err := b.machine(ctx, "bench-wait", `{"StartAt": "Wait", "States": {"Wait": {"Type": "Wait", "TimestampPath": "$.at", "Next": "Done"}, "Done": {"Type": "Succeed"}}}`, types.StateMachineTypeStandard)
-	if err != nil {
-		return err
-	}
-	before, _, err := platform.Memory(b.platform.PID())
-	if err != nil {
-		return err
-	}
-	c := b.platform.Client.Workflows()
-	first := time.Now().Add(6 * time.Minute).Truncate(time.Second)
-	var next atomic.Int64
-	err = together(startCallers, func(int) error {
-		for i := next.Add(1); i <= waiting; i = next.Add(1) {
-			progress("executions that wait %d/%d", i, waiting)
-			input := fmt.Sprintf(`{"at": %q}`, first.Add(waitingOver*time.Duration(i)/waiting).UTC().Format(time.RFC3339Nano))
-			name := "wait-" + strconv.FormatInt(i, 10)
-			if _, err := c.StartExecution(ctx, &sfn.StartExecutionInput{StateMachineArn: &machine, Input: &input, Name: &name}); err != nil {
-				return err
-			}
-		}
-		return nil
-	})
-	if err != nil {
-		return err
-	}
-	if !time.Now().Before(first) {
-		return errors.New("the executions could not be started before the first was due")
-	}
-	after, _, err := platform.Memory(b.platform.PID())
-	if err != nil {
-		return err
-	}
-	progress("waiting until the executions have ended")
-	if err := b.noneRuns(ctx, machine); err != nil {
-		return err
-	}
-	var late []time.Duration
-	pages := sfn.NewListExecutionsPaginator(c, &sfn.ListExecutionsInput{StateMachineArn: &machine, MaxResults: 1000})
-	for pages.HasMorePages() {
-		page, err := pages.NextPage(ctx)
-		if err != nil {
-			return err
-		}
-		for _, x := range page.Executions {
-			i, err := strconv.Atoi(strings.TrimPrefix(*x.Name, "wait-"))
-			if err != nil || x.Status != types.ExecutionStatusSucceeded {
-				return fmt.Errorf("%s: %s %w", *x.Name, x.Status, err)
-			}
-			late = append(late, x.StopDate.Sub(first.Add(waitingOver*time.Duration(i)/waiting)))
-		}
-	}
-	slices.Sort(late)
-	table := b.report.table(fmt.Sprintf("%d executions that wait", len(late)), "KiB each", "late p50 ms", "late max ms")
-	table.add(fmt.Sprintf("due over %s", waitingOver), float64(after-before)/1024/float64(len(late)), ms(quantile(late, 0.5)), ms(late[len(late)-1]))
-	table.note("bars: 10 KiB, 1 s")
 	return nil
 }
