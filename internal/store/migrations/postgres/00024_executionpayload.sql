@@ -7,3 +7,6 @@ CREATE TABLE execution_payload (
 	digest    TEXT COLLATE "C" NOT NULL,
 	PRIMARY KEY (execution, digest)
 );
+
+-- +goose Down
+DROP TABLE execution_payload;

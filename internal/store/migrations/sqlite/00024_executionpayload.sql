@@ -7,3 +7,6 @@ CREATE TABLE execution_payload (
 	digest    TEXT    NOT NULL,
 	PRIMARY KEY (execution, digest)
 ) STRICT, WITHOUT ROWID;
+
+-- +goose Down
+DROP TABLE execution_payload;
