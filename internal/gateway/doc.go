@@ -50,7 +50,9 @@
 //  5. A table of routes is never changed: another takes its place whole, and
 //     requests in flight go on with the route they have.
 //  6. Only one of a function and its route's timeout answers a client (turn).
-//  7. Once the head of a streamed answer is sent, a failure ends the connection
+//  7. A small request body is there before its function holds a place in an
+//     instance; any other goes to a web function as it comes.
+//  8. Once the head of a streamed answer is sent, a failure ends the connection
 //     instead of the body, so that nobody takes a part for the whole.
 //
 // It keeps nothing: a crash loses the requests in flight, and the lines of the

@@ -16,10 +16,22 @@ import (
 	"github.com/ebb-faas/ebb/internal/ebb"
 )
 
+// firstBody is the largest body that is read before the function is called, so
+// that a client who is slow to send it holds no place in an instance meanwhile.
+const firstBody = 16 << 10
+
+// waitingBody is how much of an answer net/http keeps to itself until it is
+// flushed: so much more can be written without waiting for the client.
+const waitingBody = 2 << 10
+
 // web passes a request on to a web function as it is, and the answer back as it
-// is written: neither is kept, whatever its size.
+// is written: but for small requests neither is kept, whatever its size.
 func (g *Gateway) web(w http.ResponseWriter, r *request) {
-	if err := g.admitWeb(r); err != nil {
+	err := g.admitWeb(r)
+	if err == nil && r.body == nil && r.ContentLength > 0 && r.ContentLength <= firstBody {
+		r.body, err = g.readBody(nil, r, firstBody)
+	}
+	if err != nil {
 		g.fail(w, r, err)
 		return
 	}
@@ -56,7 +68,9 @@ func (g *Gateway) web(w http.ResponseWriter, r *request) {
 	case failed:
 		refuse(w, r, http.StatusBadGateway, nil)
 	case out.sent:
-		out.deadline(0) // the connection may carry other requests
+		if out.limited {
+			out.deadline(0) // the connection may carry other requests
+		}
 	default:
 		g.log.DebugContext(r.Context(), "client left before the answer", g.about(r, "error", r.Context().Err())...)
 	}
@@ -105,7 +119,8 @@ func (g *Gateway) forWeb(r *request) *http.Request {
 	if r.body != nil {
 		out.Body, out.ContentLength, out.TransferEncoding = http.NoBody, int64(len(r.body)), nil
 		if len(r.body) > 0 {
-			out.Body = io.NopCloser(bytes.NewReader(r.body))
+			out.GetBody = func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(r.body)), nil }
+			out.Body, _ = out.GetBody() // never fails
 		}
 	}
 	ip, proto, port := r.from()
@@ -168,6 +183,8 @@ type webWriter struct {
 	sent     bool // the head is on its way to the client
 	hijacked bool
 	gone     error // the client could not be written to
+	size     int   // bytes of the body so far
+	limited  bool  // writing to the client has a deadline
 	turn     *turn // who may answer; nil = nobody else does
 	// waiting are the headers until it is the function's turn; nil = it is.
 	waiting http.Header
@@ -225,12 +242,30 @@ func (w *webWriter) Write(p []byte) (int, error) {
 	if w.gone != nil {
 		return 0, w.gone
 	}
-	w.deadline(w.g.cfg.Stall)
+	if w.size += len(p); w.size > waitingBody {
+		w.limit()
+	}
 	n, err := w.ResponseWriter.Write(p)
 	if err != nil {
 		w.gone = err
 	}
 	return n, err
+}
+
+// FlushError is what http.ResponseController calls. An error shows at the next
+// Write.
+func (w *webWriter) FlushError() error {
+	if w.gone != nil {
+		return w.gone
+	}
+	w.limit()
+	return http.NewResponseController(w.ResponseWriter).Flush()
+}
+
+// limit gives the client a time to take what follows.
+func (w *webWriter) limit() {
+	w.limited = true
+	w.deadline(w.g.cfg.Stall)
 }
 
 // deadline is when a write to the client fails; 0 = never.

@@ -179,3 +179,27 @@ func TestWebClientStalls(t *testing.T) {
 		t.Error("the answer goes on")
 	}
 }
+
+// TestWebSmallBodyIsAwaited: the function is not called before a small body is
+// there, so that a client who does not send it holds nothing.
+func TestWebSmallBodyIsAwaited(t *testing.T) {
+	called := false
+	r := newRigBefore(t, Config{BodyTimeout: 50 * time.Millisecond}, plainURL(), server(func(*ebb.Exchange, ebb.Sink) (ebb.Result, error) {
+		called = true
+		return ebb.Result{}, nil
+	}))
+	conn, err := net.Dial("tcp", r.Listener.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = conn.Close() }()
+	_, _ = io.WriteString(conn, "POST /url/"+testID+"/ HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\nhel")
+	res, err := http.ReadResponse(bufio.NewReader(conn), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = res.Body.Close()
+	if res.StatusCode != http.StatusBadRequest || called {
+		t.Errorf("%s, called: %v", res.Status, called)
+	}
+}

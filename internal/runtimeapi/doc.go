@@ -12,6 +12,11 @@
 // leaves at the Sink that Invoke was given. What the runtime says about a
 // request (log lines) leaves through Options.Log.
 //
+// A process that is an HTTP server (Web) gets requests as they are. webhead.go
+// writes their heads straight from what came, webtrip.go sends one and reads what
+// comes back, webpass.go and webupgrade.go pass that on, webwire.go keeps the
+// connections. A request that the server may have seen is never sent again.
+//
 // Authority: a session is authoritative on which invocation the runtime works
 // on and on whether its answer has begun. Whether the process lives is the box's
 // knowledge: a session that is idle does not notice a death.

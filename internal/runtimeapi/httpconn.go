@@ -229,8 +229,13 @@ func appendField(b []byte, name, value string) []byte {
 	if value == "" {
 		return b
 	}
+	return appendHeader(b, name, value)
+}
+
+// appendHeader appends a header field. A line end within would begin another.
+func appendHeader(b []byte, name, value string) []byte {
 	b = append(append(b, name...), ": "...)
-	if strings.ContainsAny(value, "\r\n") {
+	if strings.IndexByte(value, '\n') >= 0 || strings.IndexByte(value, '\r') >= 0 {
 		value = strings.NewReplacer("\r", " ", "\n", " ").Replace(value)
 	}
 	return append(append(b, value...), "\r\n"...)

@@ -26,8 +26,9 @@ type Web struct {
 	end  context.CancelFunc
 
 	mu     sync.Mutex
-	idle   []*wire     // connections without a request, oldest first
-	reaper *time.Timer // closes what stays in idle for too long; nil = not set
+	idle   []*wire            // connections without a request, oldest first
+	busy   map[*wire]struct{} // those with one
+	reaper *time.Timer        // closes what stays in idle for too long; nil = not set
 }
 
 // WebOptions is what a Web needs besides Options.
@@ -54,7 +55,7 @@ const (
 // NewWeb makes the session with a server that is being started.
 func NewWeb(web WebOptions, opt Options) *Web {
 	web.Concurrency = max(web.Concurrency, 1)
-	s := &Web{web: web, opt: opt.withDefaults()}
+	s := &Web{web: web, opt: opt.withDefaults(), busy: make(map[*wire]struct{})}
 	s.life, s.end = context.WithCancel(context.Background())
 	return s
 }
@@ -113,36 +114,18 @@ func (s *Web) Close() error {
 		w.close()
 	}
 	s.idle = nil
+	for w := range s.busy { // whoever uses it sees that, and lets go of it
+		w.close()
+	}
 	if s.reaper != nil {
 		s.reaper.Stop()
 	}
 	return nil
 }
 
-// bounded is ctx until the call's deadline or Close.
-func (s *Web) bounded(ctx context.Context, c *Call) (context.Context, func()) {
-	var cancel context.CancelFunc
-	if c.Deadline.IsZero() {
-		ctx, cancel = context.WithCancel(ctx)
-	} else {
-		ctx, cancel = context.WithDeadline(ctx, c.Deadline)
-	}
-	unhook := context.AfterFunc(s.life, cancel)
-	return ctx, func() { unhook(); cancel() }
-}
-
-// judge says what a failed exchange means for the instance: nil if others can
+// judge says what a broken exchange means for the instance: nil if others can
 // still use it, else what Invoke returns.
-func (s *Web) judge(ctx context.Context, err error, begun bool) error {
-	switch {
-	case s.life.Err() != nil:
-		err = ErrClosed
-	case errors.Is(ctx.Err(), context.DeadlineExceeded):
-		return context.DeadlineExceeded
-	}
-	if !begun {
-		return notDelivered(err)
-	}
+func (s *Web) judge(err error) error {
 	timer := time.NewTimer(endWait)
 	defer timer.Stop()
 	select {

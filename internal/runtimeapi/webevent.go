@@ -18,8 +18,6 @@ const maxStatusText = 256
 // event hands over an event that is no HTTP request: the server gets it as a
 // POST, and the body of what it says is the answer.
 func (s *Web) event(ctx context.Context, c *Call, sink ebb.Sink) (Outcome, error) {
-	ctx, release := s.bounded(ctx, c)
-	defer release()
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, "http://127.0.0.1:"+strconv.Itoa(s.web.Port)+s.about.eventPath,
 		bytes.NewReader(c.Payload))
 	if err != nil {
@@ -27,16 +25,15 @@ func (s *Web) event(ctx context.Context, c *Call, sink ebb.Sink) (Outcome, error
 	}
 	req.Header["Content-Type"] = []string{"application/json"}
 	req.Header["User-Agent"] = []string{"ebb"}
-	s.about.add(req.Header, c)
-	t := &trip{s: s}
-	body, tooLarge, status, err := t.whole(req, s.opt.MaxResponse)
+	t := &trip{s: s, call: c, ctx: ctx, request: req}
+	body, tooLarge, status, err := t.whole(s.opt.MaxResponse)
 	t.drop()
-	if t.sent != nil {
-		<-t.sent // the payload is the caller's again
-	}
 	switch {
 	case err != nil:
-		if broken := s.judge(ctx, err, t.begun); broken != nil {
+		if ended := ctx.Err(); ended != nil {
+			return Outcome{}, ended
+		}
+		if broken := t.failed(err); broken != nil {
 			return Outcome{}, broken
 		}
 		return brokenOff(err, false, sink), nil
@@ -57,12 +54,15 @@ func (s *Web) event(ctx context.Context, c *Call, sink ebb.Sink) (Outcome, error
 }
 
 // whole makes the trip and reads all that comes back.
-func (t *trip) whole(req *http.Request, limit int64) (body []byte, tooLarge bool, status int, err error) {
-	res, err := t.RoundTrip(req)
+func (t *trip) whole(limit int64) (body []byte, tooLarge bool, status int, err error) {
+	res, err := t.start()
 	if err != nil {
 		return nil, false, 0, err
 	}
 	body, tooLarge, err = readAll(res.Body, nil, res.ContentLength, limit)
+	if err == nil && !tooLarge {
+		t.done()
+	}
 	return body, tooLarge, res.StatusCode, err
 }
 
@@ -114,14 +114,26 @@ func newWebContext(init Init) webContext {
 	return w
 }
 
-// add puts the headers about the invocation in place of what a caller may have
-// sent under their names.
-func (w *webContext) add(h http.Header, c *Call) {
-	h["X-Amzn-Request-Id"] = []string{string(c.ID)}
-	h["X-Amzn-Lambda-Context"] = []string{string(w.appendContext(make([]byte, 0, 768), c))}
-	if c.TraceID != "" {
-		h["X-Amzn-Trace-Id"] = []string{c.TraceID}
+// owns reports whether a header (canonical name) is one of those about the
+// invocation, or is written with the body.
+func (w *webContext) owns(name string, c *Call) bool {
+	switch name {
+	case "Content-Length", "Host", "X-Amzn-Request-Id", "X-Amzn-Lambda-Context":
+		return true
+	case "X-Amzn-Trace-Id":
+		return c.TraceID != ""
 	}
+	return false
+}
+
+// appendAbout appends the headers about the invocation.
+func (w *webContext) appendAbout(b []byte, c *Call) []byte {
+	b = appendHeader(b, "X-Amzn-Request-Id", string(c.ID))
+	if c.TraceID != "" {
+		b = appendHeader(b, "X-Amzn-Trace-Id", c.TraceID)
+	}
+	b = append(b, "X-Amzn-Lambda-Context: "...)
+	return append(w.appendContext(b, c), "\r\n"...)
 }
 
 func (w *webContext) appendContext(b []byte, c *Call) []byte {

@@ -1,14 +1,10 @@
 package runtimeapi
 
 import (
-	"bufio"
-	"context"
 	"errors"
 	"io"
-	"log"
-	"net"
 	"net/http"
-	"net/http/httputil"
+	"strings"
 	"time"
 
 	"github.com/ebb-faas/ebb/internal/ebb"
@@ -17,135 +13,138 @@ import (
 // passing is one HTTP exchange on its way through.
 type passing struct {
 	trip
-	call *Call
-	body *upload
-	err  error // of the round trip, or of what came back
+	out      http.ResponseWriter
+	answered bool  // an answer has begun
+	pending  bool  // something was written that the client may not have got
+	size     int64 // bytes of the answer's body so far
 }
 
 // pass has the server answer an HTTP request itself.
 func (s *Web) pass(c *Call, sink ebb.Sink) (Outcome, error) {
 	x := c.HTTP
-	ctx, release := s.bounded(x.Request.Context(), c)
-	defer release()
-	p := &passing{trip: trip{s: s}, call: c}
-	in := x.Request.WithContext(ctx)
-	if in.Body != nil && in.Body != http.NoBody {
-		p.body = &upload{Reader: in.Body}
-		in.Body = p.body
-	}
-	w := &begun{ResponseWriter: x.Writer}
-	proxy := httputil.ReverseProxy{
-		Transport: p, Rewrite: p.rewrite, ErrorHandler: p.fail,
-		BufferPool: buffers{}, ErrorLog: silent,
-	}
-	p.serve(&proxy, w, in)
+	p := &passing{trip: trip{s: s, call: c, ctx: x.Request.Context(), request: x.Request}, out: x.Writer}
+	p.interim = p.early
+	err := p.run()
 	p.drop()
-	p.stopUpload(w)
-	out := Outcome{Answered: w.yes, Size: p.size}
-	err := errors.Join(p.err, p.failed)
+	uploadErr := p.stopUpload()
+	out := Outcome{Answered: p.answered, Size: p.size}
 	switch {
-	case err == nil && ctx.Err() == nil || x.Request.Context().Err() != nil:
+	case err == nil || p.ctx.Err() != nil || errors.Is(uploadErr, errClientBody):
 		return out, nil // done, or the client has left
-	case w.yes && errors.Is(ctx.Err(), context.DeadlineExceeded):
+	case p.answered && over(c.Deadline):
 		// It served until its time was over: nothing says that it hangs.
 		return failed(ebb.ErrorTimeout, "The answer was not complete at the end of the timeout", true, sink), nil
 	}
-	if p.body != nil && p.body.read {
-		p.begun = true // it cannot be sent again
-	}
-	if broken := s.judge(ctx, err, p.begun); broken != nil {
+	if broken := p.failed(err); broken != nil {
 		return out, broken
 	}
-	return brokenOff(err, w.yes, sink), nil
+	return brokenOff(err, p.answered, sink), nil
 }
 
-// serve runs the proxy, which panics when it cannot complete an answer: that is
-// for a server's handler, and here it is for the caller to say.
-func (p *passing) serve(proxy *httputil.ReverseProxy, w http.ResponseWriter, r *http.Request) {
-	defer func() {
-		if v := recover(); v != nil && v != http.ErrAbortHandler { //nolint:errorlint // the very value
-			panic(v)
+// run passes the request on and the answer back. An error is the server's; a
+// client that takes no more is its own matter.
+func (p *passing) run() error {
+	res, err := p.start()
+	if err != nil {
+		return err
+	}
+	if res.StatusCode == http.StatusSwitchingProtocols {
+		return p.upgrade(res)
+	}
+	h := p.out.Header()
+	addHeaders(h, res.Header)
+	announced := len(res.Trailer)
+	if announced > 0 {
+		names := make([]string, 0, announced)
+		for name := range res.Trailer {
+			names = append(names, name)
 		}
-	}()
-	proxy.ServeHTTP(w, r)
+		h.Add("Trailer", strings.Join(names, ", "))
+	}
+	p.answered, p.pending = true, true
+	p.out.WriteHeader(res.StatusCode)
+	if whole, err := p.copy(res); !whole || err != nil {
+		return err
+	}
+	p.done()
+	p.trailers(res.Trailer, announced)
+	return nil
 }
 
-// rewrite makes the request for the server. The headers that say where it came
-// from are the gateway's, and the proxy has taken them off.
-func (p *passing) rewrite(r *httputil.ProxyRequest) {
-	r.Out.URL.Scheme, r.Out.URL.Host = "http", "127.0.0.1"
-	r.Out.URL.RawQuery = r.In.URL.RawQuery // however odd: only the server reads it
-	for _, name := range forwardedHeaders {
-		if v, ok := r.In.Header[name]; ok {
-			r.Out.Header[name] = v
+// early passes on an interim response.
+func (p *passing) early(status int, header http.Header) {
+	h := p.out.Header()
+	addHeaders(h, header)
+	p.out.WriteHeader(status)
+	clear(h) // they are not of the answer
+}
+
+// copy passes the body on. It reports whether all of it went to the client.
+func (p *passing) copy(res *http.Response) (whole bool, err error) {
+	if res.Body == http.NoBody {
+		return true, nil
+	}
+	if res.ContentLength < 0 || strings.HasPrefix(res.Header.Get("Content-Type"), "text/event-stream") {
+		// Of a stream the client has all that there is before more is waited for.
+		p.wire.waits = p.flush
+	}
+	buf := readBuffers.Get().(*[readSize]byte)
+	defer readBuffers.Put(buf)
+	for {
+		n, err := res.Body.Read(buf[:])
+		p.size += int64(n)
+		if n > 0 {
+			p.pending = true
+			if _, err := p.out.Write(buf[:n]); err != nil {
+				return false, nil
+			}
+		}
+		if err == io.EOF {
+			return true, nil
+		}
+		if err != nil {
+			return false, err
 		}
 	}
-	p.s.about.add(r.Out.Header, p.call)
 }
 
-var forwardedHeaders = [...]string{"Forwarded", "X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Proto"}
+// flush has the client get what was written.
+func (p *passing) flush() {
+	if p.pending {
+		p.pending = false
+		_ = http.NewResponseController(p.out).Flush() // an error shows at the next write
+	}
+}
 
-// fail implements ReverseProxy.ErrorHandler: nothing is answered here.
-func (p *passing) fail(_ http.ResponseWriter, _ *http.Request, err error) { p.err = err }
-
-// stopUpload ends the sending of a request body that outlasted the answer.
-func (p *passing) stopUpload(w http.ResponseWriter) {
-	if p.sent == nil {
+// trailers passes on what came behind the body.
+func (p *passing) trailers(trailer http.Header, announced int) {
+	if len(trailer) == 0 {
 		return
 	}
-	select {
-	case <-p.sent:
-	default:
-		// It may be waiting for the client.
-		_ = http.NewResponseController(w).SetReadDeadline(time.Unix(1, 0))
-		<-p.sent
+	_ = http.NewResponseController(p.out).Flush() // or a short body would get a length, and no trailers
+	prefix := ""
+	if len(trailer) != announced {
+		prefix = http.TrailerPrefix
+	}
+	h := p.out.Header()
+	for name, values := range trailer {
+		h[prefix+name] = append(h[prefix+name], values...)
 	}
 }
 
-// upload is a request body. Closing it does nothing: it is the caller's, who may
-// send the request elsewhere if nothing was read.
-type upload struct {
-	io.Reader
-	read bool
+// stopUpload ends the sending of a request body that outlasted the answer, and
+// returns why the sending failed, if it did.
+func (p *passing) stopUpload() error {
+	if p.sent == nil {
+		return nil
+	}
+	select {
+	case err := <-p.sent:
+		return err
+	default:
+		// It may be waiting for the client.
+		_ = http.NewResponseController(p.out).SetReadDeadline(time.Unix(1, 0))
+		<-p.sent
+		return nil
+	}
 }
-
-func (u *upload) Read(p []byte) (int, error) {
-	u.read = true
-	return u.Reader.Read(p)
-}
-
-func (u *upload) Close() error { return nil }
-
-// begun knows whether an answer has begun.
-type begun struct {
-	http.ResponseWriter
-	yes bool
-}
-
-func (b *begun) WriteHeader(status int) {
-	b.yes = b.yes || status >= 200
-	b.ResponseWriter.WriteHeader(status)
-}
-
-func (b *begun) Write(p []byte) (int, error) {
-	b.yes = true
-	return b.ResponseWriter.Write(p)
-}
-
-// Hijack begins the answer of an upgrade.
-func (b *begun) Hijack() (net.Conn, *bufio.ReadWriter, error) {
-	b.yes = true
-	return http.NewResponseController(b.ResponseWriter).Hijack()
-}
-
-// Unwrap lets the rest of the writer be found.
-func (b *begun) Unwrap() http.ResponseWriter { return b.ResponseWriter }
-
-// buffers lends the proxy what it copies with.
-type buffers struct{}
-
-func (buffers) Get() []byte  { return readBuffers.Get().(*[readSize]byte)[:] }
-func (buffers) Put(b []byte) { readBuffers.Put((*[readSize]byte)(b)) }
-
-// silent takes what the proxy would log: it is in the outcome.
-var silent = log.New(io.Discard, "", 0)

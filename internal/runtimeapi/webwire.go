@@ -4,13 +4,11 @@ import (
 	"bufio"
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"math"
 	"net"
-	"net/http"
-	"net/http/httptrace"
-	"net/textproto"
+	"os"
+	"sync/atomic"
 	"syscall"
 	"time"
 )
@@ -21,13 +19,6 @@ const (
 	idleConn = time.Second
 	// freshConn is how long a connection is believed to be open without a look.
 	freshConn = 20 * time.Millisecond
-	// smallBody is the largest request body that is sent before the answer is
-	// read, in bytes. Larger ones are sent beside it, on a goroutine.
-	smallBody = 16 << 10
-	// maxInterim is how many interim responses (1xx) one request may get.
-	maxInterim = 16
-	// maxAnswerHead is the most that comes before the body of an answer, in bytes.
-	maxAnswerHead = 1 << 20
 )
 
 // wire is one connection to the server. One request uses it at a time, on the
@@ -35,42 +26,150 @@ const (
 // of its own, and would send a request again when it believes that to be safe.
 type wire struct {
 	conn  net.Conn
-	limit io.LimitedReader // of conn; bounds what an answer's head may take
+	limit io.LimitedReader // of the wire itself; bounds what an answer's head may take
 	r     *bufio.Reader    // of limit
-	w     *bufio.Writer
-	idle  time.Time // since when it has had no request
+	idle  time.Time        // since when it has had no request
+
+	deadline time.Time    // of the request; zero = none
+	armed    atomic.Int64 // the deadline that conn has, in nanoseconds since 1970; 0 = none
+	// waits is called before more is read from the server; nil = nothing is.
+	waits func()
 }
 
 func newWire(conn net.Conn) *wire {
-	w := &wire{conn: conn, limit: io.LimitedReader{R: conn, N: math.MaxInt64}, w: bufio.NewWriter(conn)}
+	w := &wire{conn: conn}
+	w.limit = io.LimitedReader{R: w, N: math.MaxInt64}
 	w.r = bufio.NewReader(&w.limit)
 	return w
 }
 
 func (w *wire) close() { _ = w.conn.Close() } // nothing is left to tell the server
 
-// take returns an idle connection, or makes one.
-func (s *Web) take(ctx context.Context) (*wire, error) {
+// begin bounds what follows. The deadline of an earlier request is left on the
+// connection: setting one costs more than to find now and then that it is over.
+func (w *wire) begin(deadline time.Time) {
+	w.deadline = deadline
+	armed := w.armed.Load()
+	if !deadline.IsZero() && (armed == 0 || deadline.UnixNano() < armed) {
+		w.arm()
+	}
+}
+
+func (w *wire) arm() {
+	_ = w.conn.SetDeadline(w.deadline) // fails only on a closed connection, which the next use tells
+	var at int64
+	if !w.deadline.IsZero() {
+		at = w.deadline.UnixNano()
+	}
+	w.armed.Store(at)
+}
+
+// early reports whether err only says that the deadline of an earlier request is
+// over, and sets the one of this request.
+func (w *wire) early(err error) bool {
+	if err == nil || !errors.Is(err, os.ErrDeadlineExceeded) || over(w.deadline) {
+		return false
+	}
+	w.arm()
+	return true
+}
+
+// over reports whether a deadline has passed.
+func over(deadline time.Time) bool { return !deadline.IsZero() && !time.Now().Before(deadline) }
+
+// Read implements io.Reader.
+func (w *wire) Read(p []byte) (int, error) {
+	if w.waits != nil {
+		w.waits()
+	}
 	for {
-		s.mu.Lock()
-		n := len(s.idle)
-		if n == 0 {
-			s.mu.Unlock()
+		if n, err := w.conn.Read(p); n > 0 || !w.early(err) {
+			return n, err
+		}
+	}
+}
+
+// Write implements io.Writer.
+func (w *wire) Write(p []byte) (n int, err error) {
+	for {
+		var more int
+		more, err = w.conn.Write(p[n:])
+		if n += more; !w.early(err) {
+			return n, err
+		}
+	}
+}
+
+// take returns an idle connection, or makes one, for a request with this
+// deadline.
+func (s *Web) take(ctx context.Context, deadline time.Time) (*wire, error) {
+	for {
+		w, err := s.last()
+		if err != nil {
+			return nil, err
+		}
+		if w == nil {
 			break
 		}
-		w := s.idle[n-1]
-		s.idle = s.idle[:n-1]
-		s.mu.Unlock()
 		if age := time.Since(w.idle); age < freshConn || age < idleConn && w.open() {
+			w.begin(deadline)
 			return w, nil
 		}
-		w.close()
+		s.discard(w)
+	}
+	return s.dial(ctx, deadline)
+}
+
+// dial makes a connection, a busy one.
+func (s *Web) dial(ctx context.Context, deadline time.Time) (*wire, error) {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	defer context.AfterFunc(s.life, cancel)()
+	if !deadline.IsZero() {
+		limited, end := context.WithDeadline(ctx, deadline)
+		defer end()
+		ctx = limited
 	}
 	conn, err := s.web.Dial(ctx)
 	if err != nil {
 		return nil, err
 	}
-	return newWire(conn), nil
+	w := newWire(conn)
+	w.begin(deadline)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.life.Err() != nil {
+		w.close()
+		return nil, ErrClosed
+	}
+	s.busy[w] = struct{}{}
+	return w, nil
+}
+
+// last makes the connection busy that was used last, nil if none is idle.
+func (s *Web) last() (*wire, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.life.Err() != nil {
+		return nil, ErrClosed
+	}
+	n := len(s.idle)
+	if n == 0 {
+		return nil, nil
+	}
+	w := s.idle[n-1]
+	s.idle[n-1] = nil
+	s.idle = s.idle[:n-1]
+	s.busy[w] = struct{}{}
+	return w, nil
+}
+
+// discard closes a busy connection.
+func (s *Web) discard(w *wire) {
+	w.close()
+	s.mu.Lock()
+	delete(s.busy, w)
+	s.mu.Unlock()
 }
 
 // open reports whether the server has neither closed the connection nor said
@@ -85,19 +184,19 @@ func (w *wire) open() bool {
 		return false
 	}
 	var read error
-	err = raw.Read(func(fd uintptr) bool {
+	err = raw.Control(func(fd uintptr) {
 		var b [1]byte
 		_, _, read = syscall.Recvfrom(int(fd), b[:], syscall.MSG_PEEK|syscall.MSG_DONTWAIT)
-		return true
 	})
 	return err == nil && (errors.Is(read, syscall.EAGAIN) || errors.Is(read, syscall.EINTR))
 }
 
 // keep makes w available for the next request.
 func (s *Web) keep(w *wire) {
-	w.idle = time.Now()
+	w.idle, w.waits = time.Now(), nil
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	delete(s.busy, w)
 	if s.life.Err() != nil {
 		w.close()
 		return
@@ -122,175 +221,4 @@ func (s *Web) reap() {
 	if len(s.idle) > 0 && s.life.Err() == nil {
 		s.reaper = time.AfterFunc(idleConn-time.Since(s.idle[0].idle), s.reap)
 	}
-}
-
-// trip is one request on one connection. It is the http.RoundTripper of that
-// request and the body of its answer.
-type trip struct {
-	s      *Web
-	wire   *wire
-	unhook func() bool   // of the context that interrupts the connection
-	sent   chan error    // what became of the body that is sent beside; nil = none
-	body   io.ReadCloser // of the answer
-	again  bool          // the server keeps the connection
-	begun  bool          // the server may have seen something of the request
-	failed error         // reading the answer's body
-	size   int64         // bytes of the answer's body so far
-}
-
-// RoundTrip implements http.RoundTripper.
-func (t *trip) RoundTrip(req *http.Request) (*http.Response, error) {
-	ctx := req.Context()
-	w, err := t.s.take(ctx)
-	if err != nil {
-		return nil, err
-	}
-	t.wire, t.begun = w, true
-	t.unhook = context.AfterFunc(ctx, func() { _ = w.conn.SetDeadline(time.Unix(1, 0)) })
-	if err := t.send(req); err != nil {
-		// A server that refuses a request may answer before it has read it all.
-		if res, rerr := t.receive(req); rerr == nil {
-			res.Close = true
-			return t.answer(res), nil
-		}
-		t.drop()
-		return nil, err
-	}
-	res, err := t.receive(req)
-	if err != nil {
-		t.drop()
-		return nil, err
-	}
-	return t.answer(res), nil
-}
-
-// send writes the request, or begins to.
-func (t *trip) send(req *http.Request) error {
-	w := t.wire.w
-	if req.Body == nil || req.ContentLength >= 0 && req.ContentLength <= smallBody {
-		return errors.Join(req.Write(w), w.Flush())
-	}
-	sent := make(chan error, 1)
-	t.sent = sent
-	go func() { sent <- errors.Join(req.Write(w), w.Flush()) }()
-	return nil
-}
-
-// receive reads the head of the answer.
-func (t *trip) receive(req *http.Request) (*http.Response, error) {
-	limit := &t.wire.limit
-	limit.N = maxAnswerHead
-	defer func() { limit.N = math.MaxInt64 }()
-	for range maxInterim {
-		res, err := http.ReadResponse(t.wire.r, req)
-		if err != nil && limit.N <= 0 {
-			return nil, fmt.Errorf("more than %d bytes of headers", maxAnswerHead)
-		}
-		if err != nil {
-			return nil, err
-		}
-		if res.StatusCode >= 200 || res.StatusCode == http.StatusSwitchingProtocols {
-			return res, nil
-		}
-		trace := httptrace.ContextClientTrace(req.Context())
-		if res.StatusCode != http.StatusContinue && trace != nil && trace.Got1xxResponse != nil {
-			if err := trace.Got1xxResponse(res.StatusCode, textproto.MIMEHeader(res.Header)); err != nil {
-				return nil, err
-			}
-		}
-	}
-	return nil, fmt.Errorf("more than %d interim responses", maxInterim)
-}
-
-// answer makes t the body of res.
-func (t *trip) answer(res *http.Response) *http.Response {
-	switch {
-	case res.StatusCode == http.StatusSwitchingProtocols:
-		t.again = false
-		res.Body = &upgraded{t.wire, t.unhook}
-	case res.Body == http.NoBody:
-		t.again = !res.Close
-		t.done()
-	default:
-		t.again = !res.Close
-		t.body, res.Body = res.Body, t
-	}
-	return res
-}
-
-// Read implements io.Reader for the answer's body.
-func (t *trip) Read(p []byte) (int, error) {
-	n, err := t.body.Read(p)
-	t.size += int64(n)
-	switch err {
-	case nil:
-	case io.EOF:
-		t.done()
-	default:
-		t.failed = err
-	}
-	return n, err
-}
-
-// Close implements io.Closer for the answer's body: what is not read goes with
-// the connection.
-func (t *trip) Close() error {
-	t.drop()
-	return nil
-}
-
-// done gives the connection back once the answer is complete.
-func (t *trip) done() {
-	if t.wire == nil {
-		return
-	}
-	if t.sent != nil {
-		select {
-		case err := <-t.sent:
-			t.sent = nil
-			t.again = t.again && err == nil
-		default:
-			t.again = false // it is still being used
-		}
-	}
-	if !t.again || t.wire.r.Buffered() > 0 || !t.unhook() {
-		t.drop()
-		return
-	}
-	w := t.wire
-	t.wire = nil
-	t.s.keep(w)
-}
-
-// drop closes the connection if it was not given back.
-func (t *trip) drop() {
-	if t.wire != nil {
-		t.unhook()
-		t.wire.close()
-		t.wire = nil
-	}
-}
-
-// upgraded is the body of a 101: the connection itself. It may be closed after
-// the trip.
-type upgraded struct {
-	*wire
-	unhook func() bool
-}
-
-func (u *upgraded) Read(p []byte) (int, error)  { return u.r.Read(p) }
-func (u *upgraded) Write(p []byte) (int, error) { return u.conn.Write(p) }
-
-// Close ends the conversation of the two sides.
-func (u *upgraded) Close() error {
-	u.unhook()
-	return u.conn.Close()
-}
-
-// CloseWrite passes on that one side has said all.
-func (u *upgraded) CloseWrite() error {
-	if c, ok := u.conn.(interface{ CloseWrite() error }); ok {
-		return c.CloseWrite()
-	}
-	return nil
 }
