@@ -148,7 +148,7 @@ func (g *Triggers) wanted(ctx context.Context) (map[ebb.TriggerID]*ebb.Trigger, 
 func (g *Triggers) keep(ctx context.Context, t *ebb.Trigger, source Source) {
 	wait := backoff.NewExponentialBackOff()
 	wait.InitialInterval, wait.MaxInterval = firstDelay, lastDelay
-	said := ""
+	said := g.said(ctx, t)
 	for ctx.Err() == nil {
 		err := source.Run(ctx, func() {
 			wait.Reset()
@@ -169,6 +169,16 @@ func (g *Triggers) keep(ctx context.Context, t *ebb.Trigger, source Source) {
 		}
 		timer.Stop()
 	}
+}
+
+// said is what stands in the state of t as the reason why its source is down: it
+// may have been written by a run before, or by another node that has ended.
+func (g *Triggers) said(ctx context.Context, t *ebb.Trigger) string {
+	s, err := g.State(ctx, t)
+	if err != nil {
+		return "" // written anew as soon as it is known
+	}
+	return s.Error
 }
 
 // note writes why the source of t is down, "" that it is up, unless that was

@@ -137,6 +137,8 @@ func TestSource(t *testing.T) {
 		t.Fatal(err)
 	}
 	k.began(t)
+	k.fail <- errors.New("broker gone again")
+	state("broker gone again")
 	if _, err := g.Pause(t.Context(), tr.TriggerKey); err != nil {
 		t.Fatal(err)
 	}
@@ -149,6 +151,7 @@ func TestSource(t *testing.T) {
 		t.Fatal(err)
 	}
 	k.began(t)
+	state("") // what a run before it had written
 	if err := g.Delete(t.Context(), tr.TriggerKey); err != nil {
 		t.Fatal(err)
 	}

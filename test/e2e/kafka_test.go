@@ -3,6 +3,7 @@ package e2e
 import (
 	"encoding/json"
 	"errors"
+	"fmt"
 	"os"
 	"strings"
 	"testing"
@@ -209,4 +210,71 @@ func TestKafkaCommandLine(t *testing.T) {
 	if got := list().EventSourceMappings; len(got) != 0 {
 		t.Errorf("after it was deleted: %+v", got)
 	}
+}
+
+// TestKafkaOnTwoNodes: one node reads an idle topic; when records wait, both do
+// within seconds, and when one of them is killed, the other one has all of them.
+func TestKafkaOnTwoNodes(t *testing.T) {
+	const records, keys = 600, 40
+	k := kafkaBroker(t)
+	if err := k.CreateTopic(t.Context(), "orders", 4); err != nil {
+		t.Fatal(err)
+	}
+	n := newNodes(t)
+	a, b := n.start(0), n.start(1)
+	f := node(`
+exports.handler = async (event) => {
+  for (const r of Object.values(event.records)[0]) console.log('got ' + Buffer.from(r.value, 'base64') + '.')
+  await new Promise((go) => setTimeout(go, 200))
+}`)
+	f.Name = "f"
+	if err := a.Create(t.Context(), f); err != nil {
+		t.Fatal(err)
+	}
+	settings, err := json.Marshal(map[string]any{"brokers": []string{k.Address}, "topic": "orders", "batchSize": 2, "window": 10})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := a.Client.CreateTrigger(t.Context(), "orders", client.TriggerSettings{Target: "f", Kafka: settings}); err != nil {
+		t.Fatal(err)
+	}
+	members := func(p *platform.Platform) bool {
+		_, text := scrapeOf(t, p)
+		return strings.Contains(text, `ebb_trigger_members{service="000000000000",trigger="orders"} 1`)
+	}
+	await(t, "one member", func() bool { return members(a) != members(b) })
+	cl, err := kgo.NewClient(kgo.SeedBrokers(k.Address))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer cl.Close()
+	var rs []*kgo.Record
+	for i := range records {
+		rs = append(rs, &kgo.Record{Topic: "orders", Key: fmt.Appendf(nil, "k%d", i%keys), Value: fmt.Appendf(nil, "r%04d", i)})
+	}
+	if err := cl.ProduceSync(t.Context(), rs...).FirstErr(); err != nil {
+		t.Fatal(err)
+	}
+	await(t, "a member on each node", func() bool { return members(a) && members(b) })
+	await(t, "records handled by each", func() bool {
+		_, one := scrapeOf(t, a)
+		_, two := scrapeOf(t, b)
+		const some = `ebb_trigger_events_total{kind="kafka",outcome="delivered",service="000000000000",trigger="orders"}`
+		return strings.Contains(one, some) && strings.Contains(two, some)
+	})
+	if err := b.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	await(t, "the end", func() bool {
+		tr, err := a.Client.Trigger(t.Context(), "orders")
+		if err != nil {
+			t.Fatal(err)
+		}
+		done := int64(0)
+		for _, p := range tr.State.Parts {
+			done += p.Position
+		}
+		return done == records
+	})
+	n.start(1) // it clears away what the one that was killed has left
 }

@@ -20,6 +20,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/credentials"
 	"github.com/aws/aws-sdk-go-v2/service/lambda"
+	lambdatypes "github.com/aws/aws-sdk-go-v2/service/lambda/types"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/aws-sdk-go-v2/service/s3/types"
 	"github.com/aws/smithy-go"
@@ -288,6 +289,61 @@ def handler(event, context):
 		t.Errorf("%d bytes, %v", len(text), err)
 	}
 	cli(t, shared, 0, "trigger", "rm", f.Name)
+}
+
+// TestPackagesFromBucket: functions and layers whose code lies in a bucket, at a
+// version too, and objects by presigned URLs, forms and parts, with boto3.
+func TestPackagesFromBucket(t *testing.T) {
+	t.Parallel()
+	f := name(t)
+	out, errs, exit, err := shared.Python(t.Context(), "testdata/packages.py", f, strings.ToLower(f))
+	if err != nil || exit != 0 {
+		t.Fatalf("exit %d, %v:\n%s%s", exit, err, out, errs)
+	}
+	if _, err := shared.Lambda().DeleteFunction(t.Context(), &lambda.DeleteFunctionInput{FunctionName: &f}); err != nil {
+		t.Error(err)
+	}
+}
+
+// TestRecordsInBucket: a bucket of the platform's own endpoint is the destination of
+// what was given up, in AWS's folders.
+func TestRecordsInBucket(t *testing.T) {
+	t.Parallel()
+	c, ctx, b := buckets(t, shared), t.Context(), strings.ToLower(name(t))
+	bucket(t, c, b)
+	f := deploy(t, python("def handler(event, context):\n    if event['bad']:\n        raise ValueError('no')\n    return event\n"))
+	to := "arn:aws:s3:::" + b
+	if _, err := shared.Lambda().PutFunctionEventInvokeConfig(ctx, &lambda.PutFunctionEventInvokeConfigInput{FunctionName: &f, MaximumRetryAttempts: aws.Int32(0),
+		DestinationConfig: &lambdatypes.DestinationConfig{OnFailure: &lambdatypes.OnFailure{Destination: &to}}}); err != nil {
+		t.Fatal(err)
+	}
+	id := sendEvent(t, shared, f, `{"bad":true}`)
+	var key string
+	await(t, "the record", func() bool {
+		out, err := c.ListObjectsV2(ctx, &s3.ListObjectsV2Input{Bucket: &b})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(out.Contents) == 1 {
+			key = *out.Contents[0].Key
+		}
+		return key != ""
+	})
+	if !strings.HasPrefix(key, "aws/lambda/async/"+f+"/20") {
+		t.Errorf("key %s", key)
+	}
+	got, err := c.GetObject(ctx, &s3.GetObjectInput{Bucket: &b, Key: &key})
+	if err != nil {
+		t.Fatal(err)
+	}
+	text, err := io.ReadAll(got.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	record := decode[invocationRecord](t, string(text))
+	if record.RequestContext.RequestID != id || record.RequestContext.Condition != "RetriesExhausted" || string(record.RequestPayload) != `{"bad":true}` {
+		t.Errorf("record %s", text)
+	}
 }
 
 // child is the process of a platform's S3 endpoint.

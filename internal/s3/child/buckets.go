@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"io/fs"
 	"log"
 	"net"
 	"os"
@@ -201,19 +202,22 @@ func (b *buckets) hasHappened(i *intent) bool {
 
 func unquoted(etag string) string { return strings.Trim(etag, `"`) }
 
-// settle has an object on the disk.
-func (b *buckets) settle(bucket, key string) {
+// settle has an object on the disk. What may not be there is not acknowledged.
+func (b *buckets) settle(bucket, key string) error {
 	if b.noSync {
-		return
+		return nil
 	}
 	path := filepath.Join(b.dir, bucket, filepath.FromSlash(key))
 	f, err := os.Open(path)
 	if err != nil {
-		return // another request has removed or replaced it
+		return nil // another request has removed or replaced it
 	}
-	if err := errors.Join(f.Sync(), f.Close(), syncDir(filepath.Dir(path))); err != nil {
-		log.Printf("%s/%s may not be on the disk: %v", bucket, key, err)
+	err = errors.Join(f.Sync(), f.Close(), syncDir(filepath.Dir(path)))
+	if err == nil || errors.Is(err, fs.ErrNotExist) { // its folder went with the object
+		return nil
 	}
+	log.Printf("%s/%s may not be on the disk: %v", bucket, key, err)
+	return s3err.GetAPIError(s3err.ErrInternalError)
 }
 
 // CreateBucket makes the bucket the service's.

@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"syscall"
 	"time"
 
 	"github.com/ebb-faas/ebb/internal/ebb"
@@ -25,6 +26,7 @@ type journal struct {
 	current *segment
 	last    int64 // sequencer, nanoseconds since 1970
 	written int64 // lines
+	room    bool  // the file of reserved room is there
 
 	syncMu sync.Mutex
 	synced int64
@@ -38,6 +40,10 @@ type segment struct {
 
 // maxSegment is from which size on, in bytes, a new file is begun.
 const maxSegment = 4 << 20
+
+// reserved is how many bytes of the disk are held for the removal of objects: on a
+// full disk it is what makes room.
+const reserved = 64 << 10
 
 // intent is an event that will happen if what it is about succeeds.
 type intent struct {
@@ -70,7 +76,9 @@ func openJournal(dir string) (j *journal, left []*intent, old []string, err erro
 	}
 	slices.SortFunc(left, func(a, b *intent) int { return strings.Compare(a.Sequencer, b.Sequencer) })
 	j = &journal{dir: dir, last: time.Now().UnixNano()}
-	return j, left, old, j.begin()
+	err = j.begin()
+	j.reserve()
+	return j, left, old, err
 }
 
 func readSegment(path string, open map[string]*intent) error {
@@ -111,6 +119,30 @@ func (j *journal) begin() error {
 	return errors.Join(err, syncDir(j.dir))
 }
 
+// reserve holds room on the disk, if there is any.
+func (j *journal) reserve() {
+	if !j.room {
+		j.room = os.WriteFile(j.dir+".reserve", make([]byte, reserved), 0o600) == nil
+	}
+}
+
+// write appends to the last file, the whole text or nothing. The caller holds mu.
+func (j *journal) write(s *segment, text []byte, removal bool) error {
+	n, err := s.file.Write(text)
+	if err == nil {
+		s.size += int64(n)
+		return nil
+	}
+	err = errors.Join(err, s.file.Truncate(s.size)) // half a line would spoil the next one
+	if removal && j.room && errors.Is(err, syscall.ENOSPC) {
+		j.room = false
+		if err := os.Truncate(j.dir+".reserve", 0); err == nil {
+			return j.write(s, text, removal)
+		}
+	}
+	return err
+}
+
 // drop removes a file that nothing is open in.
 func (s *segment) drop() error {
 	if s.open > 0 {
@@ -138,8 +170,8 @@ func (j *journal) add(intents ...*intent) error {
 		text = append(append(append(text, '+'), line...), '\n')
 	}
 	s := j.current
-	n, err := s.file.Write(text)
-	s.size += int64(n)
+	removal := !slices.ContainsFunc(intents, func(i *intent) bool { return !i.Removed() })
+	err := j.write(s, text, removal)
 	if err != nil {
 		j.mu.Unlock()
 		return err
@@ -183,8 +215,11 @@ func (j *journal) done(intents ...*intent) error {
 	defer j.mu.Unlock()
 	var errs []error
 	for _, i := range intents {
-		if _, err := i.in.file.WriteString("-" + i.Sequencer + "\n"); err != nil {
+		if err := j.write(i.in, []byte("-"+i.Sequencer+"\n"), false); err != nil {
 			errs = append(errs, err)
+		}
+		if i.Removed() {
+			j.reserve()
 		}
 		if i.in.open--; i.in != j.current {
 			errs = append(errs, i.in.drop())

@@ -11,20 +11,22 @@ import (
 	"github.com/versity/versitygw/s3response"
 )
 
-// created is what follows the making of an object. err is how that went.
-func (b *buckets) created(i *intent, err error, size *int64, etag, version string) {
+// created is what follows the making of an object. err is how that went; it
+// returns how it went with the object on the disk.
+func (b *buckets) created(i *intent, err error, size *int64, etag, version string) error {
 	if err != nil {
 		b.dropped(i)
-		return
+		return err
 	}
-	b.settle(i.Bucket, i.Key)
+	err = b.settle(i.Bucket, i.Key)
 	i.ETag, i.Version = unquoted(etag), version
 	if size != nil {
 		i.Size = *size
 	} else if out, err := b.HeadObject(context.Background(), &awss3.HeadObjectInput{Bucket: &i.Bucket, Key: &i.Key}); err == nil {
 		i.Size = aws.ToInt64(out.ContentLength)
 	}
-	b.happened(i)
+	b.happened(i) // also of one that may not be on the disk: it is seen
+	return err
 }
 
 // PutObject is told as ObjectCreated:Put, or Post if a form was posted.
@@ -38,8 +40,7 @@ func (b *buckets) PutObject(ctx context.Context, in s3response.PutObjectInput) (
 		return s3response.PutObjectOutput{}, err
 	}
 	out, err := b.Backend.PutObject(ctx, in)
-	b.created(i, err, out.Size, out.ETag, out.VersionID)
-	return out, err
+	return out, b.created(i, err, out.Size, out.ETag, out.VersionID)
 }
 
 // CopyObject is told as ObjectCreated:Copy.
@@ -53,8 +54,7 @@ func (b *buckets) CopyObject(ctx context.Context, in s3response.CopyObjectInput)
 	if out.CopyObjectResult != nil {
 		etag = aws.ToString(out.CopyObjectResult.ETag)
 	}
-	b.created(i, err, nil, etag, aws.ToString(out.VersionId))
-	return out, err
+	return out, b.created(i, err, nil, etag, aws.ToString(out.VersionId))
 }
 
 // CompleteMultipartUpload is told as ObjectCreated:CompleteMultipartUpload.
@@ -64,8 +64,7 @@ func (b *buckets) CompleteMultipartUpload(ctx context.Context, in *awss3.Complet
 		return s3response.CompleteMultipartUploadResult{}, "", err
 	}
 	out, version, err := b.Backend.CompleteMultipartUpload(ctx, in)
-	b.created(i, err, nil, aws.ToString(out.ETag), version)
-	return out, version, err
+	return out, version, b.created(i, err, nil, aws.ToString(out.ETag), version)
 }
 
 // there reports whether a key has an object.

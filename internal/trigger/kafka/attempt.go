@@ -36,11 +36,11 @@ type call struct {
 }
 
 // handle has records handled, in order, whatever it takes. It returns early when
-// the partition ends; what is not handled then, the group has again.
+// the partition is let go; what is not handled then, the group has again.
 func (l *lane) handle(rs []*record) {
 	todo := []work{{rs: rs}}
 	wait := newBackoff()
-	for len(todo) > 0 && l.p.ctx.Err() == nil {
+	for len(todo) > 0 && !l.over && l.p.ctx.Err() == nil {
 		w := todo[0]
 		if rest, ok := l.unfit(w); ok {
 			todo = replace(todo, rest)
@@ -60,8 +60,12 @@ func (l *lane) handle(rs []*record) {
 		l.p.m.s.problem(out.why)
 		next := l.after(w, out)
 		todo = replace(todo, next...)
-		if len(next) == 1 && len(next[0].rs) > 0 && !wait.sleep(l.p.ctx) {
-			return
+		switch first := next[0].rs; {
+		case len(first) == 0: // it was given up
+		case len(next) > 1:
+			l.over = l.over || !l.p.tries(w.rs)
+		default:
+			l.over = l.over || !l.p.again(wait, first...)
 		}
 	}
 }

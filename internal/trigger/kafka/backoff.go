@@ -1,7 +1,6 @@
 package kafka
 
 import (
-	"context"
 	"math/rand/v2"
 	"time"
 )
@@ -18,15 +17,9 @@ type backoff struct{ next time.Duration }
 
 func newBackoff() *backoff { return &backoff{firstDelay} }
 
-// sleep waits. It reports false if ctx ended meanwhile.
-func (b *backoff) sleep(ctx context.Context) bool {
-	timer := time.NewTimer(b.next/2 + rand.N(b.next/2+1))
-	defer timer.Stop()
+// delay is how long to wait now.
+func (b *backoff) delay() time.Duration {
+	d := b.next/2 + rand.N(b.next/2+1)
 	b.next = min(2*b.next, lastDelay)
-	select {
-	case <-timer.C:
-		return true
-	case <-ctx.Done():
-		return false
-	}
+	return d
 }

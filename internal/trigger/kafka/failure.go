@@ -67,7 +67,8 @@ type place struct {
 const timeFormat = "2006-01-02T15:04:05.000Z"
 
 // giveUp hands records to the failure destination, or lets them go where there is
-// none, and says that they are handled. It returns early when the partition ends.
+// none, and says that they are handled. It returns early when the partition is let
+// go.
 func (l *lane) giveUp(rs []*record, condition, why string, c call) {
 	s := l.p.m.s
 	for wait := newBackoff(); ; {
@@ -76,7 +77,8 @@ func (l *lane) giveUp(rs []*record, condition, why string, c call) {
 			break
 		}
 		s.problem("failure destination: " + wording(err))
-		if !wait.sleep(l.p.ctx) {
+		if !l.p.again(wait, rs...) {
+			l.over = true
 			return
 		}
 	}

@@ -5,8 +5,10 @@ import (
 	"io"
 	"net"
 	"os"
+	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 
 	"github.com/ebb-faas/ebb/internal/ebb"
@@ -191,4 +193,45 @@ func TestNetworkCut(t *testing.T) {
 	})
 	b.says(tr, "")
 	t.Logf("%d records handled twice", log.twice)
+}
+
+// TestFailingBatchIsLetGo: a batch that fails for ever does not hold up its
+// partition's way to another node, which goes on with it; nobody handles what the
+// first one had handled, and keys keep their order.
+func TestFailingBatchIsLetGo(t *testing.T) {
+	for parallel := 1; parallel <= 2; parallel++ {
+		t.Run(strconv.Itoa(parallel), func(t *testing.T) {
+			c := cluster(t)
+			b, name := open(t), topic(t, c, 1)
+			var failed, fine atomic.Int32
+			b.serve(func(rs []seen, _ []byte) (string, bool, error) {
+				if rs[0].text(t, rs[0].Key) == "key0" {
+					failed.Add(1)
+					return "", true, nil
+				}
+				fine.Add(1)
+				return "", false, nil
+			})
+			cl := client(t, c.Address)
+			rs := append(keyed(name, 3, 1, 1, 0), keyed(name, 60, 20, 1, 0)[1:20]...)
+			produce(t, cl, rs...)
+			tr := b.reads(kafka.Settings{Brokers: []string{c.Address}, Topic: name, BatchSize: 1, Window: new(5), Parallel: parallel}, nil)
+			await(t, "some tries", func() bool { return failed.Load() >= 3 && (parallel == 1 || fine.Load() > 0) })
+			b.stop()
+			if b.logged.has("are given up while") {
+				t.Error("the batch held up the partition for as long as a partition may be")
+			}
+			other := openOn(t, b.store)
+			log := newBook(t)
+			other.serve(func(rs []seen, _ []byte) (string, bool, error) {
+				defer log.enter(rs)()
+				log.done(rs)
+				return "", false, nil
+			})
+			await(t, "all", func() bool { return committed(t, cl, string(tr.ID), name, 1)[0] == int64(len(rs)) })
+			if parallel == 1 && log.count() != len(rs) {
+				t.Errorf("the other node handled %d of %d", log.count(), len(rs))
+			}
+		})
+	}
 }

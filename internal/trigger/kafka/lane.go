@@ -19,6 +19,7 @@ type lane struct {
 	queue []*kgo.Record
 
 	ahead *record // taken from the queue and not in the last batch
+	over  bool    // a record was let go that is not handled: none behind it may be
 }
 
 func (l *lane) push(rs ...*kgo.Record) {
@@ -45,7 +46,7 @@ func (l *lane) pop() *kgo.Record {
 
 // run makes batches and has them handled until the partition ends.
 func (l *lane) run() {
-	for {
+	for !l.over {
 		rs := l.batch()
 		if rs == nil {
 			return
@@ -70,6 +71,9 @@ func (l *lane) batch() (rs []*record) {
 	for l.p.ctx.Err() == nil {
 		r := l.next()
 		if r == nil {
+			if l.over {
+				return nil
+			}
 			if len(rs) > 0 && *settings.Window == 0 || l.p.leaves() {
 				return rs
 			}
@@ -117,7 +121,8 @@ func (l *lane) next() *record {
 		}
 		r := &record{Record: raw, key: raw.Key, value: raw.Value}
 		if !l.decode(r) {
-			return nil // the partition ends
+			l.over = true
+			return nil
 		}
 		if r.wrong != nil || l.p.m.s.asked(r) {
 			return r
@@ -129,7 +134,7 @@ func (l *lane) next() *record {
 }
 
 // decode reads a record by its schemas, as often as the registry does not answer.
-// It reports false if the partition ended meanwhile.
+// It reports false if the partition is let go meanwhile.
 func (l *lane) decode(r *record) bool {
 	reg := l.p.m.s.registry
 	if reg == nil {
@@ -141,7 +146,7 @@ func (l *lane) decode(r *record) bool {
 			return true
 		}
 		l.p.m.s.problem("schema registry: " + err.Error())
-		if !wait.sleep(l.p.ctx) {
+		if !l.p.again(wait, r) {
 			return false
 		}
 	}

@@ -164,6 +164,7 @@ type bench struct {
 	sent    []string          // events for other targets and failures
 	secrets map[string]string // content of secrets
 	share   func() (int, int)
+	logged  testLog
 }
 
 func open(t *testing.T) *bench {
@@ -185,8 +186,8 @@ func open(t *testing.T) *bench {
 // openOn is another process on the same database.
 func openOn(t *testing.T, s *store.Store) *bench {
 	t.Helper()
-	b := &bench{t: t, store: s, secrets: make(map[string]string), share: func() (int, int) { return 0, 1 }}
-	log := slog.New(slog.NewTextHandler(testLog{t}, &slog.HandlerOptions{Level: slog.LevelWarn}))
+	b := &bench{t: t, store: s, secrets: make(map[string]string), share: func() (int, int) { return 0, 1 }, logged: testLog{t: t}}
+	log := slog.New(slog.NewTextHandler(&b.logged, &slog.HandlerOptions{Level: slog.LevelWarn}))
 	kind := kafka.New(kafka.Deps{
 		Store: s, Log: log, Drain: 10 * time.Second, Invoke: b.invoke,
 		Count: func(t ebb.TriggerRef, c ebb.TriggerCounts) { b.Count(t, c) },
@@ -235,13 +236,28 @@ func openOn(t *testing.T, s *store.Store) *bench {
 	return b
 }
 
-type testLog struct{ t *testing.T }
+type testLog struct {
+	t *testing.T
 
-func (l testLog) Write(p []byte) (int, error) {
+	mu   sync.Mutex
+	text strings.Builder
+}
+
+func (l *testLog) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.text.Write(p)
 	if l.t.Context().Err() == nil {
 		l.t.Log(strings.TrimSpace(string(p)))
 	}
 	return len(p), nil
+}
+
+// has reports whether a text was logged.
+func (l *testLog) has(text string) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return strings.Contains(l.text.String(), text)
 }
 
 func (b *bench) keep(what string) func(*store.Tx) error {

@@ -5,6 +5,7 @@ import (
 	"hash/fnv"
 	"sort"
 	"sync"
+	"time"
 
 	"github.com/twmb/franz-go/pkg/kgo"
 )
@@ -15,6 +16,9 @@ const (
 	holdMost  = 16 << 20
 	holdAgain = 4 << 20
 )
+
+// leavingTries is for how long a partition that is let go tries again what fails.
+const leavingTries = 5 * time.Second
 
 // partition is one that this member reads.
 type partition struct {
@@ -27,13 +31,14 @@ type partition struct {
 	ended sync.WaitGroup // lanes
 
 	mu      sync.Mutex
-	pending []mark // in the order of offsets; the first one is not handled
-	next    int64  // behind the last record that came; 0 = none came
-	latest  int64  // where the next record will be
-	held    int    // bytes of records that are not handled
-	full    bool   // the client was told to fetch no more
-	handed  int64  // behind the last record that was handed over
-	until   int64  // once leave is closed: what is before it is handled yet
+	pending []mark    // in the order of offsets; the first one is not handled
+	next    int64     // behind the last record that came; 0 = none came
+	latest  int64     // where the next record will be
+	held    int       // bytes of records that are not handled
+	full    bool      // the client was told to fetch no more
+	handed  int64     // behind the last record that was handed over
+	until   int64     // once leave is closed: what is before it is handled yet
+	left    time.Time // when leave was closed
 }
 
 // mark is one record that is not handled, or is behind one that is not.
@@ -128,7 +133,7 @@ func (p *partition) position() (offset int64, ok bool) {
 // that is not. drained is closed when that is so, or after stop.
 func (p *partition) end() (drained <-chan struct{}) {
 	p.mu.Lock()
-	p.until = p.handed
+	p.until, p.left = p.handed, time.Now()
 	close(p.leave)
 	p.mu.Unlock()
 	c := make(chan struct{})
@@ -148,6 +153,34 @@ func (p *partition) leaves() bool {
 	default:
 		return false
 	}
+}
+
+// again waits before records that failed are tried once more. It reports false if
+// they must not be.
+func (p *partition) again(wait *backoff, rs ...*record) bool {
+	timer := time.NewTimer(wait.delay())
+	defer timer.Stop()
+	leave := p.leave
+	if p.leaves() {
+		leave = nil
+	}
+	select {
+	case <-timer.C:
+	case <-leave:
+		*wait = *newBackoff()
+	case <-p.ctx.Done():
+	}
+	return p.tries(rs)
+}
+
+// tries reports whether records that failed may be tried again. Once the partition
+// is let go, whoever has it next does that; but if other lanes are ahead, which
+// would then handle theirs twice, some tries are worth their time.
+func (p *partition) tries(rs []*record) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	ahead := len(p.lanes) > 1 && p.until > rs[len(rs)-1].Offset+1
+	return p.ctx.Err() == nil && (p.left.IsZero() || ahead && time.Since(p.left) < leavingTries)
 }
 
 // hand is what of a batch may be handed over now: all of it, unless the partition

@@ -58,9 +58,6 @@ func (s *source) Run(ctx context.Context, up func()) error {
 		return err
 	}
 	up()
-	if err := s.recall(ctx); err != nil {
-		return err
-	}
 	defer s.k.setLags(s.t, 0, nil)
 	tick := time.NewTicker(lookEvery)
 	defer tick.Stop()
@@ -221,15 +218,4 @@ func (s *source) write(ctx context.Context, ps []ebb.TriggerPosition) error {
 		return nil
 	}
 	return s.k.deps.Store.Tx(ctx, func(tx *store.Tx) error { return tx.PutTriggerPositions(s.t.ID, ps) })
-}
-
-// recall reads what was said of the cluster before.
-func (s *source) recall(ctx context.Context) error {
-	return s.k.deps.Store.Read(ctx, func(tx *store.Tx) error {
-		state, err := tx.TriggerState(s.t.ID)
-		if err == nil {
-			s.down = state.Error
-		}
-		return err
-	})
 }

@@ -3,8 +3,10 @@ package object
 import (
 	"context"
 	"crypto/tls"
+	"crypto/x509"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kgo"
@@ -25,8 +27,12 @@ type topic struct {
 // maxPoll is how many records are handled before their positions are committed.
 const maxPoll = 500
 
-// silence is after how long without an answer of a broker it is down.
-const silence = 10 * time.Second
+// silence is after how long without an answer of a broker it is down, quiet after
+// how long without a record it is asked.
+const (
+	silence = 10 * time.Second
+	quiet   = 2 * time.Second
+)
 
 // Run implements trigger.Source. A position is committed when what stands before
 // it is durable. A record that is no notification is counted and passed over.
@@ -40,17 +46,24 @@ func (s *topic) Run(ctx context.Context, up func()) error {
 		return err
 	}
 	defer c.CloseAllowingRebalance()
-	ping, stop := context.WithTimeout(ctx, silence)
-	err = c.Ping(ping)
-	stop()
-	if err != nil {
+	if err := s.ping(ctx, c); err != nil {
 		return err
 	}
 	up()
 	for {
-		fetches := c.PollRecords(ctx, maxPoll)
+		poll, stop := context.WithTimeout(ctx, quiet)
+		fetches := c.PollRecords(poll, maxPoll)
+		over := poll.Err()
+		stop()
 		if ctx.Err() != nil {
 			return ctx.Err()
+		}
+		if over != nil && fetches.NumRecords() == 0 { // the client does not say that its brokers are gone
+			c.AllowRebalance()
+			if err := s.ping(ctx, c); err != nil {
+				return err
+			}
+			continue
 		}
 		var failed []error
 		fetches.EachError(func(topic string, partition int32, err error) {
@@ -70,6 +83,15 @@ func (s *topic) Run(ctx context.Context, up func()) error {
 		c.AllowRebalance()
 		up()
 	}
+}
+
+func (s *topic) ping(ctx context.Context, c *kgo.Client) error {
+	ctx, stop := context.WithTimeout(ctx, silence)
+	defer stop()
+	if err := c.Ping(ctx); err != nil {
+		return fmt.Errorf("no broker of %s answers: %w", strings.Join(s.s.Kafka.Brokers, ","), err)
+	}
+	return nil
 }
 
 func (s *topic) handle(ctx context.Context, r *kgo.Record) error {
@@ -93,8 +115,13 @@ func (s *topic) options(ctx context.Context) ([]kgo.Opt, error) {
 		kgo.SeedBrokers(c.Brokers...), kgo.ConsumeTopics(c.Topic), kgo.ConsumerGroup(c.Group), kgo.DisableAutoCommit(),
 		kgo.BlockRebalanceOnPoll(), kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()),
 	}
-	if c.TLS {
-		opts = append(opts, kgo.DialTLSConfig(&tls.Config{MinVersion: tls.VersionTLS12}))
+	if c.TLS || c.CA != "" {
+		cfg := &tls.Config{MinVersion: tls.VersionTLS12}
+		if c.CA != "" {
+			cfg.RootCAs = x509.NewCertPool()
+			cfg.RootCAs.AppendCertsFromPEM([]byte(c.CA))
+		}
+		opts = append(opts, kgo.DialTLSConfig(cfg))
 	}
 	if c.Mechanism == "" {
 		return opts, nil

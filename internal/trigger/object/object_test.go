@@ -2,7 +2,9 @@ package object
 
 import (
 	"context"
+	"crypto/tls"
 	"encoding/json"
+	"encoding/pem"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -359,6 +361,7 @@ func TestCheckRefuses(t *testing.T) {
 		`{"bucket":"inbox","webhook":{"secret":"secret://gone"}}`:                                   "no such secret",
 		`{"bucket":"inbox","kafka":{"topic":"t"}}`:                                                  "object.kafka.brokers",
 		`{"bucket":"inbox","kafka":{"brokers":["b:9092"],"topic":"t","mechanism":"MD5"}}`:           "object.kafka.mechanism",
+		`{"bucket":"inbox","kafka":{"brokers":["b:9092"],"topic":"t","ca":"none"}}`:                 "object.kafka.ca",
 		`{"bucket":"inbox","poll":{"endpoint":"store"}}`:                                            "object.poll.endpoint",
 		`{"bucket":"inbox","poll":{"endpoint":"http://x"},"events":["s3:ObjectTagging:*"]}`:         "who looks at a bucket",
 		`{"bucket":"inbox","poll":{"endpoint":"http://x"},"webhook":{"secret":"secret://key"}}`:     "only one of",
@@ -526,6 +529,74 @@ func TestKafka(t *testing.T) {
 	_ = stop()
 	if s := r.state(tr); s.Fired != 3 && s.Fired != 5 { // 5: ended before the positions were committed
 		t.Errorf("state %+v", s)
+	}
+}
+
+// TestKafkaSecure: a topic that only who has a password and trusts a private
+// authority may read; when its brokers are gone, the source says so.
+func TestKafkaSecure(t *testing.T) {
+	server := httptest.NewUnstartedServer(nil) // for its certificate
+	server.StartTLS()
+	defer server.Close()
+	ca := string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: server.Certificate().Raw}))
+	for _, mechanism := range []string{"PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"} {
+		t.Run(mechanism, func(t *testing.T) {
+			cluster, err := kfake.NewCluster(kfake.NumBrokers(1), kfake.SeedTopics(1, "events"), kfake.EnableSASL(), kfake.Superuser(mechanism, "ebb", "s3cr3t"),
+				kfake.TLS(&tls.Config{Certificates: server.TLS.Certificates, MinVersion: tls.VersionTLS12}))
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer cluster.Close()
+			r := open(t)
+			at, err := json.Marshal(Kafka{Topic: "events", Brokers: cluster.ListenAddrs(), CA: ca, Mechanism: mechanism, Username: "ebb", Password: "secret://key"})
+			if err != nil {
+				t.Fatal(err)
+			}
+			tr := r.must("t", `{"bucket":"inbox","kafka":`+string(at)+`}`)
+			s, err := read(tr)
+			if err != nil {
+				t.Fatal(err)
+			}
+			ended := make(chan error, 1)
+			ctx, stop := context.WithCancel(t.Context())
+			defer stop()
+			go func() { ended <- r.Source(tr).Run(ctx, func() {}) }()
+			opts, err := (&topic{r.Kind, tr, s}).options(t.Context())
+			if err != nil {
+				t.Fatal(err)
+			}
+			c, err := kgo.NewClient(append(opts, kgo.DefaultProduceTopic("events"))...)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := c.ProduceSync(t.Context(), kgo.StringRecord(minio)).FirstErr(); err != nil {
+				t.Fatal(err)
+			}
+			c.CloseAllowingRebalance()
+			r.await(1)
+			for what, spoil := range map[string]func(*Kafka){
+				"a stranger's authority": func(k *Kafka) { k.CA, k.TLS = "", true },
+				"another user":           func(k *Kafka) { k.Username = "other" },
+			} {
+				bad, k := *s, *s.Kafka
+				spoil(&k)
+				bad.Kafka = &k
+				short, cancel := context.WithTimeout(t.Context(), limit)
+				if err := (&topic{r.Kind, tr, &bad}).Run(short, func() { t.Errorf("%s is let in", what) }); err == nil || short.Err() != nil {
+					t.Errorf("%s: %v", what, err)
+				}
+				cancel()
+			}
+			cluster.Close()
+			select {
+			case err := <-ended:
+				if err == nil || !strings.Contains(err.Error(), "answers") && !strings.Contains(err.Error(), "dial") {
+					t.Errorf("ended with %v", err)
+				}
+			case <-time.After(2 * limit):
+				t.Error("the source does not notice that its brokers are gone")
+			}
+		})
 	}
 }
 

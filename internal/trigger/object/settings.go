@@ -3,6 +3,7 @@ package object
 import (
 	"bytes"
 	"context"
+	"crypto/x509"
 	"encoding/json"
 	"net/url"
 	"regexp"
@@ -44,6 +45,9 @@ type Kafka struct {
 	// Group is the consumer group, "ebb-" and the trigger's name by default.
 	Group string `json:"group,omitempty"`
 	TLS   bool   `json:"tls,omitempty"`
+	// CA is the certificates (PEM) of who may sign the brokers'; "" = those that the
+	// system trusts.
+	CA string `json:"ca,omitempty"`
 	// Mechanism is PLAIN, SCRAM-SHA-256 or SCRAM-SHA-512; "" = none.
 	Mechanism string `json:"mechanism,omitempty"`
 	Username  string `json:"username,omitempty"`
@@ -175,6 +179,8 @@ func (c *Kafka) complete(t *ebb.Trigger) error {
 		return invalid("object.kafka.topic: missing")
 	case !slices.Contains([]string{"", "PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"}, c.Mechanism):
 		return invalid("object.kafka.mechanism: %.40q is none of PLAIN, SCRAM-SHA-256, SCRAM-SHA-512", c.Mechanism)
+	case c.CA != "" && !x509.NewCertPool().AppendCertsFromPEM([]byte(c.CA)):
+		return invalid("object.kafka.ca: is no certificate in PEM")
 	case (c.Mechanism == "") != (c.Username == "" && c.Password == ""):
 		return invalid("object.kafka: mechanism, username and password go together")
 	}
