@@ -215,7 +215,7 @@ func TestKafkaCommandLine(t *testing.T) {
 // TestKafkaOnTwoNodes: one node reads an idle topic; when records wait, both do
 // within seconds, and when one of them is killed, the other one has all of them.
 func TestKafkaOnTwoNodes(t *testing.T) {
-	const records, keys = 600, 40
+	const records, keys = 400, 40
 	k := kafkaBroker(t)
 	if err := k.CreateTopic(t.Context(), "orders", 4); err != nil {
 		t.Fatal(err)
@@ -225,7 +225,7 @@ func TestKafkaOnTwoNodes(t *testing.T) {
 	f := node(`
 exports.handler = async (event) => {
   for (const r of Object.values(event.records)[0]) console.log('got ' + Buffer.from(r.value, 'base64') + '.')
-  await new Promise((go) => setTimeout(go, 200))
+  await new Promise((go) => setTimeout(go, 100))
 }`)
 	f.Name = "f"
 	if err := a.Create(t.Context(), f); err != nil {

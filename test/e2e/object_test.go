@@ -296,7 +296,7 @@ def handler(event, context):
 func TestPackagesFromBucket(t *testing.T) {
 	t.Parallel()
 	f := name(t)
-	out, errs, exit, err := shared.Python(t.Context(), "testdata/packages.py", f, strings.ToLower(f))
+	out, errs, exit, err := shared.Python(t.Context(), "testdata/packages.py", f, strings.ToLower(f), s3Address(t, shared))
 	if err != nil || exit != 0 {
 		t.Fatalf("exit %d, %v:\n%s%s", exit, err, out, errs)
 	}

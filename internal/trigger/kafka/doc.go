@@ -22,7 +22,8 @@
 //     over in their order, one batch at a time; the next only when the one before
 //     is handled.
 //  3. A member gives a partition up when what it has in flight has ended and is
-//     committed, or after the time that is allowed for that.
+//     committed, or after the time that is allowed for that. What fails then is
+//     left to its next owner.
 //  4. A record that cannot be read is given up at once; one whose handling fails
 //     is given up as the trigger's own policy says. Either is counted.
 //  5. Where to begin is decided once: the offset of a partition without one is
