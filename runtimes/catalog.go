@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io/fs"
 	"maps"
@@ -52,8 +53,11 @@ type Mount struct {
 }
 
 // Catalog is what this host can run: its own programs, and those of images that
-// were added.
+// were added. Whoever asks what the host has waits until that is known.
 type Catalog struct {
+	search *search       // nil once it is over
+	known  chan struct{} // closed when it is; nil = there is none
+
 	runtimes   map[string]*Runtime
 	missing    []Missing
 	families   []family // those whose bootstrap is whole
@@ -104,10 +108,23 @@ type zygote struct {
 	Argv  []string `json:"argv"`  // as the family's
 }
 
-// Load probes the host for interpreters and writes the bootstraps under dir,
-// where it also keeps what it learnt, so that later starts need not probe again.
-// An interpreter that does not work is left out.
+// Load is Open and Search.
 func Load(ctx context.Context, dir string) (*Catalog, error) {
+	c, err := Open(dir)
+	if err == nil {
+		err = c.Search(ctx)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return c, nil
+}
+
+// Open writes the bootstraps under dir, where it also keeps what it learns of the
+// host's interpreters, so that later starts need not ask them again. If there are
+// some that it does not remember, which may take seconds, what the host has is
+// known when Search has ended.
+func Open(dir string) (*Catalog, error) {
 	families, err := readFamilies()
 	if err != nil {
 		return nil, err
@@ -121,14 +138,48 @@ func Load(ctx context.Context, dir string) (*Catalog, error) {
 		return nil, fmt.Errorf("writing the runtimes' bootstraps: %w", err)
 	}
 	families, missing := complete(families)
-	found := newSearch(os.Getenv, homeDir(), filepath.Join(dir, "probed.json")).run(ctx, onHost(families, bootstraps))
-	if err := ctx.Err(); err != nil {
-		return nil, err
+	c := build(families, nil, bootstraps)
+	c.missing, c.prepared = missing, filepath.Join(dir, "prepared")
+	c.search, c.known = newSearch(os.Getenv, homeDir(), filepath.Join(dir, "probed.json")), make(chan struct{})
+	if c.search.remembers(onHost(families, bootstraps)) {
+		return c, c.Search(context.Background())
 	}
-	c := build(families, found, bootstraps)
-	c.missing = append(missing, c.absent(families)...)
-	c.prepared = filepath.Join(dir, "prepared")
-	return c, c.keepPrepared()
+	return c, nil
+}
+
+// Search finds out what the host has, if that is not known. An interpreter that
+// does not work is left out. It is called once.
+func (c *Catalog) Search(ctx context.Context) error {
+	if c.search == nil {
+		return nil
+	}
+	found := c.search.run(ctx, onHost(c.families, c.bootstraps))
+	host := build(c.families, found, c.bootstraps)
+	host.prepared = c.prepared
+	err := host.keepPrepared()
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.runtimes, c.missing, c.search = host.runtimes, append(c.missing, host.absent(c.families)...), nil
+	c.list()
+	close(c.known)
+	return errors.Join(err, ctx.Err())
+}
+
+// Known reports whether what the host has is known: nobody needs to wait.
+func (c *Catalog) Known() bool {
+	select {
+	case <-c.known:
+		return true
+	default:
+		return c.known == nil
+	}
+}
+
+// wait waits until what the host has is known.
+func (c *Catalog) wait() {
+	if c.known != nil {
+		<-c.known
+	}
 }
 
 // onHost is families with probes that find the bootstraps where the host has them.
@@ -147,6 +198,7 @@ func onHost(families []family, bootstraps string) []family {
 
 // Lookup returns the runtime with that identifier or alias.
 func (c *Catalog) Lookup(id string) (*Runtime, bool) {
+	c.wait()
 	c.mu.RLock()
 	defer c.mu.RUnlock()
 	if r, ok := c.added[id]; ok {
@@ -158,6 +210,7 @@ func (c *Catalog) Lookup(id string) (*Runtime, bool) {
 
 // IDs lists the identifiers and aliases that Lookup knows, sorted.
 func (c *Catalog) IDs() []string {
+	c.wait()
 	c.mu.RLock()
 	defer c.mu.RUnlock()
 	return slices.Clone(c.ids)
@@ -171,12 +224,15 @@ func (c *Catalog) list() {
 }
 
 // Missing lists the families of which nothing can be run.
-func (c *Catalog) Missing() []Missing { return slices.Clone(c.missing) }
+func (c *Catalog) Missing() []Missing {
+	c.wait()
+	return slices.Clone(c.missing)
+}
 
 // Why tells why id, which Lookup does not know, is not there; "" if it is only
 // that version of the runtime, or nothing at all, that is not.
 func (c *Catalog) Why(id string) string {
-	for _, m := range c.missing {
+	for _, m := range c.Missing() {
 		if strings.HasPrefix(id, m.Family) {
 			return m.Reason
 		}

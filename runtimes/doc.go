@@ -12,7 +12,8 @@
 //     told its version; or that of an image did, in a box.
 //  2. Argv and Mounts use paths as the box sees them; only Mount.Source is the
 //     host's.
-//  3. What the host has is fixed after Load. What operators add from container
+//  3. What the host has is fixed once it is known (Search); who asks earlier waits.
+//     It is known at once where nothing changed since the last time. What operators add from container
 //     images comes and goes (Add, Remove), and takes precedence; the database,
 //     not the Catalog, is authoritative on it.
 //

@@ -182,6 +182,7 @@ func (c *Catalog) Remove(id string) {
 
 // OfHost returns the host's own runtime of that identifier.
 func (c *Catalog) OfHost(id string) (*Runtime, bool) {
+	c.wait()
 	r, ok := c.runtimes[id]
 	return r, ok
 }

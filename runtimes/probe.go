@@ -84,7 +84,9 @@ func (s *search) run(ctx context.Context, families []family) map[string][]probed
 		}
 	}
 	_ = g.Wait() // nothing fails: what does not work is left out
-	s.remember()
+	if ctx.Err() == nil { // else it did not ask all
+		s.remember()
+	}
 	found := make(map[string][]probed)
 	for i, f := range families {
 		seen := make(map[string]bool)
@@ -96,6 +98,24 @@ func (s *search) run(ctx context.Context, families []family) map[string][]probed
 		}
 	}
 	return found
+}
+
+// remembers reports whether run need ask nobody.
+func (s *search) remembers(families []family) bool {
+	for _, f := range families {
+		for _, command := range s.candidates(f) {
+			if _, ok := s.recall(command, s.stamp(f, command)); !ok {
+				return false
+			}
+		}
+	}
+	return true
+}
+
+// recall is what is remembered of a command as it is now.
+func (s *search) recall(command, stamp string) (remembered, bool) {
+	r, ok := s.known[command]
+	return r, ok && r.Stamp == stamp && (r.Probed.Version == "" || executable(r.Probed.Executable))
 }
 
 // candidates lists commands in order of preference: what the user's PATH says
@@ -179,7 +199,7 @@ func executable(path string) bool {
 // probe asks the command what it is, unless it is remembered.
 func (s *search) probe(ctx context.Context, f family, command string) probed {
 	stamp := s.stamp(f, command)
-	if r, ok := s.known[command]; ok && r.Stamp == stamp && (r.Probed.Version == "" || executable(r.Probed.Executable)) {
+	if r, ok := s.recall(command, stamp); ok {
 		s.keep(command, r)
 		return r.Probed
 	}

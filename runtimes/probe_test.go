@@ -1,6 +1,8 @@
 package runtimes
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -175,4 +177,49 @@ func TestUsable(t *testing.T) {
 			t.Errorf("%+v: %v", tt.p, got)
 		}
 	}
+}
+
+// TestSearchComesLater: a catalog that does not remember all interpreters has
+// those who ask for one wait until they were asked; one that does has nothing to
+// wait for.
+func TestSearchComesLater(t *testing.T) {
+	dir := t.TempDir()
+	c, err := Open(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if c.Known() {
+		t.Fatal("what the host has is known without asking")
+	}
+	asked := make(chan bool, 1)
+	go func() {
+		_, ok := c.Lookup("provided")
+		asked <- ok && c.Known()
+	}()
+	if err := c.Search(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if !<-asked {
+		t.Error("who asked was answered before all was known")
+	}
+	again, err := Open(dir)
+	if err != nil || !again.Known() {
+		t.Fatalf("a second start searches again: %v", err)
+	}
+	if err := again.Search(t.Context()); err != nil {
+		t.Error(err)
+	}
+	if d := cmp.Diff(c.IDs(), again.IDs()); d != "" {
+		t.Error(d)
+	}
+	ctx, stop := context.WithCancel(t.Context())
+	stop()
+	ended, err := Open(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := ended.Search(ctx); !errors.Is(err, context.Canceled) {
+		t.Errorf("a search that was stopped: %v", err)
+	}
+	ended.IDs() // nobody waits for ever
 }

@@ -14,7 +14,7 @@ import (
 
 // Health is the answer of GET /v1/health.
 type Health struct {
-	Status string `json:"status" enum:"ok,stopping" doc:"stopping: requests in flight are finished, new ones should go elsewhere"`
+	Status string `json:"status" enum:"ok,starting,stopping" doc:"starting: requests are answered, but those that need an interpreter of the host wait until it is known which there are; stopping: requests in flight are finished, new ones should go elsewhere"`
 }
 
 // Node is the answer of GET /v1/node.
@@ -96,12 +96,16 @@ type (
 	nodeOutput struct{ Body Node }
 )
 
-// health answers 503 from the moment Stop was called.
+// health answers 503 from the moment Stop was called. A node that is starting
+// refuses nobody.
 func (a *API) health(context.Context, *struct{}) (*healthOutput, error) {
 	select {
 	case <-a.stopped:
 		return &healthOutput{503, Health{"stopping"}}, nil
 	default:
+		if c := a.cfg.Runtimes; c != nil && !c.Known() {
+			return &healthOutput{200, Health{"starting"}}, nil
+		}
 		return &healthOutput{200, Health{"ok"}}, nil
 	}
 }

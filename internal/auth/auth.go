@@ -71,11 +71,14 @@ type Authenticator interface {
 	// Authenticate returns who sent r with body. Its errors are *ebb.Error of
 	// kind Unauthenticated with AWS's type names.
 	Authenticate(r *http.Request, body []byte) (Principal, error)
-	// Precheck refuses what Authenticate would refuse whatever the body is,
-	// short of the signature itself. It costs little, so that strangers cannot
-	// make a server read large bodies.
-	Precheck(r *http.Request) error
+	// Begin does all of Authenticate that needs no body, short of the signature
+	// itself, and returns the rest. It costs little, so that strangers cannot make
+	// a server read large bodies.
+	Begin(r *http.Request) (Proof, error)
 }
+
+// Proof is the rest of Authenticate: the body, once it was read.
+type Proof func(body []byte) (Principal, error)
 
 // Auth proves callers of the node's own listeners, by the root credentials, an
 // access key or the session of a role, and says what they may.
@@ -118,35 +121,41 @@ func New(cfg Config, root Credentials) *Auth {
 // Authenticate implements Authenticator: a signature, or a token as
 // "Authorization: Bearer TOKEN".
 func (a *Auth) Authenticate(r *http.Request, body []byte) (Principal, error) {
-	var p Principal
-	if token, ok := bearer(r); ok {
-		var err error
-		if p, err = a.byBearer(r.Context(), token); err != nil {
-			return Principal{}, err
-		}
-		return a.actFor(r, p)
-	}
-	c, v, err := a.claimant(r)
+	return authenticate(a, r, body)
+}
+
+// authenticate is Authenticate by way of Begin.
+func authenticate(by Authenticator, r *http.Request, body []byte) (Principal, error) {
+	prove, err := by.Begin(r)
 	if err != nil {
 		return Principal{}, err
 	}
-	if p, err = v.verify(r, &c, body); err != nil {
-		return Principal{}, err
-	}
-	if p.Kind == Key {
-		a.touch(p.AccessKey)
-	}
-	return a.actFor(r, p)
+	return prove(body)
 }
 
-// Precheck implements Authenticator.
-func (a *Auth) Precheck(r *http.Request) error {
+// Begin implements Authenticator.
+func (a *Auth) Begin(r *http.Request) (Proof, error) {
 	if token, ok := bearer(r); ok {
-		_, err := a.byBearer(r.Context(), token)
-		return err
+		p, err := a.byBearer(r.Context(), token)
+		if err != nil {
+			return nil, err
+		}
+		return func([]byte) (Principal, error) { return a.actFor(r, p) }, nil
 	}
-	_, _, err := a.claimant(r)
-	return err
+	c, v, err := a.claimant(r)
+	if err != nil {
+		return nil, err
+	}
+	return func(body []byte) (Principal, error) {
+		p, err := v.verify(r, &c, body)
+		if err != nil {
+			return Principal{}, err
+		}
+		if p.Kind == Key {
+			a.touch(p.AccessKey)
+		}
+		return a.actFor(r, p)
+	}, nil
 }
 
 // claimant reads who r says it is from, checks all of that but the signature,

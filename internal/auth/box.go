@@ -31,20 +31,29 @@ func (a *Auth) NewBox(roleARN string, service ebb.ServiceID) *Box {
 func (b *Box) Credentials() Credentials { return b.v.credentials }
 
 // Authenticate implements Authenticator: a signature by this box's credentials.
-func (b *Box) Authenticate(r *http.Request, body []byte) (p Principal, err error) {
-	if p, err = b.v.authenticate(r, body); err != nil {
-		return Principal{}, err
-	}
-	if p.policy, err = b.auth.policy(r.Context(), p.Service, p.Role); err != nil {
-		return Principal{}, err
-	}
-	return b.auth.actFor(r, p)
+func (b *Box) Authenticate(r *http.Request, body []byte) (Principal, error) {
+	return authenticate(b, r, body)
 }
 
-// Precheck implements Authenticator.
-func (b *Box) Precheck(r *http.Request) error {
-	_, err := b.v.precheck(r)
-	return err
+// Begin implements Authenticator.
+func (b *Box) Begin(r *http.Request) (Proof, error) {
+	c, err := readClaim(r)
+	if err == nil {
+		err = b.v.check(r, &c)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return func(body []byte) (Principal, error) {
+		p, err := b.v.verify(r, &c, body)
+		if err != nil {
+			return Principal{}, err
+		}
+		if p.policy, err = b.auth.policy(r.Context(), p.Service, p.Role); err != nil {
+			return Principal{}, err
+		}
+		return b.auth.actFor(r, p)
+	}, nil
 }
 
 // rolePrincipal is who acts with a role, still without its policy.

@@ -19,9 +19,9 @@
 //  3. A signature covers the host, the date, every x-amz-* and x-ebb-* header
 //     that is present, the whole query and the body. UNSIGNED-PAYLOAD is taken
 //     only in presigned requests and for s3; signed streams are not taken at all.
-//  4. Signatures are recomputed with the signer of aws-sdk-go-v2 over exactly
-//     the headers that the request says are signed; no canonicalisation is
-//     written by hand here.
+//  4. Signatures are recomputed over exactly the headers that the request says
+//     are signed. What is accepted is what the signer of aws-sdk-go-v2 makes:
+//     tests hold the two side by side.
 //  5. Nothing that a caller chooses makes memory grow: derived keys are cached
 //     for one region and the services that are allowed, and only rows that exist
 //     are remembered.

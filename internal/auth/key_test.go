@@ -74,7 +74,7 @@ func (n *node) is(t testing.TB, c Credentials, want ebb.PlatformRole, service eb
 	t.Helper()
 	var p Principal
 	for _, r := range []*http.Request{n.signed(t, c, false, nil), withToken(t, c.Token, nil)} {
-		if err := n.Precheck(r); err != nil {
+		if _, err := n.Begin(r); err != nil {
 			t.Fatal(err)
 		}
 		var err error
@@ -91,7 +91,7 @@ func (n *node) is(t testing.TB, c Credentials, want ebb.PlatformRole, service eb
 func (n *node) refuses(t testing.TB, c Credentials, typ string) {
 	t.Helper()
 	for _, r := range []*http.Request{n.signed(t, c, false, nil), withToken(t, c.Token, nil)} {
-		if err := n.Precheck(r); ebb.TypeOf(err) != typ {
+		if _, err := n.Begin(r); ebb.TypeOf(err) != typ {
 			t.Fatalf("precheck: %v, want %s", err, typ)
 		}
 		if _, err := n.Authenticate(r, nil); ebb.TypeOf(err) != typ {
@@ -297,7 +297,8 @@ func TestLastUsed(t *testing.T) {
 	}
 	wrong := c
 	wrong.SecretAccessKey += "x"
-	if _, err := n.Authenticate(n.signed(t, wrong, false, nil), nil); err == nil || n.Precheck(n.signed(t, c, false, nil)) != nil || !used().IsZero() {
+	_, begun := n.Begin(n.signed(t, c, false, nil))
+	if _, err := n.Authenticate(n.signed(t, wrong, false, nil), nil); err == nil || begun != nil || !used().IsZero() {
 		t.Errorf("a use that proved nothing is noted (%v)", err)
 	}
 	n.is(t, c, ebb.RoleAdmin, payments)

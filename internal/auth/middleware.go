@@ -53,7 +53,8 @@ func Body(ctx context.Context) []byte {
 }
 
 func admit(w http.ResponseWriter, r *http.Request, by Authenticator, limit int64) (Principal, []byte, error) {
-	if err := by.Precheck(r); err != nil {
+	prove, err := by.Begin(r)
+	if err != nil {
 		return Principal{}, nil, err
 	}
 	if r.ContentLength > limit {
@@ -63,7 +64,7 @@ func admit(w http.ResponseWriter, r *http.Request, by Authenticator, limit int64
 	if err != nil {
 		return Principal{}, nil, err
 	}
-	p, err := by.Authenticate(r, body)
+	p, err := prove(body)
 	return p, body, err
 }
 

@@ -2,8 +2,6 @@ package auth
 
 import (
 	"context"
-	"crypto/hmac"
-	"crypto/sha256"
 	"crypto/subtle"
 
 	"github.com/ebb-faas/ebb/internal/ebb"
@@ -105,12 +103,4 @@ func Denies(p Principal, action, resourceARN string) bool {
 }
 
 // DeriveKey is the key that Signature Version 4 signs with for S3 on a date.
-func DeriveKey(secret, date, region string) []byte {
-	key := []byte("AWS4" + secret)
-	for _, part := range []string{date, region, serviceS3, "aws4_request"} {
-		m := hmac.New(sha256.New, key)
-		m.Write([]byte(part))
-		key = m.Sum(nil)
-	}
-	return key
-}
+func DeriveKey(secret, date, region string) []byte { return deriveKey(secret, date, region, serviceS3) }

@@ -29,8 +29,10 @@ func (a *Auth) Presign(ctx context.Context, method, rawURL, service string, expi
 	if service == serviceS3 {
 		hash = unsignedPayload
 	}
-	signed, _, err := a.root.signer.PresignHTTP(ctx, key, r, hash, service, a.root.cfg.Region, a.root.cfg.Now(),
-		func(o *v4.SignerOptions) { o.DisableURIPathEscaping = service == serviceS3 })
+	signed, _, err := v4.NewSigner().PresignHTTP(ctx, key, r, hash, service, a.root.cfg.Region, a.root.cfg.Now(),
+		func(o *v4.SignerOptions) {
+			o.DisableURIPathEscaping, o.DisableHeaderHoisting = service == serviceS3, true
+		})
 	if err != nil {
 		return "", fmt.Errorf("auth: presign: %w", err)
 	}

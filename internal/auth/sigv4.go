@@ -1,18 +1,13 @@
 package auth
 
 import (
-	"context"
 	"crypto/sha256"
 	"crypto/subtle"
 	"encoding/hex"
 	"net/http"
-	"net/url"
 	"slices"
 	"strings"
 	"time"
-
-	"github.com/aws/aws-sdk-go-v2/aws"
-	v4 "github.com/aws/aws-sdk-go-v2/aws/signer/v4"
 )
 
 const (
@@ -29,37 +24,12 @@ type verifier struct {
 	cfg         Config
 	credentials Credentials
 	principal   Principal
-	session     bool       // the token must accompany the signature
-	signer      *v4.Signer // keeps derived keys of cfg.Region only
+	session     bool // the token must accompany the signature
+	keys        *signingKeys
 }
 
 func newVerifier(cfg Config, c Credentials, p Principal, session bool) verifier {
-	return verifier{cfg: cfg, credentials: c, principal: p, session: session, signer: v4.NewSigner(plain)}
-}
-
-// plain makes the signer leave alone what the verifier decides itself: the
-// session token is a header like others, and presigned headers stay headers.
-func plain(o *v4.SignerOptions) {
-	o.DisableSessionToken = true
-	o.DisableHeaderHoisting = true
-}
-
-// authenticate proves r by its signature.
-func (v *verifier) authenticate(r *http.Request, body []byte) (Principal, error) {
-	c, err := v.precheck(r)
-	if err != nil {
-		return Principal{}, err
-	}
-	return v.verify(r, &c, body)
-}
-
-// precheck reads r's claim and checks all of it but the signature.
-func (v *verifier) precheck(r *http.Request) (claim, error) {
-	c, err := readClaim(r)
-	if err != nil {
-		return c, err
-	}
-	return c, v.check(r, &c)
+	return verifier{cfg: cfg, credentials: c, principal: p, session: session, keys: &signingKeys{kept: make(map[string]signingKey)}}
 }
 
 // verify checks the signature of a claim that check found nothing wrong with.
@@ -142,68 +112,6 @@ func payloadHash(r *http.Request, c *claim, body []byte) (string, error) {
 		return "", badSignature("The value %s of x-amz-content-sha256 is not supported here.", claimed)
 	}
 	return "", badSignature("The x-amz-content-sha256 of the request does not match the SHA-256 of its body.")
-}
-
-// sign returns the signature that r should bear. The signer works on a copy
-// that holds the signed headers only: it signs every header it is shown.
-func (v *verifier) sign(r *http.Request, c *claim, hash string) (string, error) {
-	header := make(http.Header, len(c.signed)+2)
-	q := &http.Request{
-		Method: r.Method,
-		Host:   r.Host,
-		Header: header,
-		URL:    &url.URL{Path: r.URL.Path, RawPath: r.URL.RawPath, RawQuery: c.rawQuery},
-	}
-	for _, name := range c.signed {
-		switch name {
-		case "host":
-		case "content-length":
-			if r.ContentLength <= 0 {
-				return "", mismatch() // the signer cannot sign a length of zero
-			}
-			q.ContentLength = r.ContentLength
-		case "x-amz-date":
-			if c.presigned { // else the signer adds it
-				header[name] = r.Header["X-Amz-Date"]
-			}
-		default:
-			values := r.Header[http.CanonicalHeaderKey(name)]
-			if len(values) == 0 {
-				return "", mismatch()
-			}
-			// In lower case the signer's list of headers that it would
-			// rather not sign does not apply.
-			header[name] = values
-		}
-	}
-	return v.run(q, c, hash)
-}
-
-// run has the signer sign q and returns the bare signature.
-func (v *verifier) run(q *http.Request, c *claim, hash string) (string, error) {
-	signer := v.signer
-	if c.region != v.cfg.Region {
-		// The signer keeps a key per region for ever, and the caller chose it.
-		signer = v4.NewSigner(plain)
-	}
-	key := aws.Credentials{AccessKeyID: v.credentials.AccessKeyID, SecretAccessKey: v.credentials.SecretAccessKey}
-	escaping := func(o *v4.SignerOptions) { o.DisableURIPathEscaping = c.service == serviceS3 }
-	ctx := context.Background() // only logging options of the signer would use it
-	var signed string
-	if c.presigned {
-		uri, _, err := signer.PresignHTTP(ctx, key, q, hash, c.service, c.region, c.date, escaping)
-		if err != nil {
-			return "", mismatch()
-		}
-		signed = uri
-	} else {
-		if err := signer.SignHTTP(ctx, key, q, hash, c.service, c.region, c.date, escaping); err != nil {
-			return "", mismatch()
-		}
-		signed = q.Header.Get("Authorization")
-	}
-	// Both end in "Signature=" and the signature.
-	return signed[strings.LastIndexByte(signed, '=')+1:], nil
 }
 
 // checkTime refuses signatures from too long ago or too far ahead.

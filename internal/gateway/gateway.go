@@ -146,8 +146,9 @@ func (g *Gateway) admit(x *exchange, r *request) (err error) {
 	if !iam && !r.route.Public {
 		return notPublic(r)
 	}
+	var prove auth.Proof
 	if iam {
-		if err := g.auth.Precheck(r.Request); err != nil {
+		if prove, err = g.auth.Begin(r.Request); err != nil {
 			return err
 		}
 	}
@@ -158,7 +159,7 @@ func (g *Gateway) admit(x *exchange, r *request) (err error) {
 	if !iam {
 		return nil
 	}
-	if r.principal, err = g.auth.Authenticate(r.Request, r.body); err != nil {
+	if r.principal, err = prove(r.body); err != nil {
 		return err
 	}
 	return g.auth.Authorize(r.principal, "lambda:InvokeFunctionUrl", r.route.arn)

@@ -18,6 +18,7 @@ type caller struct {
 	key     *ebb.APIKey
 	token   *token
 	headers []parameter // request headers that stand for claims
+	prove   auth.Proof  // of a signed request, once its body is there
 }
 
 // admitRoute checks the caller of an HTTP route, counts the request, and reads
@@ -83,7 +84,8 @@ func (g *Gateway) identify(r *request) (err error) {
 		}
 		return err
 	case ebb.RouteAuthIAM:
-		return g.auth.Precheck(r.Request)
+		c.prove, err = g.auth.Begin(r.Request)
+		return err
 	}
 	return ebb.Errorf(ebb.Internal, ebb.TypeServiceException, "route %s has the authorizer %q", r.route.http.trigger.Name, s.Auth)
 }
@@ -107,7 +109,7 @@ func (g *Gateway) checkSubject(c *caller, patterns []string) error {
 
 // signed checks a request's AWS signature, whether its principal may, and counts it.
 func (g *Gateway) signed(r *request) (err error) {
-	if r.principal, err = g.auth.Authenticate(r.Request, r.body); err != nil {
+	if r.principal, err = r.caller.prove(r.body); err != nil {
 		return err
 	}
 	action := function.ActionInvokeURL

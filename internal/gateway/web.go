@@ -89,13 +89,14 @@ func (g *Gateway) admitWeb(r *request) (err error) {
 		}
 		return nil
 	}
-	if err := g.auth.Precheck(r.Request); err != nil {
+	prove, err := g.auth.Begin(r.Request)
+	if err != nil {
 		return err
 	}
 	if r.body, err = g.readBody(nil, r, g.cfg.MaxBody); err != nil {
 		return err
 	}
-	if r.principal, err = g.auth.Authenticate(r.Request, r.body); err != nil {
+	if r.principal, err = prove(r.body); err != nil {
 		return err
 	}
 	return g.auth.Authorize(r.principal, "lambda:InvokeFunctionUrl", r.route.arn)

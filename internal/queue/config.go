@@ -50,6 +50,9 @@ type Config struct {
 type Options struct {
 	Concurrency int  // handlers at once; 0 = Config's
 	PerGroup    bool // a lane for each group instead of one for each service
+	// Together has outcomes with a Tx fn share their Tx, as those without do: for
+	// many that are small and end at once. One that fails takes no other with it.
+	Together bool
 	// Poison says, in place of the handler, what is to become of a message with
 	// Config.MaxCrashes crashes. Default: Dead.
 	Poison func(m *Message, reason string) Outcome

@@ -2,6 +2,7 @@ package queue
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"github.com/ebb-faas/ebb/internal/ebb"
@@ -130,3 +131,8 @@ func (o *Outcome) ended(m *ebb.Message, now time.Time, keep time.Duration) *ebb.
 type refusal struct{ error }
 
 func (r *refusal) Unwrap() error { return r.error }
+
+func isRefusal(err error) bool {
+	_, is := errors.AsType[*refusal](err)
+	return is
+}

@@ -37,19 +37,18 @@ func (l *line) settle(h *held, out *Outcome) (epoch int64) {
 		}
 		var err error
 		if out.kind != settled {
-			err = l.q.write(&m, out)
+			err = l.write(&m, out)
 		}
-		var refused *refusal
 		switch {
 		case err == nil:
 			l.settled(h, out)
 			return m.Epoch
-		case errors.Is(err, store.ErrChanged) && !errors.As(err, &refused):
+		case errors.Is(err, store.ErrChanged) && !isRefusal(err):
 			// Either another has it, or an earlier try was committed after all.
 			l.count(h.m).Lost()
 			l.q.log.Debug("a lease had ended before its outcome was written", "queue", l.name, "message", m.ID)
 			return m.Epoch
-		case errors.As(err, &refused):
+		case isRefusal(err):
 			l.q.log.Warn("a message's outcome was refused; it is handled again", "queue", l.name, "message", m.ID, "error", err)
 			*out = Later(l.q.cfg.Now().Add(backoff(m.Attempt-1)), nil)
 		default:
@@ -113,13 +112,14 @@ func (l *line) count(m *ebb.Message) *metrics.Queue {
 	return c
 }
 
-// write makes an outcome durable. One without a Tx fn shares its Tx with others.
-func (q *Queue) write(m *ebb.Message, out *Outcome) error {
-	if out.fn != nil {
-		return q.store.Tx(context.Background(), func(tx *store.Tx) error { return out.apply(tx, &q.cfg, m) })
+// write makes an outcome durable. One without a Tx fn shares its Tx with others,
+// as do all of a queue with Options.Together.
+func (l *line) write(m *ebb.Message, out *Outcome) error {
+	if out.fn != nil && !l.opts.Together {
+		return l.q.store.Tx(context.Background(), func(tx *store.Tx) error { return out.apply(tx, &l.q.cfg, m) })
 	}
 	a := &ack{m: m, out: out, done: make(chan error, 1)}
-	q.acks <- a
+	l.q.acks <- a
 	return <-a.done
 }
 
@@ -144,22 +144,42 @@ func (q *Queue) acknowledge(ctx context.Context) {
 				break more
 			}
 		}
+		q.writeAll(batch)
+	}
+}
+
+// writeAll writes outcomes in one Tx. One whose own fn fails is undone with the
+// others, which are written again without it.
+func (q *Queue) writeAll(batch []*ack) {
+	for len(batch) > 0 {
+		bad := -1
 		err := q.store.Tx(context.Background(), func(tx *store.Tx) error {
-			for _, a := range batch {
+			bad = -1
+			for i, a := range batch {
 				a.err = a.out.apply(tx, &q.cfg, a.m)
+				if isRefusal(a.err) {
+					bad = i
+					return a.err
+				}
 				if a.err != nil && !errors.Is(a.err, store.ErrChanged) {
 					return a.err
 				}
 			}
 			return nil
 		})
+		if isRefusal(err) {
+			batch[bad].done <- err
+			batch = slices.Delete(batch, bad, bad+1)
+			continue
+		}
 		for _, a := range batch {
-			if err != nil {
-				a.done <- err
-			} else {
+			if err == nil {
 				a.done <- a.err
+			} else {
+				a.done <- err
 			}
 		}
+		return
 	}
 }
 

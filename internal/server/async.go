@@ -20,6 +20,7 @@ func (n *node) assembleAsync() {
 	q.Queues = deliver.Queues(func(m *queue.Message, reason string) queue.Outcome { return n.deliver.Poisoned(m, reason) })
 	q.Exclusive, q.Drain, q.Metrics = cfg.Database.URL == "", cfg.DrainTimeout, n.metrics
 	maps.Copy(q.Queues, n.workflow.Queues())
+	maps.Copy(q.Queues, timer.Queues())
 	handlers := map[string]queue.Handler{
 		deliver.Async:        func(ctx context.Context, m *queue.Message) queue.Outcome { return n.deliver.Async(ctx, m) },
 		deliver.Destinations: func(ctx context.Context, m *queue.Message) queue.Outcome { return n.deliver.Destination(ctx, m) },

@@ -150,7 +150,7 @@ func (n *node) openGround(ctx context.Context) error {
 	if n.logs, err = logs.Open(logCfg, n.log); err != nil {
 		return err
 	}
-	n.runtimes, err = runtimes.Load(ctx, n.path("runtimes"))
+	n.runtimes, err = runtimes.Open(n.path("runtimes"))
 	return err
 }
 

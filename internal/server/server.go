@@ -113,7 +113,7 @@ func (n *node) serve(ctx context.Context, stdout io.Writer) error {
 			return nil
 		})
 	}
-	n.prewarm(ctx)
+	front.Go(func() error { return n.getReady(fronted) })
 	if err := n.announce(stdout, api.Addr(), gateway.Addr(), buckets); err != nil {
 		n.log.Error("could not announce", "error", err)
 	}
@@ -161,21 +161,6 @@ func (n *node) httpServer(h http.Handler) *http.Server {
 		IdleTimeout:       2 * time.Minute,
 		MaxHeaderBytes:    64 << 10,
 		ErrorLog:          slog.NewLogLogger(n.log.Handler(), slog.LevelDebug),
-	}
-}
-
-// prewarm has instances made ahead for the runtimes that functions have. Without
-// it the first cold starts are slower, nothing else.
-func (n *node) prewarm(ctx context.Context) {
-	uses, err := n.functions.Runtimes(ctx)
-	if err != nil {
-		n.log.Warn("no instances are made ahead", "error", err)
-	}
-	for _, u := range uses {
-		n.pool.Prewarm(u.Runtime, u.MemoryMB)
-	}
-	if err := n.keepReady(ctx); err != nil {
-		n.log.Error("instances are not kept ready as they were asked for", "error", err)
 	}
 }
 

@@ -2,6 +2,7 @@ package store
 
 import (
 	"encoding/json"
+	"errors"
 	"time"
 
 	"github.com/ebb-faas/ebb/internal/ebb"
@@ -144,13 +145,21 @@ func (tx *Tx) TriggerState(id ebb.TriggerID) (*ebb.TriggerState, error) {
 	return s, nil
 }
 
-// AddTriggerState writes s, but its counters and its Position are added to, or
-// kept if it has none.
+// TriggerLastTask is the task that a trigger's last event became, "" if there is
+// none, or ErrNotFound.
+func (tx *Tx) TriggerLastTask(id ebb.TriggerID) (last ebb.MessageID, err error) {
+	err = tx.row("SELECT last_task FROM trigger_state WHERE trigger_id = ?", []any{string(id)}, func(scan func(...any) error) error { return scan(&last) })
+	return last, err
+}
+
+// AddTriggerState writes s, but its counters are added to, and its LastTask and
+// its Position are kept if it has none.
 func (tx *Tx) AddTriggerState(id ebb.TriggerID, s *ebb.TriggerState) error {
-	n, err := tx.exec(`UPDATE trigger_state SET next_at = ?, last_at = ?, last_due = ?, last_task = ?, outcome = ?, error = ?,
+	n, err := tx.exec(`UPDATE trigger_state SET next_at = ?, last_at = ?, last_due = ?,
+		last_task = CASE WHEN ? = '' THEN last_task ELSE ? END, outcome = ?, error = ?,
 		fired = fired + ?, skipped = skipped + ?, failed = failed + ?, position = CASE WHEN ? = '' THEN position ELSE ? END
 		WHERE trigger_id = ?`,
-		millis(s.NextAt), millis(s.LastAt), millis(s.LastDue), string(s.LastTask), s.Outcome, s.Error,
+		millis(s.NextAt), millis(s.LastAt), millis(s.LastDue), string(s.LastTask), string(s.LastTask), s.Outcome, s.Error,
 		s.Fired, s.Skipped, s.Failed, s.Position, s.Position, string(id))
 	return changed(n, err)
 }
@@ -161,11 +170,21 @@ func (tx *Tx) SetTriggerNext(id ebb.TriggerID, at time.Time) error {
 	return changed(n, err)
 }
 
-// InsertFire adds a fire, or answers ErrExists: what was due then was handled.
-func (tx *Tx) InsertFire(f *ebb.Fire) error {
-	n, err := tx.exec("INSERT INTO fire (trigger_id, due_at, at, outcome, task) VALUES (?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
-		string(f.Trigger), f.Due.UnixMilli(), f.At.UnixMilli(), f.Outcome, string(f.Task))
-	if err == nil && n == 0 {
+// InsertFire adds a fire of a trigger as it was at a revision. ErrExists: what was
+// due then was handled; ErrChanged: the trigger is another by now, or gone.
+func (tx *Tx) InsertFire(f *ebb.Fire, revision int64) error {
+	n, err := tx.exec(`INSERT INTO fire (trigger_id, due_at, at, outcome, task)
+		SELECT id, CAST(? AS BIGINT), CAST(? AS BIGINT), CAST(? AS TEXT), CAST(? AS TEXT) FROM triggers WHERE id = ? AND revision = ?
+		ON CONFLICT DO NOTHING`,
+		f.Due.UnixMilli(), f.At.UnixMilli(), f.Outcome, string(f.Task), string(f.Trigger), revision)
+	if err != nil || n > 0 {
+		return err
+	}
+	now, err := tx.TriggerRevision(f.Trigger)
+	switch {
+	case errors.Is(err, ErrNotFound) || err == nil && now != revision:
+		return ErrChanged
+	case err == nil:
 		return ErrExists
 	}
 	return err

@@ -81,10 +81,10 @@ func testTriggerState(t *testing.T, s *store.Store) {
 	once := ebb.TriggerState{NextAt: At(5), LastAt: At(4), LastDue: At(3), LastTask: "task", Outcome: "fired", Error: "none", Fired: 1, Skipped: 2, Failed: 3, Position: "p"}
 	for range 2 {
 		Must(t, s, func(tx *store.Tx) error { return tx.AddTriggerState(a.ID, &once) })
-		once.Position = ""
+		once.Position, once.LastTask = "", ""
 	}
 	want := once
-	want.Fired, want.Skipped, want.Failed, want.Position = 2, 4, 6, "p"
+	want.Fired, want.Skipped, want.Failed, want.Position, want.LastTask = 2, 4, 6, "p", "task"
 	state(want)
 	Must(t, s, func(tx *store.Tx) error { return tx.SetTriggerNext(a.ID, At(8)) })
 	Must(t, s, func(tx *store.Tx) error { return tx.SetTriggerError(a.ID, "down", At(9)) })
@@ -100,11 +100,17 @@ func testFire(t *testing.T, s *store.Store) {
 		return &ebb.Fire{Trigger: a.ID, Due: At(due), At: At(at), Outcome: ebb.FireDone, Task: "task"}
 	}
 	for _, f := range []*ebb.Fire{fire(10, 11), fire(20, 21), fire(30, 31)} {
-		Must(t, s, func(tx *store.Tx) error { return tx.InsertFire(f) })
+		Must(t, s, func(tx *store.Tx) error { return tx.InsertFire(f, a.Revision) })
 	}
 	// What was handled is not handled again, and the Tx can go on.
 	Must(t, s, func(tx *store.Tx) error {
-		is(t, tx.InsertFire(fire(20, 99)), store.ErrExists)
+		is(t, tx.InsertFire(fire(20, 99), a.Revision), store.ErrExists)
+		// Nor is anything of a trigger that is another by now, or gone.
+		is(t, tx.InsertFire(fire(40, 99), a.Revision+1), store.ErrChanged)
+		is(t, tx.InsertFire(fire(20, 99), a.Revision+1), store.ErrChanged)
+		gone := fire(40, 99)
+		gone.Trigger = "gone"
+		is(t, tx.InsertFire(gone, a.Revision), store.ErrChanged)
 		return tx.AddTriggerState(a.ID, &ebb.TriggerState{LastDue: At(30)})
 	})
 	list := func(before int64, limit int, want ...*ebb.Fire) {

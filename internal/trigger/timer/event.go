@@ -42,9 +42,9 @@ type detail struct {
 func (k *Kind) Sample(ctx context.Context, t *ebb.Trigger) (event []byte, err error) {
 	now := k.deps.Now().Truncate(time.Second)
 	err = k.deps.Store.Read(ctx, func(tx *store.Tx) error {
-		p, err := k.plan(tx, t)
+		p, err := newPlan(tx, t)
 		if err == nil {
-			event = p.event(t, k.deps.Region, taskID(t, now), now)
+			event = p.event(k.deps.Region, taskID(t, now), now)
 		}
 		return err
 	})
@@ -53,14 +53,11 @@ func (k *Kind) Sample(ctx context.Context, t *ebb.Trigger) (event []byte, err er
 
 // event is what is delivered for the fire.
 func (f *fire) event() []byte {
-	return f.plan.event(f.t, f.k.deps.Region, taskID(f.t, f.due), f.due)
+	return f.plan.event(f.k.deps.Region, taskID(f.t, f.due), f.due)
 }
 
-func (p *plan) event(t *ebb.Trigger, region string, id ebb.MessageID, due time.Time) []byte {
-	local := due
-	if loc, err := time.LoadLocation(p.settings.Timezone); err == nil {
-		local = due.In(loc)
-	}
+func (p *plan) event(region string, id ebb.MessageID, due time.Time) []byte {
+	t, local := p.t, due.In(p.location)
 	arn := "arn:aws:events:" + region + ":" + string(t.Service) + ":rule/" + t.Name
 	d := detail{Trigger: t.Name, Schedule: p.settings.Schedule, LocalTime: local.Format(time.RFC3339), Calendar: p.settings.Calendar}
 	if p.calendar != nil {

@@ -23,17 +23,17 @@ const maxMissed = 100_000
 
 // fire is the handling of one message.
 type fire struct {
-	k     *Kind
-	t     *ebb.Trigger
-	state *ebb.TriggerState
-	plan  *plan
-	now   time.Time
-	held  bool
+	k    *Kind
+	t    *ebb.Trigger
+	plan *plan
+	now  time.Time
+	held bool
 
 	due     time.Time // what is fired, or not
 	next    time.Time // zero = never again
 	missed  int64     // how many more were passed over
 	outcome string
+	refusal string // why the target does not take it
 	task    ebb.MessageID
 	cancel  ebb.MessageID // a task to be ended
 }
@@ -45,16 +45,16 @@ func (k *Kind) Fire(ctx context.Context, m *queue.Message) queue.Outcome {
 		return queue.Dead("the message of a timer cannot be read: "+err.Error(), nil)
 	}
 	f := &fire{k: k, now: k.deps.Now(), due: time.Unix(d.Due, 0), held: d.Held, outcome: ebb.FireDone}
-	err := k.deps.Store.Read(ctx, func(tx *store.Tx) error { return f.read(tx, &d) })
+	last, err := f.find(ctx, &d)
 	switch {
 	case err != nil:
 		return k.later(ctx, m, err)
-	case f.t == nil: // deleted, paused or changed
+	case f.plan == nil: // deleted, paused or changed
 		return queue.Done(nil)
 	}
 	f.decide()
 	if f.outcome == ebb.FireDone {
-		wait, err := f.overlap(ctx)
+		wait, err := f.overlap(ctx, last)
 		if err != nil {
 			return k.later(ctx, m, err)
 		}
@@ -90,24 +90,32 @@ func (k *Kind) later(ctx context.Context, m *queue.Message, err error) queue.Out
 	return queue.Later(k.deps.Now().Add(retry), nil).Free()
 }
 
-// read finds the trigger of a message. t stays nil if the message is not its.
-func (f *fire) read(tx *store.Tx, d *due) error {
-	f.t = nil
-	t, err := tx.TriggerByID(d.Trigger)
-	if errors.Is(err, store.ErrNotFound) {
-		return nil
+// find finds the plan of a message, nil if the message is not its trigger's any
+// more, and the task of the fire before, if the timer asks for it. Most fires are
+// of a plan that is remembered, and read nothing.
+func (f *fire) find(ctx context.Context, d *due) (last ebb.MessageID, err error) {
+	p := f.k.plans.get(d.Trigger, d.Revision)
+	if p == nil {
+		err = f.k.deps.Store.Read(ctx, func(tx *store.Tx) (err error) {
+			p, err = read(tx, d)
+			return err
+		})
+		if err != nil || p == nil {
+			return "", err
+		}
+		f.k.plans.keep(p)
 	}
-	if err != nil || t.Revision != d.Revision || t.Paused {
-		return err
+	if p.settings.Overlap != Allow {
+		err = f.k.deps.Store.Read(ctx, func(tx *store.Tx) (err error) {
+			last, err = tx.TriggerLastTask(d.Trigger)
+			return err
+		})
+		if errors.Is(err, store.ErrNotFound) {
+			return "", nil
+		}
 	}
-	if f.state, err = tx.TriggerState(t.ID); err != nil {
-		return err
-	}
-	if f.plan, err = f.k.plan(tx, t); err != nil {
-		return err
-	}
-	f.t = t
-	return nil
+	f.plan, f.t = p, p.t
+	return last, err
 }
 
 // decide applies the misfire policy: what is fired now, and what is next.
@@ -177,8 +185,9 @@ func (f *fire) lastBefore(to time.Time) (last time.Time) {
 }
 
 // overlap applies the overlap policy; wait says that the fire is to come again.
-func (f *fire) overlap(ctx context.Context) (wait bool, err error) {
-	policy, before := f.plan.settings.Overlap, f.state.LastTask
+// before is the task of the fire before.
+func (f *fire) overlap(ctx context.Context, before ebb.MessageID) (wait bool, err error) {
+	policy := f.plan.settings.Overlap
 	if policy == Allow || before == "" {
 		return false, nil
 	}
@@ -199,15 +208,11 @@ func (f *fire) overlap(ctx context.Context) (wait bool, err error) {
 
 // write makes the fire so: its row, its delivery, the next one.
 func (f *fire) write(tx *store.Tx, send func(*store.Tx) error) error {
-	revision, err := tx.TriggerRevision(f.t.ID)
-	if errors.Is(err, store.ErrNotFound) {
-		return nil
-	}
-	if err != nil || revision != f.t.Revision {
-		return err // a change has put another message in this one's place
-	}
-	err = tx.InsertFire(&ebb.Fire{Trigger: f.t.ID, Due: f.due, At: f.now, Outcome: f.outcome, Task: f.task})
+	err := tx.InsertFire(&ebb.Fire{Trigger: f.t.ID, Due: f.due, At: f.now, Outcome: f.outcome, Task: f.task}, f.t.Revision)
 	switch {
+	case errors.Is(err, store.ErrChanged):
+		tx.AfterCommit(func() { f.k.plans.forget(f.t.ID) })
+		return nil // a change has put another message in this one's place
 	case errors.Is(err, store.ErrExists):
 		err = tx.SetTriggerNext(f.t.ID, f.next)
 	case err == nil:
@@ -220,6 +225,7 @@ func (f *fire) write(tx *store.Tx, send func(*store.Tx) error) error {
 		return f.k.enqueue(tx, f.t, &f.plan.settings, f.next)
 	}
 	if f.plan.settings.DeleteAfter {
+		tx.AfterCommit(func() { f.k.plans.forget(f.t.ID) })
 		return tx.DeleteTrigger(f.t.ID)
 	}
 	return nil
@@ -235,22 +241,20 @@ func (f *fire) handOver(tx *store.Tx, send func(*store.Tx) error) error {
 	if err := send(tx); err != nil {
 		return err
 	}
+	// Without a task, the one before is still the last that was.
 	s := &ebb.TriggerState{NextAt: f.next, LastAt: f.now, LastDue: f.due, LastTask: f.task, Outcome: f.outcome, Skipped: f.missed}
 	switch f.outcome {
 	case ebb.FireDone:
 		s.Fired = 1
 	case ebb.FireRefused:
-		s.Failed, s.Error = 1, f.state.Error
+		s.Failed, s.Error = 1, f.refusal
 	default:
 		s.Skipped++
-	}
-	if f.task == "" { // the one before is still the last that was
-		s.LastTask = f.state.LastTask
 	}
 	if count := f.k.deps.Count; count != nil {
 		c := ebb.TriggerCounts{Taken: 1, TakenAt: f.now}
 		if f.outcome == ebb.FireRefused {
-			c.Failed, c.Result, c.ResultAt = 1, f.state.Error, f.now
+			c.Failed, c.Result, c.ResultAt = 1, f.refusal, f.now
 		}
 		tx.AfterCommit(func() { count(f.t.Ref(), c) })
 	}
@@ -260,7 +264,7 @@ func (f *fire) handOver(tx *store.Tx, send func(*store.Tx) error) error {
 // refused is what is written in place of a delivery that the target does not take.
 func (f *fire) refused(ctx context.Context, why error) (func(*store.Tx) error, error) {
 	id := f.task
-	f.outcome, f.task, f.state.Error = ebb.FireRefused, "", why.Error()
+	f.outcome, f.task, f.refusal = ebb.FireRefused, "", why.Error()
 	if f.k.deps.Refused == nil {
 		return func(*store.Tx) error { return nil }, nil
 	}

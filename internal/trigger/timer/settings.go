@@ -86,7 +86,11 @@ func (k *Kind) Check(ctx context.Context, t *ebb.Trigger) (json.RawMessage, erro
 			return nil, err
 		}
 	}
-	sched, err := s.parse(t, calendar)
+	loc, err := s.location()
+	if err != nil {
+		return nil, err
+	}
+	sched, err := s.parse(t, loc, calendar)
 	if err != nil {
 		return nil, err
 	}
@@ -136,13 +140,19 @@ func (s *Settings) complete() error {
 	return nil
 }
 
-// parse is the timer's schedule; calendar is the one that s names, or nil.
-func (s *Settings) parse(t *ebb.Trigger, calendar *schedule.Calendar) (*schedule.Schedule, error) {
-	opt := schedule.Options{Anchor: t.CreatedAt, Days: schedule.Days{Calendar: calendar, Rule: s.Days, Roll: s.Roll}}
-	var err error
-	if opt.Location, err = time.LoadLocation(s.Timezone); err != nil || s.Timezone == "Local" {
+// location is where the timer's wall clock is.
+func (s *Settings) location() (*time.Location, error) {
+	loc, err := time.LoadLocation(s.Timezone)
+	if err != nil || s.Timezone == "Local" {
 		return nil, invalid("timer.timezone: %q is not known; give a name like Asia/Shanghai", s.Timezone)
 	}
+	return loc, nil
+}
+
+// parse is the timer's schedule; loc is s's location, calendar the one that s
+// names, or nil.
+func (s *Settings) parse(t *ebb.Trigger, loc *time.Location, calendar *schedule.Calendar) (*schedule.Schedule, error) {
+	opt := schedule.Options{Location: loc, Anchor: t.CreatedAt, Days: schedule.Days{Calendar: calendar, Rule: s.Days, Roll: s.Roll}}
 	if s.Start != nil {
 		opt.Start, opt.Anchor = *s.Start, time.Time{}
 	}

@@ -18,6 +18,16 @@ import (
 // Line is the queue of timers' next fires.
 const Line = "timer"
 
+// atOnce is how many fires one process handles at once; one service alone gets a
+// third. They run nothing but SQL, and what is due in one second is best done in
+// few transactions.
+const atOnce = 1536
+
+// Queues is what package queue is told of the queue of timers.
+func Queues() map[string]queue.Options {
+	return map[string]queue.Options{Line: {Concurrency: atOnce, Together: true}}
+}
+
 // Deps is what timers stand on.
 type Deps struct {
 	Store  *store.Store
@@ -40,14 +50,17 @@ type Deps struct {
 }
 
 // Kind is the timers of a platform.
-type Kind struct{ deps Deps }
+type Kind struct {
+	deps  Deps
+	plans plans
+}
 
 // New makes it.
 func New(deps Deps) *Kind {
 	if deps.Now == nil {
 		deps.Now = time.Now
 	}
-	return &Kind{deps}
+	return &Kind{deps: deps, plans: plans{kept: make(map[ebb.TriggerID]*plan)}}
 }
 
 // Source implements trigger.Kind: timers live in the queue.
@@ -70,7 +83,7 @@ func (k *Kind) Set(tx *store.Tx, _, now *ebb.Trigger) error {
 		}
 		return nil
 	}
-	p, err := k.plan(tx, now)
+	p, err := newPlan(tx, now)
 	if err != nil {
 		return err
 	}
@@ -103,27 +116,4 @@ func (k *Kind) enqueue(tx *store.Tx, t *ebb.Trigger, s *Settings, at time.Time) 
 // jitter is how much later than due a fire comes.
 func (s *Settings) jitter(t *ebb.Trigger, at time.Time) time.Duration {
 	return schedule.Jitter(string(t.ID), at, time.Duration(s.Jitter)*time.Second)
-}
-
-// plan is a timer ready to be asked when it is due.
-type plan struct {
-	settings Settings
-	schedule *schedule.Schedule
-	calendar *schedule.Calendar // nil = none
-}
-
-// plan reads a timer's settings, which were checked when they were set.
-func (k *Kind) plan(tx *store.Tx, t *ebb.Trigger) (*plan, error) {
-	p := new(plan)
-	if err := json.Unmarshal(t.Settings, &p.settings); err != nil {
-		return nil, err
-	}
-	var err error
-	if name := p.settings.Calendar; name != "" {
-		if p.calendar, err = readCalendar(tx, name); err != nil {
-			return nil, err
-		}
-	}
-	p.schedule, err = p.settings.parse(t, p.calendar)
-	return p, err
 }

@@ -79,7 +79,7 @@ func (b *bench) node() (*trigger.Triggers, *Kind, *queue.Queue) { return b.nodeA
 func (b *bench) nodeAt(now func() time.Time) (*trigger.Triggers, *Kind, *queue.Queue) {
 	log := slog.New(slog.DiscardHandler)
 	var kind *Kind
-	q := queue.New(queue.Config{Now: now, Rescan: 50 * time.Millisecond}, b.store, map[string]queue.Handler{
+	q := queue.New(queue.Config{Now: now, Rescan: 50 * time.Millisecond, Queues: Queues()}, b.store, map[string]queue.Handler{
 		Line: func(ctx context.Context, m *queue.Message) queue.Outcome { return kind.Fire(ctx, m) },
 	}, log)
 	kind = New(Deps{Store: b.store, Log: log, Region: "us-east-1", Now: now, Enqueue: q.Enqueue, Send: b.send,
