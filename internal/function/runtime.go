@@ -108,8 +108,12 @@ func (f *Functions) LoadRuntimes(ctx context.Context) error {
 const someUsers = 5
 
 // RuntimeVersion names what functions of a runtime run with from their next start
-// on: its id, the interpreter's version, and of one from an image which image.
+// on: its id, the interpreter's version, and of one from an image which image. It
+// is the id alone if there is no such runtime, or as long as nobody knows.
 func (f *Functions) RuntimeVersion(id string) string {
+	if !f.runtimes.Known() {
+		return id
+	}
 	r, ok := f.runtimes.Lookup(id)
 	name := id
 	if ok && r.Version != "" {

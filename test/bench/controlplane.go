@@ -14,6 +14,7 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	v4 "github.com/aws/aws-sdk-go-v2/aws/signer/v4"
+	"github.com/aws/aws-sdk-go-v2/service/lambda"
 
 	"github.com/ebb-faas/ebb/internal/ebb"
 	"github.com/ebb-faas/ebb/internal/store"
@@ -36,19 +37,17 @@ func (b *bench) controlPlane(ctx context.Context) (err error) {
 	if err := fill(ctx, data); err != nil {
 		return err
 	}
-	// Only the first start ever looks at what the host's interpreters are.
-	p, err := platform.Start(ctx, platform.Config{Data: data})
+	p, first, err := start(ctx, data) // which asks all interpreters of the host
 	if err == nil {
 		err = p.Stop()
 	}
 	if err != nil {
 		return err
 	}
-	begin := time.Now()
-	if p, err = platform.Start(ctx, platform.Config{Data: data}); err != nil {
+	p, again, err := start(ctx, data)
+	if err != nil {
 		return err
 	}
-	started := time.Since(begin)
 	defer func() { err = errors.Join(err, p.Stop()) }()
 	list, err := get(p, "/2015-03-31/functions/?MaxItems=50&Marker=", nameOf(manyFunctions/2)) // not the first page
 	if err != nil {
@@ -64,10 +63,24 @@ func (b *bench) controlPlane(ctx context.Context) (err error) {
 		return err
 	}
 	table := b.report.table(fmt.Sprintf("%d functions", manyFunctions), "measured", "bar")
-	table.add("start-up, s", started.Seconds(), 2)
+	table.add("the first start-up, s", first.Seconds(), 2)
+	table.add("start-up, s", again.Seconds(), 2)
 	table.add("a page of the list of 50, p50 ms", ms(quantile(pages.latencies, 0.5)), 20)
 	table.add("RSS afterwards, MiB", mib(rss), 200)
 	return b.reads(p, data)
+}
+
+// start is how long a platform takes until it has answered a request for a page of
+// its functions.
+func start(ctx context.Context, data string) (p *platform.Platform, took time.Duration, err error) {
+	begin := time.Now()
+	if p, err = platform.Start(ctx, platform.Config{Data: data}); err != nil {
+		return nil, 0, err
+	}
+	if _, err = p.Lambda().ListFunctions(ctx, &lambda.ListFunctionsInput{MaxItems: aws.Int32(50)}); err != nil {
+		return nil, 0, errors.Join(err, p.Stop())
+	}
+	return p, time.Since(begin), nil
 }
 
 // reads compares GetFunctionConfiguration with a bare handler.
