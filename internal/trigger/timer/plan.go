@@ -42,8 +42,8 @@ func newPlan(tx *store.Tx, t *ebb.Trigger) (*plan, error) {
 // maxPlans is how many plans are remembered, of some 2 KiB each.
 const maxPlans = 16384
 
-// plans remembers those that were read, so that a fire need read nothing. Any of
-// them may be old: what a fire writes is conditional on the revision. Those with
+// plans remembers those that were set or read here, so that a fire need read
+// nothing. Any of them may be old: what a fire writes is conditional on the revision. Those with
 // a calendar are not remembered, because that changes without them.
 type plans struct {
 	mu   sync.Mutex

@@ -83,10 +83,12 @@ func (k *Kind) Set(tx *store.Tx, _, now *ebb.Trigger) error {
 		}
 		return nil
 	}
-	p, err := newPlan(tx, now)
+	also := *now
+	p, err := newPlan(tx, &also)
 	if err != nil {
 		return err
 	}
+	tx.AfterCommit(func() { k.plans.keep(p) })
 	next, ok := p.schedule.Next(k.deps.Now())
 	if !ok {
 		return tx.SetTriggerNext(now.ID, time.Time{})

@@ -198,10 +198,20 @@ func wait(t *testing.T) {
 	}
 }
 
-func (b *bench) last() sent {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.sent[len(b.sent)-1]
+// last waits until so many were sent, which is told just after the commit, and
+// returns the last of those.
+func (b *bench) last(count int) sent {
+	b.t.Helper()
+	for end := time.Now().Add(limit); time.Now().Before(end); wait(b.t) {
+		b.mu.Lock()
+		all := slices.Clone(b.sent)
+		b.mu.Unlock()
+		if len(all) >= count {
+			return all[count-1]
+		}
+	}
+	b.t.Fatalf("not %d were sent", count)
+	return sent{}
 }
 
 // TestFires: a timer fires when it is due, with the business date, and is due
@@ -218,13 +228,13 @@ func TestFires(t *testing.T) {
 	want := `{"version":"0","id":"` + string(taskID(tr, began.Add(6*time.Hour))) + `","detail-type":"Scheduled Event","source":"aws.events",` +
 		`"account":"000000000000","time":"2026-11-20T18:00:00Z","region":"us-east-1","resources":["arn:aws:events:us-east-1:000000000000:rule/nightly"],` +
 		`"detail":{"trigger":"nightly","schedule":"cron(0 2 * * ? *)","localTime":"2026-11-21T02:00:00+08:00","businessDate":"2026-11-20","calendar":"cn"}}`
-	if got := b.last(); got.event != want || !strings.HasPrefix(string(got.task), "nightly@20261120T180000Z-") {
+	if got := b.last(1); got.event != want || !strings.HasPrefix(string(got.task), "nightly@20261120T180000Z-") {
 		t.Errorf("got  %s %s\nwant %s", got.task, got.event, want)
 	}
 	b.set(began.Add(30 * time.Hour))
 	b.fires(tr, "20T18:00 fired", "21T18:00 fired")
 	s := b.state(tr, func(s *ebb.TriggerState) bool { return s.Fired == 2 })
-	if !s.NextAt.Equal(began.Add(54*time.Hour)) || s.Outcome != ebb.FireDone || s.LastTask != b.last().task {
+	if !s.NextAt.Equal(began.Add(54*time.Hour)) || s.Outcome != ebb.FireDone || s.LastTask != b.last(2).task {
 		t.Errorf("%+v", s)
 	}
 }
@@ -235,7 +245,7 @@ func TestInput(t *testing.T) {
 		Input: json.RawMessage(`{"day":"<ebb.local-date>","at":"<aws.scheduler.scheduled-time>","n":"<aws.scheduler.attempt-number>","b":"<ebb.business-date>"}`)})
 	b.set(began.Add(90 * time.Minute))
 	b.fires(tr, "20T13:30 fired")
-	if got, want := b.last().event, `{"day":"2026-11-20","at":"2026-11-20T13:30:00Z","n":"1","b":""}`; got != want {
+	if got, want := b.last(1).event, `{"day":"2026-11-20","at":"2026-11-20T13:30:00Z","n":"1","b":""}`; got != want {
 		t.Errorf("got %s, want %s", got, want)
 	}
 }
@@ -296,7 +306,7 @@ func TestOverlap(t *testing.T) {
 			tr := b.create("t", Settings{Schedule: "cron(30 * * * ? *)", Overlap: policy, Grace: 3600})
 			b.set(began.Add(30 * time.Minute))
 			b.fires(tr, "20T12:30 fired")
-			first := b.last().task
+			first := b.last(1).task
 			b.mu.Lock()
 			b.running[first] = true
 			b.mu.Unlock()
@@ -375,7 +385,7 @@ func TestDeleteAfter(t *testing.T) {
 			t.Fatal("it is still there")
 		}
 	}
-	if b.last().trigger != "t" {
+	if b.last(1).trigger != "t" {
 		t.Error("not fired")
 	}
 }
@@ -527,6 +537,7 @@ func TestClocksStep(t *testing.T) {
 			}
 		}
 	}
+	b.last(timers * 12)
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	tasks := make(map[ebb.MessageID]int)
@@ -535,5 +546,55 @@ func TestClocksStep(t *testing.T) {
 	}
 	if len(b.sent) != timers*12 || len(tasks) != timers*12 {
 		t.Errorf("%d deliveries of %d tasks, want %d", len(b.sent), len(tasks), timers*12)
+	}
+}
+
+// TestPlans: what a fire needs is remembered from when the timer was set, or else
+// from its first fire; but not where a calendar has a part in it, and what is old
+// fires nothing.
+func TestPlans(t *testing.T) {
+	b := open(t)
+	if err := b.kind.PutCalendar(t.Context(), Calendar{Name: "cn"}); err != nil {
+		t.Fatal(err)
+	}
+	plain := b.create("plain", Settings{Schedule: "cron(0 * * * ? *)"})
+	dated := b.create("dated", Settings{Schedule: "cron(0 * * * ? *)", Calendar: "cn"})
+	old := b.kind.plans.get(plain.ID, plain.Revision)
+	if old == nil || b.kind.plans.get(dated.ID, dated.Revision) != nil {
+		t.Error("the wrong ones are remembered")
+	}
+	b.kind.plans.forget(plain.ID) // as another process, or the next, begins
+	b.set(began.Add(time.Hour))
+	b.fires(plain, "20T13:00 fired")
+	b.fires(dated, "20T13:00 fired")
+	if b.kind.plans.get(plain.ID, plain.Revision) == nil || b.kind.plans.get(dated.ID, dated.Revision) != nil {
+		t.Error("the wrong ones are remembered after a fire")
+	}
+	next := ebb.Trigger{TriggerKey: plain.TriggerKey, Target: plain.Target, Settings: json.RawMessage(`{"schedule":"cron(0 20 * * ? *)"}`)}
+	if _, err := b.triggers.Update(t.Context(), next, 0); err != nil {
+		t.Fatal(err)
+	}
+	b.kind.plans.keep(old) // as in a process that has not heard
+	b.set(began.Add(2 * time.Hour))
+	b.fires(dated, "20T13:00 fired", "20T14:00 fired")
+	b.fires(plain, "20T13:00 fired")
+	b.set(began.Add(8 * time.Hour))
+	b.fires(plain, "20T13:00 fired", "20T20:00 fired")
+	if err := b.triggers.Delete(t.Context(), plain.TriggerKey); err != nil {
+		t.Fatal(err)
+	}
+	again := b.create("plain", Settings{Schedule: "cron(0 21 * * ? *)"})
+	b.set(began.Add(9 * time.Hour))
+	b.fires(again, "20T21:00 fired")
+}
+
+// TestPlansAreBounded: however many timers there are.
+func TestPlansAreBounded(t *testing.T) {
+	p := plans{kept: make(map[ebb.TriggerID]*plan)}
+	for n := range maxPlans + 10 {
+		p.keep(&plan{t: &ebb.Trigger{ID: ebb.TriggerID(fmt.Sprint(n)), Revision: 1}})
+	}
+	if len(p.kept) != maxPlans || p.get(ebb.TriggerID(fmt.Sprint(maxPlans+9)), 1) == nil {
+		t.Errorf("%d are kept", len(p.kept))
 	}
 }
