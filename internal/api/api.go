@@ -130,6 +130,9 @@ func (a *API) operation(h huma.API, op huma.Operation) huma.Operation {
 	if op.Security == nil {
 		op.Security = []map[string][]string{{"bearer": {}}, {"sigv4": {}}}
 	}
+	// huma's own limit stays on the connection after the body has been read, and
+	// ends every operation that takes longer than it.
+	op.BodyReadTimeout = -1
 	return op
 }
 

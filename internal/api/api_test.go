@@ -8,6 +8,7 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"net/http/httptest"
 	"slices"
 	"strings"
 	"testing"
@@ -286,3 +287,25 @@ func TestStatusOfKinds(t *testing.T) {
 }
 
 var _ http.Handler = (*API)(nil)
+
+// deadlines keeps the last read deadline that was set on a connection.
+type deadlines struct {
+	*httptest.ResponseRecorder
+	last time.Time
+}
+
+func (d *deadlines) SetReadDeadline(t time.Time) error { d.last = t; return nil }
+
+// TestOperationsMayTakeLong: no deadline for reading is left on the connection when
+// an operation begins to work: it would end the operation too.
+func TestOperationsMayTakeLong(t *testing.T) {
+	r := newRig(t)
+	req := httptest.NewRequest(http.MethodPut, "/v1/secrets/s", strings.NewReader(`{"value": "x"}`))
+	req.Header.Set("Content-Type", "application/json")
+	req.Header.Set("Authorization", "Bearer "+testRoot.Token)
+	w := &deadlines{ResponseRecorder: httptest.NewRecorder()}
+	r.api.ServeHTTP(w, req)
+	if w.Code/100 != 2 || !w.last.IsZero() {
+		t.Errorf("%d, deadline %v: %s", w.Code, w.last, w.Body)
+	}
+}
