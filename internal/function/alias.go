@@ -159,26 +159,15 @@ func (f *Functions) ListAliases(ctx context.Context, key ebb.FunctionKey, versio
 	if marker != "" && !ebb.ValidAliasName(marker) {
 		return nil, "", invalidMarker()
 	}
-	max = page(max)
-	err = f.store.Read(ctx, func(tx *store.Tx) (err error) {
-		if _, err = tx.Function(key); err != nil {
-			return f.found(err, key, "")
+	return paged(ctx, f.store, max, func(tx *store.Tx, limit int) ([]*ebb.Alias, error) {
+		if _, err := tx.Function(key); err != nil {
+			return nil, f.found(err, key, "")
 		}
 		if version != nil {
-			as, err = tx.AliasesOf(key, *version, marker, max+1)
-		} else {
-			as, err = tx.Aliases(key, marker, max+1)
+			return tx.AliasesOf(key, *version, marker, limit)
 		}
-		return err
-	})
-	if err != nil {
-		return nil, "", err
-	}
-	as, more := cut(as, max)
-	if more {
-		next = as[max-1].Alias
-	}
-	return as, next, nil
+		return tx.Aliases(key, marker, limit)
+	}, func(last *ebb.Alias) string { return last.Alias })
 }
 
 // DeleteAlias removes an alias with its URL, its policy and what else is its own. One that is not

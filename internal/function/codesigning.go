@@ -103,19 +103,9 @@ func (f *Functions) GetCodeSigning(ctx context.Context, service ebb.ServiceID, i
 // ListCodeSigning returns up to max (at most MaxPage; 0 means that) code signing
 // configurations of a service, by id, and the marker of the next page.
 func (f *Functions) ListCodeSigning(ctx context.Context, service ebb.ServiceID, marker string, max int) (all []*ebb.CodeSigningConfig, next string, err error) {
-	max = page(max)
-	err = f.store.Read(ctx, func(tx *store.Tx) (err error) {
-		all, err = tx.CodeSigningConfigs(service, marker, max+1)
-		return err
-	})
-	if err != nil {
-		return nil, "", err
-	}
-	all, more := cut(all, max)
-	if more {
-		next = all[max-1].ID
-	}
-	return all, next, nil
+	return paged(ctx, f.store, max, func(tx *store.Tx, limit int) ([]*ebb.CodeSigningConfig, error) {
+		return tx.CodeSigningConfigs(service, marker, limit)
+	}, func(last *ebb.CodeSigningConfig) string { return last.ID })
 }
 
 // DeleteCodeSigning removes a code signing configuration, unless functions have it.
@@ -139,22 +129,12 @@ func (f *Functions) DeleteCodeSigning(ctx context.Context, service ebb.ServiceID
 // CodeSigningFunctions returns up to max (at most MaxPage; 0 means that) names of
 // the functions that have a code signing configuration, and the next page's marker.
 func (f *Functions) CodeSigningFunctions(ctx context.Context, service ebb.ServiceID, id, marker string, max int) (names []string, next string, err error) {
-	max = page(max)
-	err = f.store.Read(ctx, func(tx *store.Tx) (err error) {
+	return paged(ctx, f.store, max, func(tx *store.Tx, limit int) ([]string, error) {
 		if _, err := f.codeSigning(tx, service, id); err != nil {
-			return err
+			return nil, err
 		}
-		names, err = tx.FunctionsByCodeSigning(service, id, marker, max+1)
-		return err
-	})
-	if err != nil {
-		return nil, "", err
-	}
-	names, more := cut(names, max)
-	if more {
-		next = names[max-1]
-	}
-	return names, next, nil
+		return tx.FunctionsByCodeSigning(service, id, marker, limit)
+	}, func(last string) string { return last })
 }
 
 // SignCode has the code of a function be signed as a configuration of its service

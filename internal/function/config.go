@@ -70,7 +70,6 @@ const (
 	MaxDescription                            = 256 // characters
 	MaxHandler                                = 128 // bytes
 	MaxTags                                   = 50
-	MaxPage                                   = 50 // items in one answer of a list
 )
 
 // Validate says what is wrong, naming the field.

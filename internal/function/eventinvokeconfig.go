@@ -98,22 +98,12 @@ func (f *Functions) ListEvents(ctx context.Context, key ebb.FunctionKey, marker 
 	if marker == ebb.Latest {
 		after = ""
 	}
-	max = page(max)
-	err = f.store.Read(ctx, func(tx *store.Tx) (err error) {
-		if _, err = tx.Function(key); err != nil {
-			return f.found(err, key, "")
+	return paged(ctx, f.store, max, func(tx *store.Tx, limit int) ([]*ebb.EventInvokeConfig, error) {
+		if _, err := tx.Function(key); err != nil {
+			return nil, f.found(err, key, "")
 		}
-		cs, err = tx.EventInvokeConfigs(key, marker == "", after, max+1)
-		return err
-	})
-	if err != nil {
-		return nil, "", err
-	}
-	cs, more := cut(cs, max)
-	if more {
-		next = or(cs[max-1].Qualifier, ebb.Latest)
-	}
-	return cs, next, nil
+		return tx.EventInvokeConfigs(key, marker == "", after, limit)
+	}, func(last *ebb.EventInvokeConfig) string { return or(last.Qualifier, ebb.Latest) })
 }
 
 func (f *Functions) checkEvents(u *UpdateEvents) error {

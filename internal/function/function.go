@@ -184,19 +184,9 @@ func (f *Functions) List(ctx context.Context, service ebb.ServiceID, marker stri
 	if marker != "" && !ebb.ValidFunctionName(marker) {
 		return nil, "", invalidMarker()
 	}
-	max = page(max)
-	err = f.store.Read(ctx, func(tx *store.Tx) (err error) {
-		vs, err = tx.LatestVersions(service, marker, max+1)
-		return err
-	})
-	if err != nil {
-		return nil, "", err
-	}
-	vs, more := cut(vs, max)
-	if more {
-		next = vs[max-1].Name
-	}
-	return vs, next, nil
+	return paged(ctx, f.store, max, func(tx *store.Tx, limit int) ([]*ebb.Version, error) {
+		return tx.LatestVersions(service, marker, limit)
+	}, func(last *ebb.Version) string { return last.Name })
 }
 
 // Delete removes one published version, unless an alias points to it, or with
@@ -363,20 +353,4 @@ func (f *Functions) found(err error, key ebb.FunctionKey, qualifier string) erro
 
 func invalidMarker() error {
 	return ebb.Errorf(ebb.Invalid, ebb.TypeInvalidParameterValue, "Marker: not one that a list returned")
-}
-
-// page is how many items an answer may have when max were asked for.
-func page(max int) int {
-	if max <= 0 || max > MaxPage {
-		return MaxPage
-	}
-	return max
-}
-
-// cut keeps max of the max+1 items read and says whether there was one more.
-func cut[T any](items []T, max int) ([]T, bool) {
-	if len(items) > max {
-		return items[:max], true
-	}
-	return items, false
 }

@@ -146,22 +146,12 @@ func (f *Functions) ListURLs(ctx context.Context, key ebb.FunctionKey, marker st
 	if marker == ebb.Latest {
 		after = ""
 	}
-	max = page(max)
-	err = f.store.Read(ctx, func(tx *store.Tx) (err error) {
-		if _, err = tx.Function(key); err != nil {
-			return f.found(err, key, "")
+	return paged(ctx, f.store, max, func(tx *store.Tx, limit int) ([]*ebb.FunctionURL, error) {
+		if _, err := tx.Function(key); err != nil {
+			return nil, f.found(err, key, "")
 		}
-		us, err = tx.FunctionURLs(key, marker == "", after, max+1)
-		return err
-	})
-	if err != nil {
-		return nil, "", err
-	}
-	us, more := cut(us, max)
-	if more {
-		next = or(us[max-1].Qualifier, ebb.Latest)
-	}
-	return us, next, nil
+		return tx.FunctionURLs(key, marker == "", after, limit)
+	}, func(last *ebb.FunctionURL) string { return or(last.Qualifier, ebb.Latest) })
 }
 
 func checkURL(qualifier string, auth, mode *string, cors *ebb.CORS) error {

@@ -106,38 +106,19 @@ func (f *Functions) ListLayerVersions(ctx context.Context, key ebb.LayerKey, fil
 			return nil, "", invalidMarker()
 		}
 	}
-	max = page(max)
-	err = f.store.Read(ctx, func(tx *store.Tx) (err error) {
-		ls, err = tx.LayerVersions(key, filter, before, max+1)
-		return err
-	})
-	if err != nil {
-		return nil, "", err
-	}
-	ls, more := cut(ls, max)
-	if more {
-		next = strconv.FormatInt(ls[max-1].Number, 10)
-	}
-	return ls, next, nil
+	return paged(ctx, f.store, max, func(tx *store.Tx, limit int) ([]*ebb.LayerVersion, error) {
+		ls, err = tx.LayerVersions(key, filter, before, limit)
+		return ls, err
+	}, func(last *ebb.LayerVersion) string { return strconv.FormatInt(last.Number, 10) })
 }
 
 // ListLayers returns the newest version of up to max (at most MaxPage; 0 means
 // that) layers of a service that filter lets through, by name, and the marker of
 // the next page.
 func (f *Functions) ListLayers(ctx context.Context, service ebb.ServiceID, filter LayerFilter, marker string, max int) (ls []*ebb.LayerVersion, next string, err error) {
-	max = page(max)
-	err = f.store.Read(ctx, func(tx *store.Tx) (err error) {
-		ls, err = tx.Layers(service, filter, marker, max+1)
-		return err
-	})
-	if err != nil {
-		return nil, "", err
-	}
-	ls, more := cut(ls, max)
-	if more {
-		next = ls[max-1].Name
-	}
-	return ls, next, nil
+	return paged(ctx, f.store, max, func(tx *store.Tx, limit int) (ls []*ebb.LayerVersion, err error) {
+		return tx.Layers(service, filter, marker, limit)
+	}, func(last *ebb.LayerVersion) string { return last.Name })
 }
 
 // DeleteLayerVersion removes one version of a layer. Versions of functions that

@@ -166,22 +166,12 @@ func (f *Functions) ListProvisioned(ctx context.Context, key ebb.FunctionKey, ma
 	if marker != "" && !ebb.ValidQualifier(marker) {
 		return nil, "", invalidMarker()
 	}
-	max = page(max)
-	err = f.store.Read(ctx, func(tx *store.Tx) (err error) {
-		if _, err = tx.Function(key); err != nil {
-			return f.found(err, key, "")
+	return paged(ctx, f.store, max, func(tx *store.Tx, limit int) ([]*ebb.Provisioned, error) {
+		if _, err := tx.Function(key); err != nil {
+			return nil, f.found(err, key, "")
 		}
-		list, err = tx.FunctionProvisioned(key, marker, max+1)
-		return err
-	})
-	if err != nil {
-		return nil, "", err
-	}
-	list, more := cut(list, max)
-	if more {
-		next = list[max-1].Qualifier
-	}
-	return list, next, nil
+		return tx.FunctionProvisioned(key, marker, limit)
+	}, func(last *ebb.Provisioned) string { return last.Qualifier })
 }
 
 // AllProvisioned returns every configuration there is.

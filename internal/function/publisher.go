@@ -42,19 +42,9 @@ func (f *Functions) AddPublisher(ctx context.Context, service ebb.ServiceID, nam
 // service by name and version, and the marker of the next page.
 func (f *Functions) Publishers(ctx context.Context, service ebb.ServiceID, marker string, max int) (all []*ebb.Publisher, next string, err error) {
 	name, version, _ := strings.Cut(marker, "/")
-	max = page(max)
-	err = f.store.Read(ctx, func(tx *store.Tx) (err error) {
-		all, err = tx.Publishers(service, name, version, max+1)
-		return err
-	})
-	if err != nil {
-		return nil, "", err
-	}
-	all, more := cut(all, max)
-	if more {
-		next = all[max-1].Name + "/" + all[max-1].Version
-	}
-	return all, next, nil
+	return paged(ctx, f.store, max, func(tx *store.Tx, limit int) ([]*ebb.Publisher, error) {
+		return tx.Publishers(service, name, version, limit)
+	}, func(last *ebb.Publisher) string { return last.Name + "/" + last.Version })
 }
 
 // RemovePublisher takes away one key of a publisher, or with version "" all.

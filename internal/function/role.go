@@ -48,16 +48,9 @@ func (f *Functions) GetRole(ctx context.Context, service ebb.ServiceID, name str
 // ListRoles returns up to max (at most MaxPage; 0 means that) roles of a service
 // by name, and the marker of the next page.
 func (f *Functions) ListRoles(ctx context.Context, service ebb.ServiceID, marker string, max int) (all []*ebb.Role, next string, err error) {
-	max = page(max)
-	err = f.store.Read(ctx, func(tx *store.Tx) (err error) {
-		all, err = tx.Roles(service, marker, max+1)
-		return err
-	})
-	if err == nil && len(all) > max {
-		all = all[:max]
-		next = all[max-1].Name
-	}
-	return all, next, err
+	return paged(ctx, f.store, max, func(tx *store.Tx, limit int) ([]*ebb.Role, error) {
+		return tx.Roles(service, marker, limit)
+	}, func(last *ebb.Role) string { return last.Name })
 }
 
 // DeleteRole removes a role. Functions that name it have the default permission

@@ -165,16 +165,9 @@ func (f *Functions) Service(ctx context.Context, name string) (s *ebb.Service, e
 // Services returns up to max (at most MaxPage; 0 means that) services by name,
 // and the marker of the next page.
 func (f *Functions) Services(ctx context.Context, marker string, max int) (all []*ebb.Service, next string, err error) {
-	max = page(max)
-	err = f.store.Read(ctx, func(tx *store.Tx) (err error) {
-		all, err = tx.Services(marker, max+1)
-		return err
-	})
-	if err == nil && len(all) > max {
-		all = all[:max]
-		next = all[max-1].Name
-	}
-	return all, next, err
+	return paged(ctx, f.store, max, func(tx *store.Tx, limit int) ([]*ebb.Service, error) {
+		return tx.Services(marker, limit)
+	}, func(last *ebb.Service) string { return last.Name })
 }
 
 // Quota is what a service may take of the platform.

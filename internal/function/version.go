@@ -230,22 +230,12 @@ func (f *Functions) Versions(ctx context.Context, key ebb.FunctionKey, marker st
 			return nil, "", invalidMarker()
 		}
 	}
-	max = page(max)
-	err = f.store.Read(ctx, func(tx *store.Tx) (err error) {
-		if _, err = tx.Function(key); err != nil {
-			return f.found(err, key, "")
+	return paged(ctx, f.store, max, func(tx *store.Tx, limit int) ([]*ebb.Version, error) {
+		if _, err := tx.Function(key); err != nil {
+			return nil, f.found(err, key, "")
 		}
-		vs, err = tx.Versions(key, after, max+1)
-		return err
-	})
-	if err != nil {
-		return nil, "", err
-	}
-	vs, more := cut(vs, max)
-	if more {
-		next = strconv.FormatInt(vs[max-1].Number, 10)
-	}
-	return vs, next, nil
+		return tx.Versions(key, after, limit)
+	}, func(last *ebb.Version) string { return strconv.FormatInt(last.Number, 10) })
 }
 
 // ListVersions is List with every version of every function, by name and number.
@@ -258,20 +248,9 @@ func (f *Functions) ListVersions(ctx context.Context, service ebb.ServiceID, mar
 			return nil, "", invalidMarker()
 		}
 	}
-	max = page(max)
-	err = f.store.Read(ctx, func(tx *store.Tx) (err error) {
-		vs, err = tx.AllVersions(service, name, after, max+1)
-		return err
-	})
-	if err != nil {
-		return nil, "", err
-	}
-	vs, more := cut(vs, max)
-	if more {
-		last := vs[max-1]
-		next = last.Name + ":" + strconv.FormatInt(last.Number, 10)
-	}
-	return vs, next, nil
+	return paged(ctx, f.store, max, func(tx *store.Tx, limit int) ([]*ebb.Version, error) {
+		return tx.AllVersions(service, name, after, limit)
+	}, func(last *ebb.Version) string { return last.Name + ":" + strconv.FormatInt(last.Number, 10) })
 }
 
 // latest reads $LATEST and checks that it still is the revision asked for.
