@@ -57,17 +57,20 @@ func (p *Pool) compiled(rt *runtimes.Runtime, v *ebb.Version) []sandbox.Mount {
 // asInside is the path of boxes whose processes see what the box's own paths say.
 func asInside(path string) string { return path }
 
-// compiler compiles the code of versions, one after the other, beside all else: its
-// boxes get what CPU time nobody else wants. What has not been compiled when its
-// version is no more, or is being compiled just then, is let be.
+// compiler compiles the code of versions, and prepares runtimes, one after the other,
+// beside all else: its boxes get what CPU time nobody else wants. What has not been
+// compiled when its version is no more, or is being compiled just then, is let be.
 type compiler struct {
 	compile func(context.Context, *ebb.Version) error
+	prepare func(context.Context, *runtimes.Runtime)
 	wake    chan struct{} // there is something to do; capacity 1
 
-	mu    sync.Mutex
-	asked map[string]bool // by Prepare.Key: waiting, at work, or could not be compiled
-	queue []*compilation
-	now   *compilation // at work; nil = none
+	mu       sync.Mutex
+	prepared map[string]bool     // of runtimes, by their Prepare.Key: was tried, or waits
+	runtimes []*runtimes.Runtime // to be prepared
+	asked    map[string]bool     // by Prepare.Key: waiting, at work, or could not be compiled
+	queue    []*compilation
+	now      *compilation // at work; nil = none
 }
 
 // compilation is one code that is to be compiled.
@@ -77,8 +80,41 @@ type compilation struct {
 	cancel  context.CancelFunc
 }
 
-func newCompiler(compile func(context.Context, *ebb.Version) error) *compiler {
-	return &compiler{compile: compile, wake: make(chan struct{}, 1), asked: make(map[string]bool)}
+func newCompiler(compile func(context.Context, *ebb.Version) error, prepare func(context.Context, *runtimes.Runtime)) *compiler {
+	return &compiler{compile: compile, prepare: prepare, wake: make(chan struct{}, 1), asked: make(map[string]bool), prepared: make(map[string]bool)}
+}
+
+// use has a runtime prepared that would start faster then, once.
+func (c *compiler) use(rt *runtimes.Runtime) {
+	if rt.Prepare == nil {
+		return
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if !c.prepared[rt.Prepare.Key] {
+		c.prepared[rt.Prepare.Key] = true
+		c.runtimes = append(c.runtimes, rt)
+		c.call()
+	}
+}
+
+// unprepared takes a runtime that is to be prepared, or nil.
+func (c *compiler) unprepared() *runtimes.Runtime {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if len(c.runtimes) == 0 {
+		return nil
+	}
+	rt := c.runtimes[0]
+	c.runtimes = c.runtimes[1:]
+	return rt
+}
+
+func (c *compiler) call() {
+	select {
+	case c.wake <- struct{}{}:
+	default:
+	}
 }
 
 // want asks for the code of v. A code that waits already is from now on v's.
@@ -95,10 +131,7 @@ func (c *compiler) want(key string, v *ebb.Version) {
 	}
 	c.asked[key] = true
 	c.queue = append(c.queue, &compilation{key: key, version: v})
-	select {
-	case c.wake <- struct{}{}:
-	default:
-	}
+	c.call()
 }
 
 // retain gives up what is wanted for versions of function that are not among
@@ -133,7 +166,7 @@ func (c *compiler) next(parent context.Context) (job *compilation, v *ebb.Versio
 	return job, job.version, ctx
 }
 
-// run compiles until ctx ends.
+// run compiles and prepares until ctx ends.
 func (c *compiler) run(ctx context.Context) {
 	for {
 		select {
@@ -150,6 +183,10 @@ func (c *compiler) run(ctx context.Context) {
 				delete(c.asked, job.key)
 			}
 			c.mu.Unlock()
+		}
+		if rt := c.unprepared(); rt != nil && ctx.Err() == nil {
+			c.prepare(ctx, rt)
+			c.call() // there may be more
 		}
 	}
 }

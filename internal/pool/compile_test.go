@@ -7,6 +7,7 @@ import (
 	"testing/synctest"
 
 	"github.com/ebb-faas/ebb/internal/ebb"
+	"github.com/ebb-faas/ebb/runtimes"
 )
 
 // TestCompilationIsGivenUp: with its version, whether it waits or is at work; the
@@ -22,7 +23,7 @@ func TestCompilationIsGivenUp(t *testing.T) {
 			}
 			ended = append(ended, v.RevisionID)
 			return ctx.Err()
-		})
+		}, func(_ context.Context, rt *runtimes.Runtime) { begun = append(begun, rt.ID) })
 		ctx, cancel := context.WithCancel(t.Context())
 		done := make(chan struct{})
 		go func() { c.run(ctx); close(done) }()
@@ -50,6 +51,11 @@ func TestCompilationIsGivenUp(t *testing.T) {
 		seen("after the function", &begun, "f1", "g1")
 		c.want("second", version("i", "i1"))
 		seen("again", &begun, "f1", "g1", "i1")
+		for range 2 { // it is prepared once
+			c.use(&runtimes.Runtime{ID: "java", Prepare: &runtimes.Prepare{Key: "k"}})
+		}
+		c.use(&runtimes.Runtime{ID: "provided"})
+		seen("a runtime", &begun, "f1", "g1", "i1", "java")
 		cancel()
 		<-done
 		if len(c.asked)+len(c.queue) != 0 {

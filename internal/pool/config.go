@@ -54,7 +54,7 @@ type Config struct {
 	// PrewarmOff makes no instances ahead.
 	PrewarmOff bool `yaml:"prewarmOff"`
 	// PrewarmMin and PrewarmMax are how many instances are kept ready for each
-	// runtime in use, before it is known which function needs them.
+	// runtime in use, before it is known which function needs them. PrewarmMax -1: none.
 	PrewarmMin int `yaml:"prewarmMin"`
 	PrewarmMax int `yaml:"prewarmMax"`
 	// BoxesAhead is how many empty boxes are begun before they are wanted, for starts
@@ -131,7 +131,6 @@ func (c Config) withDefaults() Config {
 func (c Config) Validate() error {
 	for key, v := range map[string]int64{
 		"pool.prewarmMin":     int64(c.PrewarmMin),
-		"pool.prewarmMax":     int64(c.PrewarmMax),
 		"pool.prewarmKeep":    int64(c.PrewarmKeep),
 		"pool.zygoteForks":    int64(c.ZygoteForks),
 		"pool.zygoteKeep":     int64(c.ZygoteKeep),
@@ -164,6 +163,9 @@ func (c Config) Validate() error {
 		if bound.v != 0 && (bound.v < bound.low || bound.v > bound.high) {
 			return fmt.Errorf("%s: %d is not between %d and %d", key, bound.v, bound.low, bound.high)
 		}
+	}
+	if c.PrewarmMax < -1 {
+		return fmt.Errorf("pool.prewarmMax: must not be less than -1, which is none")
 	}
 	if c.BoxesAhead < -1 || c.BoxesAhead > 256 {
 		return fmt.Errorf("pool.boxesAhead: %d is not between -1 (none) and 256", c.BoxesAhead)

@@ -136,7 +136,7 @@ func New(cfg Config, deps Deps) *Pool {
 		habits:    make(map[habitKey]*habit),
 		steady:    make(map[*shelf]struct{}),
 	}
-	p.spares, p.zygotes, p.compiler = newSpares(p), newZygotes(p), newCompiler(p.compile)
+	p.spares, p.zygotes, p.compiler = newSpares(p), newZygotes(p), newCompiler(p.compile, p.prepareRuntime)
 	p.lifetime, p.endStart = context.WithCancel(context.Background())
 	p.goodbye, p.endGoodbye = context.WithCancel(context.Background())
 	return p
@@ -144,14 +144,6 @@ func New(cfg Config, deps Deps) *Pool {
 
 // Limits returns the configuration in force, defaults filled in.
 func (p *Pool) Limits() Config { return p.cfg }
-
-// Prewarm notes that versions with this runtime and memory may be wanted soon,
-// for example because one was deployed.
-func (p *Pool) Prewarm(runtime string, memoryMB int) {
-	if rt, ok := p.deps.Runtimes.Lookup(runtime); ok && !p.cfg.PrewarmOff {
-		p.spares.use(rt, memoryMB)
-	}
-}
 
 // Acquire lends a place in an instance of v: one that works already, an idle
 // one, or the first that becomes free or ready before ctx or patience ends. A

@@ -25,8 +25,6 @@ type spares struct {
 	pool *Pool
 	wake chan struct{} // something is short; capacity 1
 
-	prepared map[string]bool // of runtimes, by their Prepare.Key; of run alone
-
 	mu     sync.Mutex
 	stocks map[string]*stock // by what their process is
 	images map[imageKey]*runtimes.Runtime
@@ -50,7 +48,7 @@ const wantedHalf = 10 * time.Second
 var places = []string{runtimeapi.TaskRoot, runtimeapi.LayerRoot, sandbox.FolderRoot, runtimes.CompiledDir}
 
 func newSpares(p *Pool) *spares {
-	return &spares{pool: p, wake: make(chan struct{}, 1), prepared: make(map[string]bool), stocks: make(map[string]*stock),
+	return &spares{pool: p, wake: make(chan struct{}, 1), stocks: make(map[string]*stock),
 		images: make(map[imageKey]*runtimes.Runtime)}
 }
 
@@ -80,6 +78,19 @@ func (s *spares) take(v *ebb.Version) *instance {
 	return nil
 }
 
+// Prewarm notes that versions with this runtime and memory may be wanted soon,
+// for example because one was deployed.
+func (p *Pool) Prewarm(runtime string, memoryMB int) {
+	rt, ok := p.deps.Runtimes.Lookup(runtime)
+	if !ok {
+		return
+	}
+	p.compiler.use(rt)
+	if !p.cfg.PrewarmOff {
+		p.spares.use(rt, memoryMB)
+	}
+}
+
 // use notes that versions with this runtime and memory may be wanted soon.
 func (s *spares) use(rt *runtimes.Runtime, memoryMB int) {
 	s.mu.Lock()
@@ -95,6 +106,7 @@ func (s *spares) stock(rt *runtimes.Runtime, memoryMB int) *stock {
 	if st == nil {
 		st = &stock{runtime: rt, memory: memoryMB}
 		s.stocks[key] = st
+		s.pool.compiler.use(rt)
 	}
 	st.used = time.Now()
 	return st
@@ -135,12 +147,6 @@ func (s *spares) run(ctx context.Context) {
 				break // said why; tried again when one is wanted
 			}
 		}
-		if rt := s.unprepared(); rt != nil && ctx.Err() == nil {
-			s.pool.ending.Add(1)
-			s.pool.prepareRuntime(ctx, rt)
-			s.pool.ending.Done()
-			s.call() // there may be more
-		}
 	}
 }
 
@@ -159,24 +165,10 @@ func (s *spares) short() *stock {
 	return nil
 }
 
-// unprepared returns a runtime that would start faster if it was prepared, and
-// was not tried yet. It comes after the spares: those are what a start takes.
-func (s *spares) unprepared() *runtimes.Runtime {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	for _, st := range s.stocks {
-		if p := st.runtime.Prepare; p != nil && !s.prepared[p.Key] {
-			s.prepared[p.Key] = true
-			return st.runtime
-		}
-	}
-	return nil
-}
-
 // target is how many spares st should have.
 func (s *spares) target(st *stock) int {
 	cfg := &s.pool.cfg
-	return min(cfg.PrewarmMin+int(st.wanted), cfg.PrewarmMax)
+	return max(0, min(cfg.PrewarmMin+int(st.wanted), cfg.PrewarmMax))
 }
 
 // make makes one spare. A failure is logged, not fatal: starts do without.

@@ -64,11 +64,11 @@ func (b *bench) cold(ctx context.Context) error {
 	if err := b.coldRows(ctx, table, b.platform, "", bare); err != nil {
 		return err
 	}
-	miss, stop, err := b.own(ctx, "miss", "pool: {prewarmOff: true, zygoteOff: true}\n")
+	miss, stop, err := b.own(ctx, "miss", "pool: {prewarmMax: -1}\n")
 	if err != nil {
 		return err
 	}
-	if err := errors.Join(b.coldRows(ctx, table, miss, ", nothing made ahead", bare), stop()); err != nil {
+	if err := errors.Join(b.coldRows(ctx, table, miss, ", pool missed", bare), stop()); err != nil {
 		return err
 	}
 	return b.coldImage(ctx, table, bare["go"])
@@ -100,11 +100,17 @@ func (b *bench) coldRow(ctx context.Context, table *table, p *platform.Platform,
 	var cold, bare []time.Duration
 	for i := range coldRuns {
 		progress("cold start of %s %d/%d", row, i+1, coldRuns)
+		if err := rest(ctx, p); err != nil {
+			return err
+		}
 		begin := time.Now()
 		_ = exec.CommandContext(ctx, command[0], command[1:]...).Run() // its end is all we want
 		bare = append(bare, time.Since(begin))
 		name, err := create(i)
 		if err != nil {
+			return err
+		}
+		if err := rest(ctx, p); err != nil { // what the deploy began
 			return err
 		}
 		r, err := invokeAPI(p, name)()
@@ -177,6 +183,24 @@ func writeImage(archive, program string) error {
 		return err
 	}
 	return errors.Join(os.MkdirAll(filepath.Dir(archive), 0o755), tarball.WriteToFile(archive, tag, image))
+}
+
+// rest waits until a platform computes nothing: what it does beside the requests
+// (making instances ahead, compiling) is not what is measured.
+func rest(ctx context.Context, p *platform.Platform) error {
+	const look, most = 100 * time.Millisecond, 20 * time.Millisecond // an idle runtime computes a little
+	return platform.Poll(ctx, time.Minute, func() error {
+		before, err := platform.TreeCPU(p.PID())
+		if err != nil {
+			return err
+		}
+		time.Sleep(look)
+		after, err := platform.TreeCPU(p.PID())
+		if spent := after - before; err == nil && (spent < 0 || spent > most) {
+			err = fmt.Errorf("it computes: %v in %v", spent, look)
+		}
+		return err
+	})
 }
 
 // once sends one request and times it.
