@@ -3,6 +3,7 @@ package main
 import (
 	"archive/tar"
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -188,18 +189,21 @@ func writeImage(archive, program string) error {
 // rest waits until a platform computes nothing: what it does beside the requests
 // (making instances ahead, compiling) is not what is measured.
 func rest(ctx context.Context, p *platform.Platform) error {
-	const look, most = 100 * time.Millisecond, 20 * time.Millisecond // an idle runtime computes a little
+	const look = 100 * time.Millisecond
+	var spent time.Duration
+	var at time.Time
 	return platform.Poll(ctx, time.Minute, func() error {
-		before, err := platform.TreeCPU(p.PID())
-		if err != nil {
-			return err
+		now, err := platform.TreeCPU(p.PID())
+		since := time.Since(at)
+		if err != nil || since < look {
+			return cmp.Or(err, errors.New("looked too short"))
 		}
-		time.Sleep(look)
-		after, err := platform.TreeCPU(p.PID())
-		if spent := after - before; err == nil && (spent < 0 || spent > most) {
-			err = fmt.Errorf("it computes: %v in %v", spent, look)
+		used := now - spent // less than none: a process has ended
+		spent, at = now, time.Now()
+		if used < 0 || used > since/5 { // an idle runtime computes a little
+			return fmt.Errorf("it computes: %v in %v", used, since)
 		}
-		return err
+		return nil
 	})
 }
 
