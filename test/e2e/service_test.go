@@ -6,6 +6,8 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"os"
+	"path/filepath"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -236,6 +238,14 @@ func TestSecretsReachFunctions(t *testing.T) {
 	}
 	if log := shared.Log(); strings.Contains(log, first) || strings.Contains(log, second) {
 		t.Error("the platform's log tells the secret")
+	}
+	commands, err := filepath.Glob("/proc/[0-9]*/cmdline")
+	must(t, err)
+	for _, command := range commands {
+		text, _ := os.ReadFile(command) // it may have ended
+		if strings.Contains(string(text), first) || strings.Contains(string(text), second) {
+			t.Errorf("the list of processes tells the secret: %q", text)
+		}
 	}
 	// One that is taken away by force: the function says what it lacks.
 	must(t, c.DeleteSecret(ctx, "db", true))

@@ -181,6 +181,58 @@ def fields():
     refused("name", "ValidationException", 400, create, name="a b!")
 
 
+def missing():
+    """Whatever is not there, each operation says so with an error that the model has for it."""
+    f = PREFIX + "-m"
+    name, none = dict(FunctionName=PREFIX + "-none"), "arn:aws:lambda:us-east-1:000000000000:function:" + PREFIX + "-none"
+    csc = dict(CodeSigningConfigArn="arn:aws:lambda:us-east-1:000000000000:code-signing-config:csc-0123456789abcdef0")
+    layer = dict(LayerName=PREFIX + "-none", VersionNumber=1)
+    statement = dict(StatementId="s", Principal="*")
+    create(f)
+    for operation, arguments in [
+        ("GetFunction", name), ("GetFunctionConfiguration", name), ("UpdateFunctionConfiguration", name), ("DeleteFunction", name),
+        ("UpdateFunctionCode", dict(name, ZipFile=CODE)), ("PublishVersion", name), ("ListVersionsByFunction", name),
+        ("CreateAlias", dict(name, Name="a", FunctionVersion="1")), ("CreateAlias", dict(FunctionName=f, Name="a", FunctionVersion="9")),
+        ("GetAlias", dict(FunctionName=f, Name="a")), ("UpdateAlias", dict(FunctionName=f, Name="a")), ("ListAliases", name),
+        ("AddPermission", dict(name, Action="lambda:InvokeFunction", **statement)), ("GetPolicy", name), ("GetPolicy", dict(FunctionName=f)),
+        ("RemovePermission", dict(name, StatementId="s")), ("RemovePermission", dict(FunctionName=f, StatementId="s")),
+        ("PutFunctionConcurrency", dict(name, ReservedConcurrentExecutions=1)), ("GetFunctionConcurrency", name), ("DeleteFunctionConcurrency", name),
+        ("PutProvisionedConcurrencyConfig", dict(name, Qualifier="1", ProvisionedConcurrentExecutions=1)),
+        ("GetProvisionedConcurrencyConfig", dict(FunctionName=f, Qualifier="live")), ("ListProvisionedConcurrencyConfigs", name),
+        ("DeleteProvisionedConcurrencyConfig", dict(FunctionName=f, Qualifier="live")),
+        ("PutFunctionEventInvokeConfig", dict(name, MaximumRetryAttempts=1)), ("UpdateFunctionEventInvokeConfig", dict(FunctionName=f, MaximumRetryAttempts=1)),
+        ("GetFunctionEventInvokeConfig", dict(FunctionName=f)), ("DeleteFunctionEventInvokeConfig", dict(FunctionName=f)), ("ListFunctionEventInvokeConfigs", name),
+        ("CreateFunctionUrlConfig", dict(name, AuthType="NONE")), ("GetFunctionUrlConfig", dict(FunctionName=f)), ("UpdateFunctionUrlConfig", dict(FunctionName=f)),
+        ("DeleteFunctionUrlConfig", dict(FunctionName=f)), ("ListFunctionUrlConfigs", name),
+        ("GetCodeSigningConfig", csc), ("UpdateCodeSigningConfig", csc), ("DeleteCodeSigningConfig", csc), ("ListFunctionsByCodeSigningConfig", csc),
+        ("PutFunctionCodeSigningConfig", dict(csc, FunctionName=f)), ("GetFunctionCodeSigningConfig", name), ("DeleteFunctionCodeSigningConfig", name),
+        ("PutFunctionRecursionConfig", dict(name, RecursiveLoop="Allow")), ("GetFunctionRecursionConfig", name),
+        ("PutRuntimeManagementConfig", dict(name, UpdateRuntimeOn="Auto")), ("GetRuntimeManagementConfig", name),
+        ("TagResource", dict(Resource=none, Tags={"a": "b"})), ("UntagResource", dict(Resource=none, TagKeys=["a"])), ("ListTags", dict(Resource=none)),
+        ("GetLayerVersion", layer), ("GetLayerVersionByArn", dict(Arn="arn:aws:lambda:us-east-1:000000000000:layer:none:1")), ("GetLayerVersionPolicy", layer),
+        ("AddLayerVersionPermission", dict(layer, Action="lambda:GetLayerVersion", **statement)), ("RemoveLayerVersionPermission", dict(layer, StatementId="s")),
+        ("GetEventSourceMapping", dict(UUID="x")), ("UpdateEventSourceMapping", dict(UUID="x")), ("DeleteEventSourceMapping", dict(UUID="x")),
+        ("Invoke", name), ("Invoke", dict(FunctionName=f, Qualifier="9")), ("Invoke", dict(name, InvocationType="Event")), ("Invoke", dict(name, InvocationType="DryRun")),
+        ("InvokeWithResponseStream", name), ("InvokeAsync", dict(name, InvokeArgs=b"{}")),
+    ]:
+        known = [shape.name for shape in api.meta.service_model.operation_model(operation).error_shapes]
+        try:
+            answer = getattr(api, botocore.xform_name(operation))(**arguments)
+            check(operation + " of what is not there", False, answer)
+        except botocore.exceptions.ClientError as e:
+            code = e.response["Error"]["Code"]
+            check(operation + " is not found", code.endswith("NotFoundException") and code in known and
+                  e.response["ResponseMetadata"]["HTTPStatusCode"] == 404, e.response)
+    # These are asked to see to it that something is not there.
+    for operation, arguments in [
+        ("DeleteAlias", dict(FunctionName=f, Name="a")), ("DeleteLayerVersion", layer), ("DeleteFunctionConcurrency", dict(FunctionName=f)),
+        ("DeleteFunctionCodeSigningConfig", dict(FunctionName=f)), ("UntagResource", dict(Resource=none.replace("-none", "-m"), TagKeys=["none"])),
+    ]:
+        answer = getattr(api, botocore.xform_name(operation))(**arguments)
+        check(operation + " again", answer["ResponseMetadata"]["HTTPStatusCode"] == 204, answer)
+    api.delete_function(FunctionName=f)
+
+
 def slip():
     out = io.BytesIO()
     with zipfile.ZipFile(out, "w") as z:
@@ -207,7 +259,7 @@ def credentials():
         botocore.auth.get_current_datetime = now
 
 
-for part in (functions, urls, fields, credentials):
+for part in (functions, urls, fields, missing, credentials):
     try:
         part()
     except Exception as e:  # report, and go on with the other parts
