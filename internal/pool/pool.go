@@ -259,7 +259,6 @@ func (l *Lease) Release() {
 // instance cost the one who waited for it. p.mu is held.
 func (p *Pool) settle(in *instance, start ebb.Phases) {
 	s := in.shelf
-	now := time.Now()
 	for in.load < s.places {
 		front := s.waiters.Front()
 		if front == nil {
@@ -267,7 +266,7 @@ func (p *Pool) settle(in *instance, start ebb.Phases) {
 		}
 		w := front.Value.(*waiter)
 		p.unlist(s, w)
-		p.lend(in, now)
+		p.lend(in, time.Now())
 		w.answer <- grant{instance: in, phases: start}
 		start = ebb.Phases{}
 	}
@@ -281,7 +280,7 @@ func (p *Pool) settle(in *instance, start ebb.Phases) {
 		return
 	}
 	in.state = ebb.InstanceIdle
-	in.since = now
+	in.since = time.Now()
 	if in.kept {
 		s.ready = append(s.ready, in)
 	} else {
