@@ -121,8 +121,13 @@ func (a *API) call(c *call, decode func(any) error) (any, error) {
 		return nil, err
 	}
 	out, err := handlers()[c.op](a, c, decode)
-	if own, ok := errors.AsType[*ebb.Error](err); ok && own.Type == ebb.TypeInvalidParameterValue {
-		return nil, ebb.Errorf(ebb.Invalid, ebb.TypeValidation, "%s", own.Message)
+	if own, ok := errors.AsType[*ebb.Error](err); ok {
+		switch own.Type {
+		case ebb.TypeInvalidParameterValue:
+			return nil, ebb.Errorf(ebb.Invalid, ebb.TypeValidation, "%s", own.Message)
+		case ebb.TypeInvalidRequestContent: // Lambda's word for it
+			return nil, ebb.Errorf(ebb.Invalid, ebb.TypeSerialization, "%s", own.Message)
+		}
 	}
 	return out, err
 }
