@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -30,7 +31,7 @@ const (
 
 // kafka measures how many records a second a Node function is handed from a real
 // broker, beside a bare consumer of the same records and 100 times the rate of
-// warm invocations.
+// warm invocations, small ones and such that bring 100 records each.
 func (b *bench) kafka(ctx context.Context) (err error) {
 	broker, err := kafkatest.Start(ctx, kafkatest.Config{Dir: filepath.Join(b.dir, "kafka")})
 	if errors.Is(err, kafkatest.ErrNoJava) {
@@ -51,12 +52,11 @@ func (b *bench) kafka(ctx context.Context) (err error) {
 		Files: map[string]string{"index.js": "exports.handler = async () => ({});\n"}}); err != nil {
 		return err
 	}
-	invoke, err := invokeAPI(b.platform, "records")()
+	warm, err := b.invoked(invokeAPI(b.platform, "records"))
 	if err != nil {
 		return err
 	}
-	invoke.want = nil
-	warm, err := load(invoke, kafkaPartitions, b.each)
+	laden, err := b.invoked(invokeWith(b.platform, "records", kafkaEvent()))
 	if err != nil {
 		return err
 	}
@@ -80,9 +80,31 @@ func (b *bench) kafka(ctx context.Context) (err error) {
 	table := b.report.table(fmt.Sprintf("Kafka, batches of %d of %d bytes", kafkaBatch, kafkaBytes), "records/s", "of the yardstick", "CPU µs", "bar")
 	table.add("a bare consumer", bare, bare/yardstick, math.NaN(), math.NaN())
 	table.add(fmt.Sprintf("%d × warm invocations, %d in flight", kafkaBatch, kafkaPartitions), kafkaBatch*warm.rate(), kafkaBatch*warm.rate()/yardstick, math.NaN(), math.NaN())
+	table.add("the same with the event of a batch", kafkaBatch*laden.rate(), kafkaBatch*laden.rate()/yardstick, math.NaN(), math.NaN())
 	table.add("through a Node function, committed", through, through/yardstick, ms(after-before)*1000/kafkaRecords, 0.5)
 	table.note("%d records in %d partitions", kafkaRecords, kafkaPartitions)
 	return nil
+}
+
+// invoked is a load of invocations by as many callers as there are partitions.
+func (b *bench) invoked(make func() (request, error)) (sample, error) {
+	r, err := make()
+	if err != nil {
+		return sample{}, err
+	}
+	r.want = nil
+	return load(r, kafkaPartitions, b.each)
+}
+
+// kafkaEvent is an event like those that the function gets of a batch.
+func kafkaEvent() []byte {
+	value := base64.StdEncoding.EncodeToString(make([]byte, kafkaBytes))
+	var records []string
+	for i := range kafkaBatch {
+		records = append(records, fmt.Sprintf(`{"topic":%q,"partition":0,"offset":%d,"timestamp":1545084650987,"timestampType":"CREATE_TIME","key":"MTIz","value":%q,"headers":[]}`,
+			kafkaTopic, i, value))
+	}
+	return fmt.Appendf(nil, `{"eventSource":"SelfManagedKafka","bootstrapServers":"127.0.0.1:9092","records":{"%s-0":[%s]}}`, kafkaTopic, strings.Join(records, ","))
 }
 
 // produce makes the records.

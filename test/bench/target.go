@@ -47,8 +47,12 @@ func post(rawURL string) func() (request, error) {
 
 // invokeAPI is an Invoke through the Lambda API, signed like an SDK's.
 func invokeAPI(p *platform.Platform, function string) func() (request, error) {
+	return invokeWith(p, function, fmt.Appendf(nil, `{"body":%q}`, payload))
+}
+
+// invokeWith is invokeAPI with an event of its own.
+func invokeWith(p *platform.Platform, function string, body []byte) func() (request, error) {
 	return func() (request, error) {
-		body := fmt.Appendf(nil, `{"body":%q}`, payload)
 		r, err := http.NewRequest(http.MethodPost, p.API+"/2015-03-31/functions/"+function+"/invocations", bytes.NewReader(body))
 		if err != nil {
 			return request{}, err
