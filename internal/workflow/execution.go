@@ -114,12 +114,15 @@ func (e *Engine) begin(ctx context.Context, x *ebb.Execution, input asl.Value, i
 	if err != nil {
 		return err
 	}
-	if err := e.commit(ctx, l, s); err != nil {
-		return err
-	}
+	// Its first task may be called, and may have ended, before this returns.
+	e.executions.adopt(l)
+	defer e.drain(ctx, l, 0)
+	err = e.commit(ctx, l, s)
 	l.first = nil
-	e.executions.add(l)
-	return nil
+	if err != nil {
+		l.forget()
+	}
+	return err
 }
 
 // contextOf is what the context object says of an execution.

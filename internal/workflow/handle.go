@@ -148,11 +148,15 @@ func (e *Engine) handleTask(ctx context.Context, m *queue.Message) queue.Outcome
 	if err != nil || w.Task == nil {
 		return queue.Dead("not a task", nil)
 	}
-	err = e.deliver(ctx, w.Execution, &arrival{ask: wanted(w.Op)})
+	var x *ebb.Execution
+	err = e.deliver(ctx, w.Execution, &arrival{ask: func(s *asl.State, row *ebb.Execution) error {
+		x = row // which never changes: a step makes another
+		return wanted(w.Op)(s, row)
+	}})
 	if err != nil {
 		return e.settle(m, err)
 	}
-	x, mach, err := e.executionAndMachine(ctx, w.Execution)
+	mach, err := e.machine(ctx, x.Revision, x.Settings.Program)
 	if err != nil {
 		return e.settle(m, err)
 	}
@@ -167,8 +171,8 @@ func (e *Engine) handleTask(ctx context.Context, m *queue.Message) queue.Outcome
 	return e.conclude(ctx, m, w.Execution, &arrival{events: events, at: c.times, ask: wanted(w.Op)})
 }
 
-// executionAndMachine reads what a task must know of its execution; the cache
-// has it most of the time.
+// executionAndMachine reads an execution and what it runs; the cache has it most
+// of the time.
 func (e *Engine) executionAndMachine(ctx context.Context, id ebb.ExecutionID) (x *ebb.Execution, m *machine, err error) {
 	l := e.executions.pin(id)
 	defer e.executions.unpin(l, 0)

@@ -72,38 +72,39 @@ func (x *executions) pin(id ebb.ExecutionID) *live {
 	return l
 }
 
-// add remembers an execution that has just begun, unless somebody else is at it
-// already.
-func (x *executions) add(l *live) {
+// adopt takes in an execution that the caller is about to begin, pinned and busy:
+// what arrives for it meanwhile waits until the caller drains it.
+func (x *executions) adopt(l *live) {
 	x.mu.Lock()
-	_, known := x.byID[l.id]
-	if !known {
-		l.at = x.order.PushBack(l)
-		l.pins = 1
-		x.byID[l.id] = l
-	}
-	x.mu.Unlock()
-	if !known {
-		x.unpin(l, l.size)
-	}
+	defer x.mu.Unlock()
+	l.pins, l.busy = 1, true
+	l.at = x.order.PushBack(l)
+	x.byID[l.id] = l
 }
 
 // unpin lets go of l, which grew by grown bytes, and forgets what there is no
-// room for.
+// room for, or nothing known of.
 func (x *executions) unpin(l *live, grown int64) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	l.pins--
 	x.size += grown
+	if l.pins == 0 && l.execution == nil {
+		x.drop(l)
+	}
 	for at := x.order.Front(); at != nil && x.size > x.budget; {
 		old := at.Value.(*live)
 		at = at.Next()
 		if old.pins == 0 {
-			x.order.Remove(old.at)
-			delete(x.byID, old.id)
-			x.size -= old.size
+			x.drop(old)
 		}
 	}
+}
+
+func (x *executions) drop(l *live) {
+	x.order.Remove(l.at)
+	delete(x.byID, l.id)
+	x.size -= l.size
 }
 
 // overhead is what an execution takes in memory beside its rows.
@@ -125,7 +126,13 @@ func (e *Engine) deliver(ctx context.Context, id ebb.ExecutionID, a *arrival) er
 		e.executions.unpin(l, 0)
 		return err
 	}
-	before := l.size // 0 when it was not known before
+	e.drain(ctx, l, l.size)
+	return <-a.done
+}
+
+// drain takes in what has arrived, until there is no more, and lets go of l, of
+// whose size before is known.
+func (e *Engine) drain(ctx context.Context, l *live, before int64) {
 	for {
 		l.mu.Lock()
 		batch := l.inbox
@@ -135,7 +142,7 @@ func (e *Engine) deliver(ctx context.Context, id ebb.ExecutionID, a *arrival) er
 			l.busy = false
 			l.mu.Unlock()
 			e.executions.unpin(l, grown)
-			return <-a.done
+			return
 		}
 		l.mu.Unlock()
 		e.take(context.WithoutCancel(ctx), l, batch)
