@@ -140,6 +140,7 @@ func (n *node) compare(test string) rule {
 	if kind, plainTest := operators[test]; plainTest {
 		v, _ := n.get(test)
 		r.literal = v
+		n.b.suspect(v, CodeNoPath, n.at(test), noPath)
 		ok := kindOf(v) == kind
 		if s, isText := v.(string); kind == "timestamp" && isText {
 			_, ok = parseTimestamp(s)

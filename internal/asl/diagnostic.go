@@ -1,6 +1,9 @@
 package asl
 
-import "strings"
+import (
+	"fmt"
+	"strings"
+)
 
 // Severity of a Diagnostic.
 type Severity string
@@ -20,6 +23,11 @@ const (
 	CodeDuplicateState    = "DUPLICATE_STATE_NAME"
 	CodeInvalidJSONata    = "INVALID_JSONATA_EXPRESSION"
 	CodeUnsupported       = "UNSUPPORTED_JSONATA_EXPRESSION"
+
+	// Of warnings: what is valid, and hardly meant.
+	CodeNoDollar     = "NO_DOLLAR"
+	CodeNoPath       = "NO_PATH"
+	CodeStaticResult = "PASS_RESULT_IS_STATIC"
 )
 
 // Diagnostic is one problem of a definition.
@@ -65,4 +73,25 @@ func valid(all []Diagnostic) bool {
 		}
 	}
 	return true
+}
+
+// evaluates reports whether a literal text looks like a path or a call of an
+// intrinsic function.
+func evaluates(s string) bool {
+	if isIntrinsic(s) {
+		_, err := parseIntrinsic(s)
+		return err == nil
+	}
+	if !strings.HasPrefix(s, "$.") && !strings.HasPrefix(s, "$$.") && !strings.HasPrefix(s, "$[") {
+		return false
+	}
+	_, err := parsePath(s)
+	return err == nil
+}
+
+// suspect warns of a literal that looks as if it were to be evaluated.
+func (b *builder) suspect(v any, code, location, format string) {
+	if s, ok := v.(string); ok && evaluates(s) {
+		b.diagnostics = append(b.diagnostics, Diagnostic{SeverityWarning, code, fmt.Sprintf(format, s), location})
+	}
 }

@@ -1,6 +1,7 @@
 package asl
 
 import (
+	"fmt"
 	"regexp"
 	"slices"
 	"strings"
@@ -183,9 +184,30 @@ func (n *node) pass(s *state) {
 	if n.language == JSONPath {
 		if v, ok := n.get("Result"); ok {
 			s.result = &Value{v}
+			n.staticResult(v, n.at("Result"))
 		}
 	}
 }
+
+// staticResult warns of paths in a Result, which is what is written there.
+func (n *node) staticResult(v any, location string) {
+	switch x := v.(type) {
+	case string:
+		n.b.suspect(x, CodeStaticResult, location, "The value '%s' looks like a path, but the Result of a Pass state is never evaluated")
+	case []any:
+		for i, e := range x {
+			n.staticResult(e, fmt.Sprintf("%s[%d]", location, i))
+		}
+	case *Object:
+		for i := range x.Len() {
+			key, e := x.At(i)
+			n.staticResult(e, location+"/"+key)
+		}
+	}
+}
+
+// noPath words the warning about a path in a field that takes none.
+const noPath = "The value '%s' looks like a path, but the name of its field does not end in 'Path'"
 
 var (
 	lambdaARN = regexp.MustCompile(`^arn:[\w-]+:lambda:[\w-]*:\d*:function:[\w-]+(:(\$LATEST|[\w-]+))?$`)
@@ -339,6 +361,8 @@ func (n *node) text(field, pathField string, functions bool) *text {
 		if expr, isExpr := n.b.expression(s, n.at(field)); isExpr {
 			return &text{field: field, expr: expr}
 		}
+	} else {
+		n.b.suspect(s, CodeNoPath, n.at(field), noPath)
 	}
 	return &text{field: field, literal: s}
 }

@@ -70,6 +70,8 @@ func (b *builder) template(v any, location, field string, language Language) *te
 			if expr, ok := b.expression(x, location); ok {
 				return &template{expr: expr, field: field}
 			}
+		} else {
+			b.suspect(x, CodeNoDollar, location, "The value '%s' looks like a path or an intrinsic function, but the name of its field does not end in '.$'")
 		}
 	}
 	return &template{constant: true, literal: v, field: field}

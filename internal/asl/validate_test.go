@@ -70,6 +70,26 @@ func TestWarningsDoNotRefuse(t *testing.T) {
 	}
 }
 
+// What looks like a path and is none is told, and refuses nothing.
+func TestLookAlikes(t *testing.T) {
+	m, problems := Parse([]byte(`{"StartAt": "A", "States": {
+		"A": {"Type": "Pass", "Parameters": {"a": "$.x", "b.$": "$.x", "c": ["States.UUID()", "$5.00"]}, "Next": "B"},
+		"B": {"Type": "Pass", "Result": {"r": ["$.y"]}, "Next": "C"},
+		"C": {"Type": "Choice", "Choices": [{"Variable": "$.z", "StringEquals": "$.w", "Next": "D"}], "Default": "D"},
+		"D": {"Type": "Fail", "Error": "$.e", "Cause": "$"}}}`), jsonata.New(jsonata.Config{}))
+	var got []string
+	for _, p := range problems {
+		if p.Severity != SeverityWarning {
+			t.Errorf("%+v", p)
+		}
+		got = append(got, p.Code+" "+p.Location)
+	}
+	want := "NO_DOLLAR /States/A/Parameters/a|NO_DOLLAR /States/A/Parameters/c[0]|PASS_RESULT_IS_STATIC /States/B/Result/r[0]|NO_PATH /States/C/Choices[0]/StringEquals|NO_PATH /States/D/Error"
+	if m == nil || strings.Join(got, "|") != want {
+		t.Errorf("%v\n got %s\nwant %s", m != nil, strings.Join(got, "|"), want)
+	}
+}
+
 func TestTooLargeDefinition(t *testing.T) {
 	definition := fmt.Sprintf(`{"Comment": %q, "StartAt": "A", "States": {"A": {"Type": "Succeed"}}}`, strings.Repeat("x", MaxDefinition))
 	if m, problems := Parse([]byte(definition), jsonata.New(jsonata.Config{})); m != nil || len(problems) != 1 {

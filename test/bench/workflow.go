@@ -76,7 +76,7 @@ func (b *bench) workflows(ctx context.Context) error {
 	}
 	progress("workflows, %d callers", startCallers)
 	n := int(b.each.Seconds() * 500)
-	if _, err := b.flood(ctx, standard, n/4); err != nil { // instances come
+	if _, err := b.flood(ctx, standard, n); err != nil { // instances come, and are warm
 		return err
 	}
 	before, _, err := cpu(b.platform.PID())
