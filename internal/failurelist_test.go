@@ -75,7 +75,7 @@ func TestFailuresAreListedAtTheEnd(t *testing.T) {
 	list := strings.TrimPrefix(out, string(all))
 	for _, want := range []string{
 		"== example.com/one\n", "it is not so", "TestOne/nested (0.00s)", "as the second line says",
-		"main.g()", "undefined: y", "\t\tTestSlow (1s)\n",
+		"main.g()", "undefined: y", "\t\tTestSlow (1s)\n", "goroutine 1 [running]",
 		`
 == failed:
    example.com/one: TestOne (0.01s)

@@ -1,6 +1,7 @@
 # Lists what failed in the output of "go test" for many packages: under each
-# package its failed tests, panics, races and leaks, each with at most HEAD first
-# and TAIL last lines of its own message; then all their names once more, short.
+# package its failed tests, each with at most HEAD first and TAIL last lines of its
+# own message, and its panics, races and leaks, each with their first HEAD + TAIL;
+# then all their names once more, short.
 # A package's output ends with its verdict, so it is collected until then. What
 # the compiler says comes when it comes, so it is collected apart.
 
@@ -25,8 +26,8 @@ END {
 	for (i = 1; i <= names; i++) print "   " name[i]
 }
 
-# loose failures are told on lines that are not indented, up to an empty one
-# (races: up to the line that closes them).
+# loose failures are told on lines that are not indented. Leaks go up to an empty
+# line, races up to the line that closes them, all others on and on.
 function loose(s) {
 	return s ~ /^(panic: |fatal error: |SIG[A-Z]+: |goleak: |WARNING: DATA RACE)/
 }
@@ -36,7 +37,8 @@ function test(s) { return s ~ /^ *--- FAIL: / }
 function own(first, s) {
 	if (test(s) || loose(s)) return 0
 	if (first ~ /DATA RACE/) return s !~ /^=====/
-	return loose(first) ? s != "" : s ~ /^ /
+	if (first ~ /^goleak/) return s != ""
+	return loose(first) || s ~ /^ /
 }
 
 function report(package, verdict,   b, i, any) {
@@ -45,7 +47,8 @@ function report(package, verdict,   b, i, any) {
 		if (!test(line[b]) && !loose(line[b])) continue
 		if (!any++) print "\n== " package
 		while (i <= n && own(line[b], line[i])) i++
-		show(b, i - 1)
+		if (loose(line[b])) show(b, i - 1, HEAD + TAIL, 0)
+		else show(b, i - 1, HEAD, TAIL)
 		what = line[b]
 		sub(/^ *--- FAIL: /, "", what)
 		name[++names] = package ": " what
@@ -54,12 +57,12 @@ function report(package, verdict,   b, i, any) {
 	name[++names] = package (verdict ~ / \[/ ? substr(verdict, index(verdict, " [")) : "")
 	if (verdict ~ / \[/) return
 	print "\n== " package
-	show(n > TAIL ? n - TAIL : 1, n)
+	show(n > TAIL ? n - TAIL : 1, n, HEAD, TAIL)
 }
 
-function show(b, e,   i) {
+function show(b, e, head, tail,   i) {
 	for (i = b; i <= e; i++) {
-		if (i - b <= HEAD || e - i < TAIL) print "   " line[i]
-		else if (i - b == HEAD + 1) print "   ..."
+		if (i - b <= head || e - i < tail) print "   " line[i]
+		else if (i - b == head + 1) print "   ..."
 	}
 }

@@ -96,7 +96,7 @@ func parseMount(text string) (m MountRequest, err error) {
 
 func checkMountPath(p string) error {
 	if len(p) > 160 || !mountPathRE.MatchString(p) || path.Clean(p) != p {
-		return fmt.Errorf("%.180q is not /mnt/ with a name of letters, digits, -, _ and .", p)
+		return fmt.Errorf("%.180q is not /mnt/ with a name of letters, digits and ., - or _", p)
 	}
 	return nil
 }
