@@ -19,8 +19,10 @@ import (
 
 // databases are those that executions may be in.
 var databases = map[string]func(t *testing.T) store.Config{
-	"sqlite":   func(t *testing.T) store.Config { return store.Config{Path: filepath.Join(t.TempDir(), "ebb.db")} },
-	"postgres": func(t *testing.T) store.Config { return store.Config{URL: postgrestest.Schema(t)} },
+	"sqlite": func(t *testing.T) store.Config { return store.Config{Path: filepath.Join(t.TempDir(), "ebb.db")} },
+	"postgres": func(t *testing.T) store.Config {
+		return store.Config{URL: postgrestest.Schema(t), Readers: 2, Writers: 2}
+	},
 }
 
 // lives runs executions in processes that end in the middle: before or after a
@@ -186,7 +188,7 @@ func TestKilledBetweenAppends(t *testing.T) {
 // processes that end anywhere, executions come to what they come to undisturbed,
 // and what is held in memory is always what their rows yield.
 func TestRandomMachinesKilled(t *testing.T) {
-	machines := map[string]uint64{"sqlite": 8, "postgres": 2} // as many as take a few seconds
+	machines := map[string]uint64{"sqlite": 4, "postgres": 1} // as many as take a few seconds
 	for name, database := range databases {
 		t.Run(name, func(t *testing.T) {
 			for seed := range machines[name] {
