@@ -56,7 +56,7 @@ func (a *API) registerEvents(h huma.API) {
 	entries := h.OpenAPI().Components.Schemas.Schema(reflect.TypeFor[struct {
 		Entries []event.PutEntry `json:"Entries"`
 	}](), true, "PutEventsRequest")
-	any := &huma.Schema{Type: huma.TypeObject, AdditionalProperties: true, Description: "a CloudEvent 1.0"}
+	cloudEvent := &huma.Schema{Type: huma.TypeObject, AdditionalProperties: true, Description: "a CloudEvent 1.0"}
 	huma.Register(h, a.operation(h, huma.Operation{
 		OperationID: "PutEvents", Method: http.MethodPost, Path: Prefix + "events", DefaultStatus: http.StatusAccepted,
 		SkipValidateBody: true, // its shape depends on its type; the bus says what is wrong
@@ -64,8 +64,8 @@ func (a *API) registerEvents(h huma.API) {
 		Description:      "CloudEvents 1.0, one as JSON, one in ce- headers, or a batch; or the Entries of EventBridge's PutEvents.",
 		RequestBody: &huma.RequestBody{Required: true, Content: map[string]*huma.MediaType{
 			"application/json":    {Schema: entries},
-			event.TypeCloudEvent:  {Schema: any},
-			event.TypeCloudEvents: {Schema: &huma.Schema{Type: huma.TypeArray, Items: any}},
+			event.TypeCloudEvent:  {Schema: cloudEvent},
+			event.TypeCloudEvents: {Schema: &huma.Schema{Type: huma.TypeArray, Items: cloudEvent}},
 		}},
 	}), a.putEvents)
 }

@@ -24,7 +24,6 @@ import (
 type nodes struct {
 	t *testing.T
 	platform.Cluster
-	url string
 }
 
 func newNodes(t *testing.T) *nodes {

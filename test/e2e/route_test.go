@@ -328,7 +328,7 @@ http:
 	}
 	ask := func(c *http.Client, url string) (*http.Response, string) {
 		t.Helper()
-		res, err := c.Get(url) //nolint:noctx // the client has a timeout
+		res, err := c.Get(url)
 		must(t, err)
 		defer func() { _ = res.Body.Close() }()
 		body, err := io.ReadAll(res.Body)
@@ -354,7 +354,7 @@ http:
 	forged := via(&tls.Config{GetClientCertificate: func(*tls.CertificateRequestInfo) (*tls.Certificate, error) {
 		return &tls.Certificate{Certificate: [][]byte{cert.Raw}, PrivateKey: key}, nil
 	}})
-	if res, err := forged.Get("https://x.shop.example/cert"); err == nil { //nolint:noctx // the client has a timeout
+	if res, err := forged.Get("https://x.shop.example/cert"); err == nil {
 		t.Errorf("a certificate of another authority: %s", res.Status)
 		_ = res.Body.Close()
 	}
@@ -391,7 +391,7 @@ func reloadUnderLoad(t *testing.T, p *platform.Platform, ca *issuer, dir string,
 		all.Go(func() {
 			for ctx.Err() == nil {
 				c := via(&tls.Config{})
-				res, err := c.Get("https://a.bank.example/open") //nolint:noctx // the client has a timeout
+				res, err := c.Get("https://a.bank.example/open")
 				if err != nil || res.StatusCode != 200 {
 					t.Errorf("while certificates change: %v %v", res, err)
 					return
@@ -403,7 +403,7 @@ func reloadUnderLoad(t *testing.T, p *platform.Platform, ca *issuer, dir string,
 		})
 	}
 	serial := func() *big.Int {
-		res, err := via(&tls.Config{}).Get("https://a.bank.example/open") //nolint:noctx // the client has a timeout
+		res, err := via(&tls.Config{}).Get("https://a.bank.example/open")
 		must(t, err)
 		_ = res.Body.Close()
 		return res.TLS.PeerCertificates[0].SerialNumber
