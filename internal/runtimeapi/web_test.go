@@ -67,7 +67,13 @@ func startWeb(t *testing.T, web WebOptions, handler http.HandlerFunc) *webRig {
 }
 
 func (r *webRig) serve(w http.ResponseWriter, req *http.Request) {
-	_ = http.NewResponseController(w).EnableFullDuplex() // as the gateway does: an answer may come before the request is read
+	// As the gateway does: a small body is there first, and an answer may come
+	// before any other is read.
+	if req.ContentLength > 0 && req.ContentLength < 1<<10 {
+		body, _ := io.ReadAll(req.Body)
+		req.GetBody = func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(body)), nil }
+	}
+	_ = http.NewResponseController(w).EnableFullDuplex()
 	var sink catch
 	out, err := r.Invoke(context.Background(), &Call{ID: "id-1", ARN: "arn:x", TraceID: "Root=1", Deadline: time.Now().Add(r.life),
 		HTTP: &ebb.Exchange{Request: req, Writer: w}}, &sink)

@@ -25,11 +25,12 @@ func (s *Web) pass(c *Call, sink ebb.Sink) (Outcome, error) {
 	p := &passing{trip: trip{s: s, call: c, ctx: x.Request.Context(), request: x.Request}, out: x.Writer}
 	p.interim = p.early
 	err := p.run()
+	left := p.ctx.Err() != nil // asked before stopUpload, which ends ctx
 	p.drop()
 	uploadErr := p.stopUpload()
 	out := Outcome{Answered: p.answered, Size: p.size}
 	switch {
-	case err == nil || p.ctx.Err() != nil || errors.Is(uploadErr, errClientBody):
+	case err == nil || left || errors.Is(uploadErr, errClientBody):
 		return out, nil // done, or the client has left
 	case p.answered && over(c.Deadline):
 		// It served until its time was over: nothing says that it hangs.
@@ -138,11 +139,15 @@ func (p *passing) stopUpload() error {
 	if p.sent == nil {
 		return nil
 	}
+	p.flush()
+	// It may only not have said yet that it is done. To interrupt it then would
+	// end the client's connection, which is good for more requests.
+	timer := time.NewTimer(endWait)
+	defer timer.Stop()
 	select {
 	case err := <-p.sent:
 		return err
-	default:
-		// It may be waiting for the client.
+	case <-timer.C: // it waits for the client
 		_ = http.NewResponseController(p.out).SetReadDeadline(time.Unix(1, 0))
 		<-p.sent
 		return nil
