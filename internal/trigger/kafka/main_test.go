@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -74,10 +75,13 @@ func cluster(t *testing.T) *kafkatest.Broker {
 	return real.b
 }
 
+// topics makes the names of topics differ between runs of one test.
+var topics atomic.Int64
+
 // topic makes a topic of the test's.
 func topic(t *testing.T, b *kafkatest.Broker, partitions int) string {
 	t.Helper()
-	name := strings.NewReplacer("/", "-", " ", "-").Replace(t.Name())
+	name := fmt.Sprintf("%s-%d", strings.NewReplacer("/", "-", " ", "-").Replace(t.Name()), topics.Add(1))
 	if err := b.CreateTopic(t.Context(), name, partitions); err != nil {
 		t.Fatal(err)
 	}

@@ -17,8 +17,12 @@ const (
 	holdAgain = 4 << 20
 )
 
-// leavingTries is for how long a partition that is let go tries again what fails.
-const leavingTries = 5 * time.Second
+// leavingTries is for how long a partition that is let go tries again what fails,
+// leavingDelay at most between two tries.
+const (
+	leavingTries = 5 * time.Second
+	leavingDelay = 500 * time.Millisecond
+)
 
 // partition is one that this member reads.
 type partition struct {
@@ -158,12 +162,15 @@ func (p *partition) leaves() bool {
 // again waits before records that failed are tried once more. It reports false if
 // they must not be.
 func (p *partition) again(wait *backoff, rs ...*record) bool {
-	timer := time.NewTimer(wait.delay())
-	defer timer.Stop()
-	leave := p.leave
+	delay, leave := wait.delay(), p.leave
 	if p.leaves() {
-		leave = nil
+		if !p.tries(rs) {
+			return false
+		}
+		delay, leave = min(delay, leavingDelay), nil
 	}
+	timer := time.NewTimer(delay)
+	defer timer.Stop()
 	select {
 	case <-timer.C:
 	case <-leave:
