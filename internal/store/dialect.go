@@ -8,6 +8,7 @@ import "github.com/pressly/goose/v3"
 type dialect struct {
 	migrations string // folder under migrations/
 	goose      goose.Dialect
+	migrated   string // counts the tables that say which migrations were made
 	fault      func(err error) fault
 	constraint func(err error) error // ErrExists, ErrMissing or nil
 	skipLocked string                // what a claim's inner SELECT ends with; "" where there is one writer

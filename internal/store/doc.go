@@ -34,7 +34,8 @@
 //     decides nothing beyond compare-and-set.
 //  8. Migrations first expand and contract a release later, so that the previous
 //     binary's queries still work on the new schema; one that contracts raises
-//     schema_floor. One process at a time migrates.
+//     schema_floor. One process at a time migrates. A new
+//     database gets all of them in one transaction.
 //  9. Changes are numbered in the order in which they were committed, and every
 //     process that watches hears of each within a second.
 //

@@ -7,8 +7,10 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"strings"
 
 	"github.com/pressly/goose/v3"
+	"github.com/pressly/goose/v3/database"
 
 	"github.com/ebb-faas/ebb/internal/ebb"
 )
@@ -87,12 +89,20 @@ func latestMigration(d *dialect) (int64, error) {
 	return last, nil
 }
 
-// migrate brings the schema up to this binary's; a newer one stays. Each step is
-// a transaction of its own: after a crash the next start goes on where it ended.
+// migrate brings the schema up to this binary's; a newer one stays. A database
+// without one gets all of it in one transaction. Otherwise each step is one of its
+// own: after a crash the next start goes on where it ended.
 func migrate(ctx context.Context, db *sql.DB, d *dialect) error {
 	fsys, err := migrationFS(d)
 	if err != nil {
 		return err
+	}
+	var known int
+	if err := db.QueryRowContext(ctx, d.migrated).Scan(&known); err != nil {
+		return err
+	}
+	if known == 0 {
+		return migrateNew(ctx, db, d, fsys)
 	}
 	p, err := goose.NewProvider(d.goose, db, fsys, goose.WithDisableGlobalRegistry(true))
 	if err != nil {
@@ -100,4 +110,55 @@ func migrate(ctx context.Context, db *sql.DB, d *dialect) error {
 	}
 	_, err = p.Up(ctx)
 	return err
+}
+
+// migrateNew makes the whole schema of a database that has none.
+func migrateNew(ctx context.Context, db *sql.DB, d *dialect, fsys fs.FS) (err error) {
+	versions, err := database.NewStore(d.goose, goose.DefaultTablename)
+	if err != nil {
+		return err
+	}
+	files, err := fs.Glob(fsys, "*.sql") // in order
+	if err != nil {
+		return err
+	}
+	tx, err := db.BeginTx(ctx, nil)
+	if err != nil {
+		return err
+	}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, tx.Rollback())
+		}
+	}()
+	if err := versions.CreateVersionTable(ctx, tx); err != nil {
+		return err
+	}
+	if err := versions.Insert(ctx, tx, database.InsertRequest{Version: 0}); err != nil { // as goose begins
+		return err
+	}
+	for _, name := range files {
+		if err := migrateFile(ctx, tx, versions, fsys, name); err != nil {
+			return fmt.Errorf("store: migration %s: %w", name, err)
+		}
+	}
+	return tx.Commit()
+}
+
+// migrateFile runs what of a migration leads up.
+func migrateFile(ctx context.Context, tx *sql.Tx, versions database.Store, fsys fs.FS, name string) error {
+	version, err := goose.NumericComponent(name)
+	if err != nil {
+		return err
+	}
+	text, err := fs.ReadFile(fsys, name)
+	if err != nil {
+		return err
+	}
+	_, up, _ := strings.Cut(string(text), "-- +goose Up\n")
+	up, _, _ = strings.Cut(up, "-- +goose Down\n")
+	if _, err := tx.ExecContext(ctx, up); err != nil {
+		return err
+	}
+	return versions.Insert(ctx, tx, database.InsertRequest{Version: version})
 }

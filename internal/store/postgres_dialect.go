@@ -13,6 +13,7 @@ func postgresDialect() *dialect {
 	return &dialect{
 		migrations: "postgres",
 		goose:      goose.DialectPostgres,
+		migrated:   "SELECT count(*) FROM pg_tables WHERE schemaname = current_schema() AND tablename = 'goose_db_version'",
 		fault:      postgresFault,
 		constraint: postgresConstraint,
 		skipLocked: " FOR UPDATE SKIP LOCKED",

@@ -2,6 +2,7 @@ package store_test
 
 import (
 	"io/fs"
+	"os"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -133,5 +134,25 @@ func TestMigrationsOnlyExpand(t *testing.T) {
 				t.Errorf("%s: an INSERT of the release before does not know of it: %s", file, column)
 			}
 		}
+	}
+}
+
+// TestNewSchemaIsNotMigratedAgain: a database that was made at once is as one
+// that came step by step; goose finds all of its migrations made.
+func TestNewSchemaIsNotMigratedAgain(t *testing.T) {
+	files, err := os.ReadDir("migrations/sqlite")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, open := range engines {
+		t.Run(name, func(t *testing.T) {
+			storetest.Read(t, open(t), func(tx *store.Tx) error {
+				n, err := tx.Count("SELECT count(*) FROM goose_db_version WHERE is_applied")
+				if err == nil && n != int64(len(files))+1 { // goose begins with a version 0
+					t.Errorf("%d versions, want %d", n, len(files)+1)
+				}
+				return err
+			})
+		})
 	}
 }

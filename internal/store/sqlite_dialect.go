@@ -13,6 +13,7 @@ func sqliteDialect() *dialect {
 	return &dialect{
 		migrations: "sqlite",
 		goose:      goose.DialectSQLite3,
+		migrated:   "SELECT count(*) FROM sqlite_schema WHERE type = 'table' AND name = 'goose_db_version'",
 		fault:      sqliteFault,
 		constraint: sqliteConstraint,
 	}
