@@ -114,15 +114,18 @@ func (r *rig) open(cfg Config) {
 	q := queue.New(queue.Config{Exclusive: true, Drain: 5 * time.Second, Queues: r.Queues(), Now: cfg.Now, Visibility: visibility}, s, r.Handlers(), log)
 	r.Bind(q)
 	ctx, cancel := context.WithCancel(context.Background())
-	var wg sync.WaitGroup
-	wg.Add(2)
-	go func() { defer wg.Done(); must(r.t, q.Run(ctx)) }()
-	go func() { defer wg.Done(); must(r.t, r.Run(ctx)) }()
+	below, end := context.WithCancel(context.Background()) // what the queue's handlers stand on ends after them
+	e := r.Engine
+	var front, ground sync.WaitGroup
+	front.Go(func() { must(r.t, q.Run(ctx)) })
+	ground.Go(func() { must(r.t, e.Run(below)) })
 	var once sync.Once
 	r.stop = func() {
 		once.Do(func() {
 			cancel()
-			wg.Wait()
+			front.Wait()
+			end()
+			ground.Wait()
 			must(r.t, s.Close())
 		})
 	}
