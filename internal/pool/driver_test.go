@@ -174,8 +174,9 @@ func (b *testBox) Dial(ctx context.Context, _ int) (net.Conn, error) {
 	var d net.Dialer
 	return d.DialContext(ctx, "tcp", *address)
 }
+func (b *testBox) MemoryPeak() int64 { return 5 << 20 }
 func (b *testBox) Usage() sandbox.Usage {
-	return sandbox.Usage{MemoryPeak: 5 << 20, Memory: b.driver.memory.Load(), CPU: time.Duration(b.cpu.Add(int64(b.driver.burn)))}
+	return sandbox.Usage{MemoryPeak: b.MemoryPeak(), Memory: b.driver.memory.Load(), CPU: time.Duration(b.cpu.Add(int64(b.driver.burn)))}
 }
 func (b *testBox) Spawn(context.Context, sandbox.Process) (*sandbox.Companion, error) {
 	return nil, errors.ErrUnsupported

@@ -187,7 +187,7 @@ func (m *memoryPeak) read(box sandbox.Box, now time.Time) int64 {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if now.Sub(m.at) >= memoryEvery {
-		m.at, m.bytes = now, box.Usage().MemoryPeak
+		m.at, m.bytes = now, box.MemoryPeak()
 	}
 	return m.bytes
 }

@@ -37,12 +37,16 @@ type stock struct {
 	runtime *runtimes.Runtime
 	memory  int         // MB; only of account if the runtime's command depends on it
 	ready   []*instance // a stack
-	wanted  float64     // starts lately: halves every wantedHalf
+	wanted  float64     // starts lately, as far as they matter: halves every wantedHalf
 	used    time.Time
 }
 
 // wantedHalf is how fast past demand is forgotten.
 const wantedHalf = 10 * time.Second
+
+// want notes that one more was wanted, where at most so many are made: the demand of
+// a long burst is forgotten as soon as that of a short one.
+func (st *stock) want(most int) { st.wanted = min(st.wanted+1, 2*float64(max(most, 0))) }
 
 // places are where a spare's code will be.
 var places = []string{runtimeapi.TaskRoot, runtimeapi.LayerRoot, sandbox.FolderRoot, runtimes.CompiledDir}
@@ -62,7 +66,7 @@ func (s *spares) take(v *ebb.Version) *instance {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	st := s.stock(rt, v.MemoryMB)
-	st.wanted++
+	st.want(s.pool.cfg.PrewarmMax)
 	s.call()
 	for len(st.ready) > 0 {
 		in := st.ready[len(st.ready)-1]

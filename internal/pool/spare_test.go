@@ -101,11 +101,13 @@ func TestDemandForSparesGrowsAndFades(t *testing.T) {
 	if n := s.target(st); n != 1 {
 		t.Errorf("in use: %d, want the least", n)
 	}
-	st.wanted = 100
+	for range 1000 {
+		st.want(4)
+	}
 	if n := s.target(st); n != 4 {
 		t.Errorf("after a burst: %d, want the most", n)
 	}
-	for range 8 {
+	for range 4 {
 		s.forget(st.used.Add(time.Minute))
 	}
 	if n := s.target(st); n != 1 {

@@ -96,6 +96,8 @@ type Box interface {
 	Thaw() error
 	// Usage reads what the box has used so far.
 	Usage() Usage
+	// MemoryPeak reads only Usage's MemoryPeak, which every invocation is told.
+	MemoryPeak() int64
 	// Stop asks the process to end (SIGTERM, see Ask), and kills all of the box
 	// after grace. It returns when the process has ended. Destroy is still due.
 	Stop(grace time.Duration)

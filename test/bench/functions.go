@@ -73,8 +73,9 @@ func taken(p *platform.Platform) (int64, error) {
 }
 
 // calmFor is how long what a node takes must not have become less to count as
-// what it takes at rest.
-const calmFor = 20 * time.Second
+// what it takes at rest: longer than zygotes and spares are kept for demand that is
+// over, and than Go waits before it gives memory back.
+const calmFor = 130 * time.Second
 
 // calm waits until there is no instance and what the node takes becomes no less,
 // and returns that.

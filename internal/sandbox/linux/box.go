@@ -99,6 +99,15 @@ func (b *box) Usage() sandbox.Usage {
 	return u
 }
 
+func (b *box) MemoryPeak() int64 {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.destroyed {
+		return b.last.MemoryPeak
+	}
+	return b.group.memoryPeak()
+}
+
 // LimitCPU sets a hard limit, or takes it away.
 func (b *box) LimitCPU(thousandths int) error {
 	b.mu.Lock()

@@ -306,15 +306,7 @@ func (g *group) oomKills() int64 {
 // usage reads what the group has used.
 func (g *group) usage() sandbox.Usage {
 	var u sandbox.Usage
-	if dir := filepath.Join(g.c.memory, g.name); g.c.memory != "" {
-		if g.c.v2 {
-			u.Memory, u.MemoryPeak = number(dir, "memory.current"), number(dir, "memory.peak")
-		} else {
-			u.Memory, u.MemoryPeak = number(dir, "memory.usage_in_bytes"), number(dir, "memory.max_usage_in_bytes")
-		}
-		// What is beyond is ebb-init's share, see initMemory.
-		u.Memory, u.MemoryPeak = min(u.Memory, g.most), min(u.MemoryPeak, g.most)
-	}
+	u.Memory, u.MemoryPeak = g.memory("memory.current", "memory.usage_in_bytes"), g.memoryPeak()
 	switch {
 	case g.c.unified != "":
 		u.CPU = time.Duration(keyed(filepath.Join(g.c.unified, g.name, "cpu.stat"), "usage_usec")) * time.Microsecond
@@ -325,6 +317,18 @@ func (g *group) usage() sandbox.Usage {
 		u.PIDs = int(number(filepath.Join(g.c.pids, g.name), "pids.current"))
 	}
 	return u
+}
+
+// memoryPeak is the most memory that the group has used at once, in bytes.
+func (g *group) memoryPeak() int64 { return g.memory("memory.peak", "memory.max_usage_in_bytes") }
+
+// memory reads a file of the memory controller, by its names in cgroup v2 and v1.
+// What is beyond the limit is ebb-init's share, see initMemory.
+func (g *group) memory(v2, v1 string) int64 {
+	if g.c.v2 {
+		v1 = v2
+	}
+	return min(number(filepath.Join(g.c.memory, g.name), v1), g.most) // without the controller 0
 }
 
 // remove takes the group away in every hierarchy.

@@ -156,6 +156,8 @@ func (b *box) Usage() sandbox.Usage {
 	return usageOf(b.process.Pid)
 }
 
+func (b *box) MemoryPeak() int64 { return b.Usage().MemoryPeak }
+
 // Start runs the process in a session of its own.
 func (b *box) Start(_ context.Context, p sandbox.Process) error {
 	if err := p.Validate(); err != nil {

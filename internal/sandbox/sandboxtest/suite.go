@@ -324,6 +324,9 @@ func usage(t *testing.T, b Boxes) {
 		if u.MemoryPeak < 40<<20 || u.MemoryPeak > 256<<20 || u.CPU <= 0 {
 			t.Errorf("usage of 40 MB is %+v", u)
 		}
+		if peak := box.MemoryPeak(); peak < 40<<20 || peak > 256<<20 {
+			t.Errorf("the peak of 40 MB is %d", peak)
+		}
 		box.Destroy()
 	}
 }
