@@ -63,7 +63,7 @@ func (l *lane) handle(rs []*record) {
 		switch first := next[0].rs; {
 		case len(first) == 0: // it was given up
 		case len(next) > 1:
-			l.over = l.over || !l.p.tries(w.rs)
+			l.over = l.over || !l.p.tries(wait, w.rs)
 		default:
 			l.over = l.over || !l.p.again(wait, first...)
 		}

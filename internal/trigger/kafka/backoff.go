@@ -13,9 +13,12 @@ const (
 
 // backoff is how long to wait before the next try: twice as long each time, half
 // of it at random.
-type backoff struct{ next time.Duration }
+type backoff struct {
+	next    time.Duration
+	leaving time.Time // since when it is for what fails while its partition is let go
+}
 
-func newBackoff() *backoff { return &backoff{firstDelay} }
+func newBackoff() *backoff { return &backoff{next: firstDelay} }
 
 // delay is how long to wait now.
 func (b *backoff) delay() time.Duration {

@@ -17,8 +17,8 @@ const (
 	holdAgain = 4 << 20
 )
 
-// leavingTries is for how long a partition that is let go tries again what fails,
-// leavingDelay at most between two tries.
+// leavingTries is for how long a partition that is let go tries a batch again that
+// fails, leavingDelay at most between two tries.
 const (
 	leavingTries = 5 * time.Second
 	leavingDelay = 500 * time.Millisecond
@@ -35,14 +35,13 @@ type partition struct {
 	ended sync.WaitGroup // lanes
 
 	mu      sync.Mutex
-	pending []mark    // in the order of offsets; the first one is not handled
-	next    int64     // behind the last record that came; 0 = none came
-	latest  int64     // where the next record will be
-	held    int       // bytes of records that are not handled
-	full    bool      // the client was told to fetch no more
-	handed  int64     // behind the last record that was handed over
-	until   int64     // once leave is closed: what is before it is handled yet
-	left    time.Time // when leave was closed
+	pending []mark // in the order of offsets; the first one is not handled
+	next    int64  // behind the last record that came; 0 = none came
+	latest  int64  // where the next record will be
+	held    int    // bytes of records that are not handled
+	full    bool   // the client was told to fetch no more
+	handed  int64  // behind the last record that was handed over
+	until   int64  // once leave is closed: what is before it is handled yet
 }
 
 // mark is one record that is not handled, or is behind one that is not.
@@ -137,7 +136,7 @@ func (p *partition) position() (offset int64, ok bool) {
 // that is not. drained is closed when that is so, or after stop.
 func (p *partition) end() (drained <-chan struct{}) {
 	p.mu.Lock()
-	p.until, p.left = p.handed, time.Now()
+	p.until = p.handed
 	close(p.leave)
 	p.mu.Unlock()
 	c := make(chan struct{})
@@ -164,7 +163,7 @@ func (p *partition) leaves() bool {
 func (p *partition) again(wait *backoff, rs ...*record) bool {
 	delay, leave := wait.delay(), p.leave
 	if p.leaves() {
-		if !p.tries(rs) {
+		if !p.tries(wait, rs) {
 			return false
 		}
 		delay, leave = min(delay, leavingDelay), nil
@@ -177,17 +176,22 @@ func (p *partition) again(wait *backoff, rs ...*record) bool {
 		*wait = *newBackoff()
 	case <-p.ctx.Done():
 	}
-	return p.tries(rs)
+	return p.tries(wait, rs)
 }
 
 // tries reports whether records that failed may be tried again. Once the partition
-// is let go, whoever has it next does that; but if other lanes are ahead, which
-// would then handle theirs twice, some tries are worth their time.
-func (p *partition) tries(rs []*record) bool {
+// is let go, whoever has it next does that; but if some behind them were handed over
+// to other lanes, which would then be handled twice, some tries are worth their time.
+func (p *partition) tries(wait *backoff, rs []*record) bool {
+	if p.ctx.Err() != nil || !p.leaves() {
+		return p.ctx.Err() == nil
+	}
+	if wait.leaving.IsZero() {
+		wait.leaving = time.Now()
+	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	ahead := len(p.lanes) > 1 && p.until > rs[len(rs)-1].Offset+1
-	return p.ctx.Err() == nil && (p.left.IsZero() || ahead && time.Since(p.left) < leavingTries)
+	return len(p.lanes) > 1 && p.until > rs[0].Offset+1 && time.Since(wait.leaving) < leavingTries
 }
 
 // hand is what of a batch may be handed over now: all of it, unless the partition
