@@ -7,6 +7,7 @@
 #   SOAK       invocations of "make soak"       (200000)
 #   STEPS      random steps of "make soak"      (20000)
 #   TESTTIME   cap on the whole of "make test"  (60m)
+#   RERUN      0: "make test" forgives no flaky test (1)
 
 SHELL       := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c

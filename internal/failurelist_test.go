@@ -98,3 +98,40 @@ exit code 7;`,
 		t.Errorf("exit code %d:\n%s", exit, out)
 	}
 }
+
+// TestFlakyTestsAreTold: a test that fails once and then passes three times alone
+// does not fail "make test", but is told; one that fails again does, and so does
+// whatever is worse than a failed test.
+func TestFlakyTestsAreTold(t *testing.T) {
+	const one = "--- FAIL: TestOne (0.01s)\n    one_test.go:1: not so\n    --- FAIL: TestOne/nested (0.00s)\nFAIL\nFAIL\texample.com/one\t2.0s\n"
+	for _, c := range []struct {
+		name, printed, again string
+		exit                 int
+		rerun                bool
+	}{
+		{"passes alone", one, "0", 0, true},
+		{"fails again", one, "1", 1, true},
+		{"a race", "WARNING: DATA RACE\n" + one, "0", 1, false},
+		{"a panic", "panic: no\n" + one, "0", 1, false},
+		{"more than two", one + strings.ReplaceAll(one, "One", "Two") + strings.ReplaceAll(one, "One", "Three"), "0", 1, false},
+		{"does not compile", one + "FAIL\texample.com/two [build failed]\n", "0", 1, false},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			log := filepath.Join(t.TempDir(), "test.log")
+			// What it is given: the output, what comes of running again, and what go test would be.
+			const fake = `for a; do if [ "$a" = -run ]; then echo "again: $*"; exit $2; fi; done; printf %s "$1"; exit 1`
+			cmd := exec.Command("../scripts/test.sh", log, "sh", "-c", fake, "sh", c.printed, c.again, "./...")
+			cmd.Env = append(os.Environ(), "RERUN=1")
+			out, err := cmd.CombinedOutput()
+			if exit := cmd.ProcessState.ExitCode(); exit != c.exit {
+				t.Errorf("exit code %d, %v:\n%s", exit, err, out)
+			}
+			if got := strings.Contains(string(out), "-count=3 -run ^TestOne$ example.com/one\n"); got != c.rerun {
+				t.Errorf("run again: %v:\n%s", got, out)
+			}
+			if got := strings.Contains(string(out), "== flaky: failed once, passed three times alone\n   example.com/one TestOne\n"); got != (c.exit == 0) {
+				t.Errorf("told as flaky: %v:\n%s", got, out)
+			}
+		})
+	}
+}
