@@ -278,7 +278,8 @@ func (n *node) changed(key ebb.FunctionKey) {
 		return
 	}
 	for _, v := range versions {
-		if v.WebPort() == 0 {
+		// Who tells of changes must not wait for interpreters: getReady does the like.
+		if v.WebPort() == 0 && n.runtimes.Known() {
 			n.pool.Prewarm(v.Runtime, v.MemoryMB)
 			n.pool.Compile(v)
 		}
