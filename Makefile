@@ -36,8 +36,9 @@ export EBB_BIN    := $(CURDIR)/bin/ebb
 export EBB_PYTHON := $(VENV)/bin/python
 export EBB_AWS    := $(VENV)/bin/aws
 
-# "make deps" installs PostgreSQL, so no test may skip for want of it.
-export EBB_REQUIRE_POSTGRES ?= 1
+# "make test-deps" installs every program that tests run, so none may skip for want
+# of one.
+export EBB_REQUIRE_TOOLS ?= 1
 
 # As root on Linux the boxes must really be isolated: a test that would quietly
 # fall back to plain processes has to fail instead.
@@ -79,8 +80,13 @@ java: ## Build only the Java bootstrap, if its sources have changed
 	@scripts/java.sh
 
 .PHONY: deps
-deps: ## Install what the host lacks for tests and demo (apt; a Python venv in build/)
-	@scripts/deps.sh $(VENV)
+deps: ## Install what the host lacks for build and demo (apt)
+	@scripts/deps.sh
+
+.PHONY: test-deps
+test-deps: ## Install what the host lacks for tests (apt; Python, Kafka, web frameworks in build/)
+	@scripts/deps.sh test
+	@scripts/venv.sh $(VENV)
 	@scripts/kafka.sh $(CURDIR)/build/kafka
 	@scripts/frameworks.sh $(CURDIR)/build/frameworks
 
@@ -91,7 +97,7 @@ clean: ## Remove everything that was built here
 ##@ Checks
 
 .PHONY: test
-test: deps build vet ## Everything from a fresh clone: dependencies, build, vet, all tests with -race
+test: test-deps build vet ## Everything from a fresh clone: dependencies, build, vet, all tests with -race
 	@scripts/test.sh build/test.log $(CAP) go test -race -timeout 30m ./...
 
 .PHONY: vet
@@ -99,7 +105,7 @@ vet:
 	go vet ./...
 
 .PHONY: race
-race: build ## All tests again and again with -race and random order (COUNT=3), to catch flakes
+race: test-deps build ## All tests again and again with -race and random order (COUNT=3), to catch flakes
 	go test -race -shuffle=on -count=$${COUNT:-3} -timeout 60m ./...
 
 .PHONY: lint
@@ -108,7 +114,7 @@ lint: tools ## golangci-lint and staticcheck, as pinned in tools/go.mod
 	nice $(TOOLS)/staticcheck ./...
 
 .PHONY: generate
-generate: deps ## Regenerate the committed Go that comes from the public service models
+generate: test-deps ## Regenerate the committed Go that comes from the public service models
 	PATH="$(VENV)/bin:$$PATH" go generate ./...
 
 # What cannot be run here can be compiled and vetted. The overlay lets that ebb
@@ -129,11 +135,11 @@ verify: generate cross ## Fail if generated code, formatting or module files are
 	@test -z "$$(git status --porcelain --untracked-files=normal)" || { git status --short; echo "generation left files that are not committed"; exit 1; }
 
 .PHONY: e2e
-e2e: deps build ## Only the tests that drive the real binary with real clients
+e2e: test-deps build ## Only the tests that drive the real binary with real clients
 	go test -race -count=1 -timeout 15m ./test/e2e/...
 
 .PHONY: fault
-fault: deps build ## Kill, partition and fill things up while it works
+fault: test-deps build ## Kill, partition and fill things up while it works
 	go test -race -count=1 -timeout 30m ./test/fault/...
 
 .PHONY: fuzz
@@ -141,11 +147,11 @@ fuzz: ## Every fuzz target for FUZZTIME each
 	@scripts/fuzz.sh $(FUZZTIME)
 
 .PHONY: soak
-soak: deps build ## SOAK invocations, STEPS random steps; no error and no leak of any kind allowed
+soak: test-deps build ## SOAK invocations, STEPS random steps; no error and no leak of any kind allowed
 	EBB_SOAK=$(SOAK) EBB_STEPS=$(STEPS) go test -count=1 -timeout 120m -run Soak -v ./test/...
 
 .PHONY: bench
-bench: deps build ## Measure against the bare front and plain echo servers; prints a table, writes JSON
+bench: test-deps build ## Measure against the bare front and plain echo servers; prints a table, writes JSON
 	go run ./test/bench -ebb $(EBB_BIN) -o build/bench.json
 
 ##@ Tools

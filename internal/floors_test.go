@@ -69,8 +69,9 @@ var floors = map[string]int{
 	"internal/awswire":   2,
 	"runtimes":           2,
 
-	"internal/ebb": 1,
-	boxProtocol:    1,
+	"internal/ebb":      1,
+	"internal/hosttest": 1,
+	boxProtocol:         1,
 }
 
 // boxProtocol is what ebb-init and the driver that starts it say to each other:

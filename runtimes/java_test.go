@@ -7,15 +7,15 @@ import (
 	"os/exec"
 	"strings"
 	"testing"
+
+	"github.com/ebb-faas/ebb/internal/hosttest"
 )
 
 // TestJavaBootstrap builds the Java bootstrap and runs its own tests, with every
 // Java of this host.
 func TestJavaBootstrap(t *testing.T) {
 	for _, tool := range []string{"mvn", "javac"} {
-		if _, err := exec.LookPath(tool); err != nil {
-			t.Skipf("no %s", tool)
-		}
+		hosttest.Program(t, tool)
 	}
 	// What Maven reads go test does not see; read it too, so that a change of it
 	// is not answered from the cache.

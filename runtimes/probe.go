@@ -83,7 +83,7 @@ func (s *search) run(ctx context.Context, families []family) map[string][]probed
 			})
 		}
 	}
-	_ = g.Wait() // nothing fails: what does not work is left out
+	_ = g.Wait()          // nothing fails: what does not work is left out
 	if ctx.Err() == nil { // else it did not ask all
 		s.remember()
 	}

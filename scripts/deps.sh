@@ -1,18 +1,15 @@
 #!/bin/bash
-# Installs what tests and demo need and this host lacks.
+# Installs what this host lacks: of what building ebb and the demo need, with
+# "test" also of what the tests need.
 #
-#   scripts/deps.sh VENV
+#   scripts/deps.sh [test]
 #
-# VENV is where a Python environment with the pinned AWS SDK and command line is
-# made; the end-to-end tests drive ebb with them. Nothing is touched when all is
-# there already, so this is cheap to run before every build.
-#
-# EBB_NO_APT=1 forbids apt-get: what is missing is named instead.
+# Nothing is touched when all is there already, so this is cheap to run before
+# every build. EBB_NO_APT=1 forbids apt-get: what is missing is named instead.
 set -euo pipefail
 
-venv=${1:?usage: deps.sh VENV}
+for_tests=${1:-}
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
-want=$here/requirements.txt
 
 have() { command -v "$1" >/dev/null 2>&1; }
 
@@ -34,9 +31,7 @@ check_go() {
 
 # Debian packages for what is missing, one per line.
 missing() {
-  have gcc || echo gcc libc6-dev          # go test -race links with it
   have git || echo git
-  have timeout || echo coreutils
   have python3 || echo python3
   python3 -c 'import venv, ensurepip' 2>/dev/null || echo python3-venv
   have node || have nodejs || echo nodejs
@@ -44,6 +39,12 @@ missing() {
   have mvn || echo maven
   # The tools of e2fsprogs live in sbin, which is not on everyone's PATH.
   PATH="$PATH:/usr/sbin:/sbin" have mkfs.ext4 || echo e2fsprogs
+  [ "$for_tests" = test ] || return 0
+  have gcc || echo gcc libc6-dev          # go test -race links with it
+  have timeout || echo coreutils
+  have curl || echo curl
+  have openssl || echo openssl
+  have npm || echo npm
   # Tests make a PostgreSQL of their own; Debian keeps its programs off the PATH.
   have initdb || compgen -G '/usr/lib/postgresql/*/bin/initdb' >/dev/null || echo postgresql
 }
@@ -83,24 +84,13 @@ explain() {
   cat >&2 <<TEXT
 deps: this host lacks: $*   (names of Debian packages)
 Install the like of them with your own package manager, then make again:
-  Fedora, RHEL   dnf install gcc git python3 nodejs e2fsprogs java-devel maven postgresql-server
-  openSUSE       zypper install gcc git python3 nodejs e2fsprogs java-devel maven postgresql-server
-  Alpine         apk add build-base bash coreutils git python3 nodejs e2fsprogs openjdk17 maven postgresql
-  Arch           pacman -S gcc git python nodejs e2fsprogs jdk-openjdk maven postgresql
+  Fedora, RHEL   dnf install gcc git curl openssl python3 nodejs npm e2fsprogs java-devel maven postgresql-server
+  openSUSE       zypper install gcc git curl openssl python3 nodejs npm e2fsprogs java-devel maven postgresql-server
+  Alpine         apk add build-base bash coreutils git curl openssl python3 nodejs npm e2fsprogs openjdk17 maven postgresql
+  Arch           pacman -S gcc git curl openssl python nodejs npm e2fsprogs jdk-openjdk maven postgresql
   macOS          xcode-select --install; brew install python node coreutils maven postgresql
                  (boxes are plain processes there: see "ebb doctor")
 TEXT
-}
-
-make_venv() {
-  if [ -x "$venv/bin/aws" ] && cmp -s "$want" "$venv/.requirements"; then
-    return
-  fi
-  echo "deps: Python environment for the end-to-end tests in $venv"
-  rm -rf "$venv"
-  python3 -m venv "$venv"
-  "$venv/bin/pip" install --quiet --disable-pip-version-check -r "$want"
-  cp "$want" "$venv/.requirements"
 }
 
 check_go
@@ -109,4 +99,3 @@ if [ -n "${lacking// /}" ]; then
   # shellcheck disable=SC2086 # one word per package
   install_packages $lacking
 fi
-make_venv

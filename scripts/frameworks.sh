@@ -5,16 +5,13 @@
 #
 #   scripts/frameworks.sh DIR
 #
-# Nothing happens if what is wanted is there. Without npm, without a JDK or Maven, or
-# if it cannot be fetched, this says so and succeeds: the test with that framework is
-# then skipped.
+# Nothing happens if what is wanted is there. It takes npm, a JDK and Maven, and fails
+# if something cannot be fetched.
 set -euo pipefail
 
 dir=${1:?usage: frameworks.sh DIR}
 pom=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)/frameworks/pom.xml
 express=4.21.2
-
-have() { command -v "$1" >/dev/null 2>&1; }
 
 # keep NAME VERSION COMMAND... has COMMAND fill DIR/NAME, unless it is there.
 keep() {
@@ -26,11 +23,7 @@ keep() {
   echo "frameworks: fetching $name for the tests into $dir"
   rm -rf "$new"
   mkdir -p "$new"
-  if ! "$@" "$new"; then
-    echo "frameworks: $name could not be fetched: the test with it is skipped" >&2
-    rm -rf "$new"
-    return
-  fi
+  "$@" "$new"
   echo "$version" >"$new/.version"
   rm -rf "${dir:?}/$name"
   mv "$new" "$dir/$name"
@@ -46,13 +39,5 @@ fetch_spring() {
     mvn -q -B -f "$pom" dependency:copy-dependencies -DoutputDirectory="$1"
 }
 
-if have npm; then
-  keep node "$express" fetch_express
-else
-  echo "frameworks: no npm: the test with Express is skipped" >&2
-fi
-if have java && have mvn; then
-  keep java "$(cksum <"$pom")" fetch_spring
-else
-  echo "frameworks: no JDK or no Maven: the test with Spring Boot is skipped" >&2
-fi
+keep node "$express" fetch_express
+keep java "$(cksum <"$pom")" fetch_spring

@@ -4,8 +4,8 @@
 #
 #   scripts/kafka.sh DIR
 #
-# Nothing happens if what is wanted is there. Without a JDK or Maven this says so
-# and succeeds: those tests are then skipped, as those of the Java runtime are.
+# Nothing happens if what is wanted is there. It takes a JDK and Maven, and fails if
+# something cannot be fetched.
 set -euo pipefail
 
 dir=${1:?usage: kafka.sh DIR}
@@ -14,12 +14,6 @@ pom=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)/kafka/pom.xml
 if cmp -s "$pom" "$dir/.pom"; then
   exit 0
 fi
-for tool in java mvn; do
-  if ! command -v "$tool" >/dev/null 2>&1; then
-    echo "kafka: no $tool: tests with a real Kafka are skipped" >&2
-    exit 0
-  fi
-done
 echo "kafka: fetching Apache Kafka for the tests into $dir"
 new=$dir.new
 rm -rf "$new"

@@ -21,6 +21,7 @@ import (
 	"github.com/ebb-faas/ebb/internal/artifact"
 	"github.com/ebb-faas/ebb/internal/ebb"
 	"github.com/ebb-faas/ebb/internal/function"
+	"github.com/ebb-faas/ebb/internal/hosttest"
 	"github.com/ebb-faas/ebb/internal/store"
 	"github.com/ebb-faas/ebb/runtimes"
 )
@@ -104,7 +105,7 @@ func openWith(t testing.TB, cfg function.Config, packages artifact.Config) *fixt
 		}
 	}
 	if f.http == "" || f.framed == "" {
-		t.Skipf("this host lacks an interpreter; it has %v", rs.IDs())
+		hosttest.Lacks(t, "this host lacks an interpreter; it has %v", rs.IDs())
 	}
 	// Every look at the clock is a later one, by a bit more than is kept.
 	cfg.Now = func() time.Time {

@@ -13,6 +13,7 @@ import (
 	"testing"
 
 	"github.com/ebb-faas/ebb/internal/awswire"
+	"github.com/ebb-faas/ebb/internal/hosttest"
 )
 
 var update = flag.Bool("update", false, "rewrite docs/compatibility.md")
@@ -73,16 +74,16 @@ func TestHandlersMatchTheGenerateLine(t *testing.T) {
 
 // TestGeneratedIsCurrent runs the generator again, where its input is.
 func TestGeneratedIsCurrent(t *testing.T) {
-	model, err := exec.CommandContext(t.Context(), "python3", "-c",
+	model, err := exec.CommandContext(t.Context(), hosttest.Python(), "-c",
 		"import botocore,os,gzip,hashlib;p=os.path.dirname(botocore.__file__)+'/data/lambda/2015-03-31/service-2.json.gz';print(p,hashlib.sha256(gzip.open(p).read()).hexdigest()[:16])").Output()
 	if err != nil {
-		t.Skip("no botocore here to generate from")
+		hosttest.Lacks(t, "this host lacks botocore, which the API is generated from: make test-deps installs it")
 	}
 	path, sum, _ := strings.Cut(strings.TrimSpace(string(model)), " ")
 	committed, err := os.ReadFile("model_gen.go")
 	must(t, err)
 	if !bytes.Contains(committed[:200], []byte(sum)) {
-		t.Skipf("the botocore here has another model (%s) than the one generated from", sum)
+		hosttest.Lacks(t, "the botocore here has another model (%s) than the one generated from: make test-deps installs that", sum)
 	}
 	line, err := os.ReadFile("generate.go")
 	must(t, err)

@@ -34,7 +34,7 @@ const (
 // warm invocations, small ones and such that bring 100 records each.
 func (b *bench) kafka(ctx context.Context) (err error) {
 	broker, err := kafkatest.Start(ctx, kafkatest.Config{Dir: filepath.Join(b.dir, "kafka")})
-	if errors.Is(err, kafkatest.ErrNoJava) {
+	if errors.Is(err, kafkatest.ErrMissing) {
 		fmt.Println(err)
 		return nil
 	}

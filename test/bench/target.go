@@ -19,6 +19,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	v4 "github.com/aws/aws-sdk-go-v2/aws/signer/v4"
 
+	"github.com/ebb-faas/ebb/internal/hosttest"
 	"github.com/ebb-faas/ebb/test/platform"
 )
 
@@ -155,7 +156,7 @@ server.listen(0, '127.0.0.1', () => console.log('127.0.0.1:' + server.address().
 func functions(dir string, memory int32) ([]platform.Function, error) {
 	bootstrap := filepath.Join(dir, "bootstrap")
 	build := exec.Command("go", "build", "-trimpath", "-ldflags", "-s -w", "-o", bootstrap, "./test/bench/echo")
-	build.Dir, build.Stderr = platform.Root(), os.Stderr
+	build.Dir, build.Stderr = hosttest.Root(), os.Stderr
 	build.Env = append(os.Environ(), "CGO_ENABLED=0")
 	if err := build.Run(); err != nil {
 		return nil, fmt.Errorf("building the Go echo: %w", err)
@@ -193,7 +194,7 @@ const javaDir = "java"
 // javaFunction compiles the Java echo; there is none on a host without a JDK, or
 // if ebb was built without its Java runtime.
 func javaFunction(dir string) ([]platform.Function, error) {
-	jar := filepath.Join(platform.Root(), "runtimes/java/dist/ebb-runtime.jar") // has the handler API in it
+	jar := filepath.Join(hosttest.Root(), "runtimes/java/dist/ebb-runtime.jar") // has the handler API in it
 	_, missing := exec.LookPath("javac")
 	if _, err := os.Stat(jar); err != nil || missing != nil {
 		return nil, nil

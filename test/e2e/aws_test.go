@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/ebb-faas/ebb/internal/hosttest"
 	"github.com/ebb-faas/ebb/test/platform"
 )
 
@@ -216,7 +217,7 @@ func TestEnvironmentForTheShell(t *testing.T) {
 		cmd := exec.CommandContext(t.Context(), shell, "-euc",
 			`eval "$("$EBB" env --data "$DIR")"; "$AWS" lambda get-account-settings --query AccountLimit.ConcurrentExecutions`)
 		cmd.Env = append([]string{"PATH=" + os.Getenv("PATH"), "HOME=" + t.TempDir(), "EBB=" + bin, "DIR=" + shared.Data,
-			"AWS=" + platform.AWSCommand()}, platform.AWSIsolation()...)
+			"AWS=" + hosttest.AWS()}, platform.AWSIsolation()...)
 		out, errs, code, err := platform.Output(cmd)
 		if err != nil || code != 0 || strings.TrimSpace(out) != "500" {
 			t.Errorf("%s: exit %d, %v: %s%s", shell, code, err, out, errs)

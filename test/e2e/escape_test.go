@@ -3,8 +3,6 @@ package e2e
 import (
 	"fmt"
 	"os"
-	"os/exec"
-	"path/filepath"
 	"regexp"
 	"strconv"
 	"strings"
@@ -73,17 +71,7 @@ func TestEscapee(t *testing.T) {
 	t.Parallel()
 	requireLinux(t)
 	f := wantsOut(t)
-	program := filepath.Join(t.TempDir(), "escapee")
-	cmd := exec.CommandContext(t.Context(), "go", "build", "-trimpath", "-ldflags", "-s -w", "-o", program, "../../internal/sandbox/linux/escapee")
-	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
-	if out, err := cmd.CombinedOutput(); err != nil {
-		t.Fatalf("%v\n%s", err, out)
-	}
-	code, err := os.ReadFile(program)
-	if err != nil {
-		t.Fatal(err)
-	}
-	f.Files["escapee"] = string(code)
+	f.Files["escapee"] = compiled(t, "./internal/sandbox/linux/escapee")
 	f.Name = deploy(t, f)
 	other := deploy(t, platform.Function{Name: name(t) + "-other", Runtime: "python3", Handler: "app.handler",
 		Files: map[string]string{"app.py": "def handler(event, context):\n    return 'fine'\n"}})
@@ -177,17 +165,7 @@ func TestForgedCalls(t *testing.T) {
 // no other.
 func TestForgedAnswers(t *testing.T) {
 	t.Parallel()
-	program := filepath.Join(t.TempDir(), "bootstrap")
-	cmd := exec.Command("go", "build", "-trimpath", "-ldflags", "-s -w", "-o", program, "./testdata/forger")
-	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
-	if out, err := cmd.CombinedOutput(); err != nil {
-		t.Fatalf("%v\n%s", err, out)
-	}
-	code, err := os.ReadFile(program)
-	if err != nil {
-		t.Fatal(err)
-	}
-	f := platform.Function{Runtime: "provided", Handler: "x", TimeoutS: 30, Files: map[string]string{"bootstrap": string(code)}}
+	f := platform.Function{Runtime: "provided", Handler: "x", TimeoutS: 30, Files: map[string]string{"bootstrap": compiled(t, "./test/e2e/testdata/forger")}}
 	f.Name = deploy(t, f)
 	for round := range 3 {
 		got := decode[map[string]int](t, invoke(t, shared, f.Name, `{}`))

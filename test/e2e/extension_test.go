@@ -1,9 +1,6 @@
 package e2e
 
 import (
-	"os"
-	"os/exec"
-	"path/filepath"
 	"strings"
 	"testing"
 
@@ -17,17 +14,7 @@ import (
 // extensionLayer is a layer with an extension that tells what it is told.
 func extensionLayer(t *testing.T) string {
 	t.Helper()
-	program := filepath.Join(t.TempDir(), "watcher")
-	cmd := exec.CommandContext(t.Context(), "go", "build", "-trimpath", "-ldflags", "-s -w", "-o", program, "./testdata/extension")
-	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
-	if out, err := cmd.CombinedOutput(); err != nil {
-		t.Fatalf("%v\n%s", err, out)
-	}
-	code, err := os.ReadFile(program)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return publishLayer(t, "", map[string]string{"extensions/watcher": string(code)})
+	return publishLayer(t, "", map[string]string{"extensions/watcher": compiled(t, "./test/e2e/testdata/extension")})
 }
 
 // TestExtensions: an extension of a layer runs beside a function, whatever its

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/ebb-faas/ebb/internal/hosttest"
 	"github.com/ebb-faas/ebb/test/platform"
 )
 
@@ -34,9 +35,9 @@ func gather(t *testing.T, files map[string]string, dir, at string) {
 // fetched is where scripts/frameworks.sh has put a framework.
 func fetched(t *testing.T, name string) string {
 	t.Helper()
-	dir := filepath.Join(platform.Root(), "build", "frameworks", name)
+	dir := filepath.Join(hosttest.Root(), "build", "frameworks", name)
 	if _, err := os.Stat(dir); err != nil {
-		t.Skipf("make deps has not fetched it: %v", err)
+		hosttest.Lacks(t, "make test-deps has not fetched it: %v", err)
 	}
 	return dir
 }

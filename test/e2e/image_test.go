@@ -19,7 +19,6 @@ import (
 	"runtime"
 	"slices"
 	"strings"
-	"sync"
 	"testing"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -38,22 +37,8 @@ import (
 	"github.com/ebb-faas/ebb/test/platform"
 )
 
-// observer is the program of the images, static, built once.
-var observer = sync.OnceValues(func() (string, error) {
-	dir, err := os.MkdirTemp("", "ebb-e2e-image-")
-	if err != nil {
-		return "", err
-	}
-	defer func() { _ = os.RemoveAll(dir) }()
-	out := filepath.Join(dir, "observer")
-	cmd := exec.Command("go", "build", "-trimpath", "-ldflags", "-s -w", "-o", out, "./testdata/image")
-	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
-	if text, err := cmd.CombinedOutput(); err != nil {
-		return "", fmt.Errorf("%w: %s", err, text)
-	}
-	text, err := os.ReadFile(out)
-	return string(text), err
-})
+// observer is the program of the images.
+const observer = "./test/e2e/testdata/image"
 
 // observed is what the program tells.
 type observed struct {
@@ -108,10 +93,7 @@ func layer(t *testing.T, files ...file) v1.Layer {
 // program is the layer with the observer at path.
 func program(t *testing.T, path string) v1.Layer {
 	t.Helper()
-	text, err := observer()
-	if err != nil {
-		t.Fatal(err)
-	}
+	text := compiled(t, observer)
 	return layer(t, file{path, text, 0o700})
 }
 

@@ -11,7 +11,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/ebb-faas/ebb/test/platform"
+	"github.com/ebb-faas/ebb/internal/hosttest"
 )
 
 func sandboxRequired() bool { return os.Getenv("EBB_REQUIRE_SANDBOX") == "1" }
@@ -93,7 +93,7 @@ func TestIsolation(t *testing.T) {
 	f.TimeoutS, f.MemoryMB = 60, 2048
 	f.Name = deploy(t, f)
 	event, err := json.Marshal(map[string]any{"addresses": addresses(t),
-		"paths": []string{shared.Data, filepath.Join(shared.Data, "credentials.json"), within(t, "marker", "x"), platform.Root()}})
+		"paths": []string{shared.Data, filepath.Join(shared.Data, "credentials.json"), within(t, "marker", "x"), hosttest.Root()}})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -2,7 +2,6 @@ package e2e
 
 import (
 	"encoding/json"
-	"errors"
 	"fmt"
 	"os"
 	"strings"
@@ -28,12 +27,7 @@ func kafkaBroker(t *testing.T) *kafkatest.Broker {
 	}
 	t.Cleanup(func() { _ = os.RemoveAll(dir) })
 	b, err := kafkatest.Start(t.Context(), kafkatest.Config{Dir: dir})
-	if errors.Is(err, kafkatest.ErrNoJava) {
-		t.Skip(err)
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
+	kafkatest.Check(t, err)
 	t.Cleanup(func() {
 		if err := b.Kill(); err != nil {
 			t.Error(err)

@@ -13,6 +13,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/lambda"
 	"github.com/aws/aws-sdk-go-v2/service/lambda/types"
 
+	"github.com/ebb-faas/ebb/internal/hosttest"
 	"github.com/ebb-faas/ebb/test/platform"
 )
 
@@ -90,18 +91,8 @@ func TestLayersOnTheUsualPaths(t *testing.T) {
 // TestCustomRuntimeInALayer: the package holds the function, the layer what runs it.
 func TestCustomRuntimeInALayer(t *testing.T) {
 	t.Parallel()
-	bootstrap := filepath.Join(t.TempDir(), "bootstrap")
-	build := exec.CommandContext(t.Context(), "go", "build", "-o", bootstrap, "./examples/hello-go")
-	build.Dir, build.Env = platform.Root(), append(os.Environ(), "CGO_ENABLED=0", "GOFLAGS=")
-	if text, err := build.CombinedOutput(); err != nil {
-		t.Fatalf("%v: %s", err, text)
-	}
-	program, err := os.ReadFile(bootstrap)
-	if err != nil {
-		t.Fatal(err)
-	}
 	f := deploy(t, platform.Function{Runtime: "provided.al2023", Handler: "x", Files: map[string]string{"README": "only data"}})
-	with(t, f, publishLayer(t, "", map[string]string{"bootstrap": string(program)}))
+	with(t, f, publishLayer(t, "", map[string]string{"bootstrap": compiled(t, "./examples/hello-go")}))
 	if answer := invoke(t, shared, f, `{"name":"Mei"}`); !strings.Contains(answer, "Mei") {
 		t.Errorf("got %s", answer)
 	}
@@ -110,14 +101,7 @@ func TestCustomRuntimeInALayer(t *testing.T) {
 // TestJavaLayer: classes in /opt/java/lib are on the class path.
 func TestJavaLayer(t *testing.T) {
 	t.Parallel()
-	javac, err := exec.LookPath("javac")
-	if err != nil {
-		t.Skip("no JDK here to compile with")
-	}
-	jar, err := exec.LookPath("jar")
-	if err != nil {
-		t.Skip("no JDK here to pack with")
-	}
+	javac, jar := hosttest.Program(t, "javac"), hosttest.Program(t, "jar")
 	dir := t.TempDir()
 	write := func(file, text string) { writeFile(t, filepath.Join(dir, file), text) }
 	run := func(program string, args ...string) {
@@ -145,7 +129,7 @@ func TestJavaLayer(t *testing.T) {
 		Files: map[string]string{"App.class": read("appout/App.class")}}
 	if err := shared.Create(t.Context(), f); err != nil {
 		if strings.Contains(err.Error(), "Runtime: ") {
-			t.Skip(err)
+			hosttest.Lacks(t, "%v", err)
 		}
 		t.Fatal(err)
 	}

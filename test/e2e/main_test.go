@@ -18,6 +18,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/lambda"
 	"go.uber.org/goleak"
 
+	"github.com/ebb-faas/ebb/internal/hosttest"
 	"github.com/ebb-faas/ebb/internal/store/postgrestest"
 	"github.com/ebb-faas/ebb/test/platform"
 )
@@ -175,6 +176,31 @@ func decode[T any](t *testing.T, text string) T {
 		t.Fatalf("%v: %s", err, text)
 	}
 	return v
+}
+
+// programs are those of the repository that tests had compiled.
+var programs sync.Map
+
+// compiled is a program of the repository, static, compiled once.
+func compiled(t *testing.T, pkg string) string {
+	t.Helper()
+	compile := sync.OnceValues(func() (string, error) {
+		dir, err := os.MkdirTemp("", "ebb-e2e-")
+		if err != nil {
+			return "", err
+		}
+		defer func() { _ = os.RemoveAll(dir) }()
+		out := filepath.Join(dir, "program")
+		if err := hosttest.Build(pkg, out); err != nil {
+			return "", err
+		}
+		text, err := os.ReadFile(out)
+		return string(text), err
+	})
+	once, _ := programs.LoadOrStore(pkg, compile)
+	text, err := once.(func() (string, error))()
+	must(t, err)
+	return text
 }
 
 // within is the path of a file of the test's own.

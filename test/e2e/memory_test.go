@@ -13,6 +13,7 @@ import (
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 
+	"github.com/ebb-faas/ebb/internal/hosttest"
 	"github.com/ebb-faas/ebb/test/platform"
 )
 
@@ -45,10 +46,7 @@ func TestMemoryOfEveryKind(t *testing.T) {
 	t.Parallel()
 	needsBoxes(t)
 	const memory, some, tooMuch = 192, 60, 800
-	text, err := observer()
-	if err != nil {
-		t.Fatal(err)
-	}
+	text := compiled(t, observer)
 	js := node("exports.handler = async (e) => Buffer.alloc(e.Take << 20, 1).length >> 20;")
 	custom := platform.Function{Runtime: "provided.al2023", Handler: "x", Files: map[string]string{"bootstrap": text}}
 	made := map[string]func(t *testing.T) string{
@@ -123,10 +121,7 @@ public class Taker {
 func TestJavaMemory(t *testing.T) {
 	t.Parallel()
 	needsBoxes(t)
-	javac, err := exec.LookPath("javac")
-	if err != nil {
-		t.Skip("no JDK here to compile with")
-	}
+	javac := hosttest.Program(t, "javac")
 	dir := t.TempDir()
 	writeFile(t, filepath.Join(dir, "Taker.java"), javaTaker)
 	if out, err := exec.CommandContext(t.Context(), javac, "--release", "8", "-d", dir, filepath.Join(dir, "Taker.java")).CombinedOutput(); err != nil {

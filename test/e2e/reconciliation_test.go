@@ -4,13 +4,13 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
 	reconciliation "github.com/ebb-faas/ebb/examples/text-reconciliation"
+	"github.com/ebb-faas/ebb/internal/hosttest"
 	"github.com/ebb-faas/ebb/test/platform"
 )
 
@@ -30,12 +30,10 @@ func finishes(t *testing.T, p *platform.Platform, want int, args ...string) stri
 func TestReconciliation(t *testing.T) {
 	t.Parallel()
 	requireLinux(t)
-	if _, err := exec.LookPath("javac"); err != nil {
-		t.Skip("without a JDK the example cannot be built")
-	}
+	hosttest.Program(t, "javac") // which builds the example
 	const owner = 61235
 	dir := filepath.Join(t.TempDir(), "shared")
-	source := filepath.Join(platform.Root(), "examples", "text-reconciliation")
+	source := filepath.Join(hosttest.Root(), "examples", "text-reconciliation")
 	must(t, os.Mkdir(dir, 0o777))
 	must(t, reconciliation.Generate(t.Context(), source, dir, 3000, 6, 5))
 	must(t, os.Chown(dir, owner, owner))

@@ -12,6 +12,7 @@ import (
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 
+	"github.com/ebb-faas/ebb/internal/hosttest"
 	"github.com/ebb-faas/ebb/test/platform"
 )
 
@@ -81,9 +82,9 @@ def handler(event, context):
 // libraries it needs.
 func pythonTree(t *testing.T) v1.Layer {
 	t.Helper()
-	said, err := exec.Command("python3", "-c", "import os, sys, sysconfig; print(os.path.realpath(sys.executable)); print(sysconfig.get_path('stdlib')); print('python%d.%d' % sys.version_info[:2])").Output()
+	said, err := exec.Command(hosttest.Program(t, "python3"), "-c", "import os, sys, sysconfig; print(os.path.realpath(sys.executable)); print(sysconfig.get_path('stdlib')); print('python%d.%d' % sys.version_info[:2])").Output()
 	if err != nil {
-		t.Skipf("no Python: %v", err)
+		t.Fatal(err)
 	}
 	at := strings.Split(strings.TrimSpace(string(said)), "\n")
 	binary, stdlib, version := at[0], at[1], at[2]

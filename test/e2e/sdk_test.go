@@ -4,9 +4,6 @@ import (
 	"encoding/base64"
 	"errors"
 	"net/http"
-	"os"
-	"os/exec"
-	"path/filepath"
 	"strings"
 	"testing"
 
@@ -82,19 +79,9 @@ func TestGoSDK(t *testing.T) {
 // nothing of ebb in it.
 func TestUnchangedGoProgram(t *testing.T) {
 	t.Parallel()
-	bootstrap := filepath.Join(t.TempDir(), "bootstrap")
-	build := exec.CommandContext(t.Context(), "go", "build", "-o", bootstrap, "./examples/hello-go")
-	build.Dir, build.Env = platform.Root(), append(os.Environ(), "CGO_ENABLED=0", "GOFLAGS=")
-	if text, err := build.CombinedOutput(); err != nil {
-		t.Fatalf("%v: %s", err, text)
-	}
-	program, err := os.ReadFile(bootstrap)
-	if err != nil {
-		t.Fatal(err)
-	}
 	for _, runtime := range []string{"provided.al2023", "provided"} {
 		f := platform.Function{Name: name(t) + "-" + strings.ReplaceAll(runtime, ".", "-"), Runtime: runtime, Handler: "bootstrap",
-			Files: map[string]string{"bootstrap": string(program)}}
+			Files: map[string]string{"bootstrap": compiled(t, "./examples/hello-go")}}
 		deploy(t, f)
 		if answer := invoke(t, shared, f.Name, `{"name":"Mei"}`); !strings.Contains(answer, "Mei") {
 			t.Errorf("%s: %s", runtime, answer)

@@ -13,6 +13,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/lambda"
 	"github.com/aws/aws-sdk-go-v2/service/lambda/types"
 
+	"github.com/ebb-faas/ebb/internal/hosttest"
 	"github.com/ebb-faas/ebb/test/platform"
 )
 
@@ -175,8 +176,8 @@ func keys(t *testing.T) (dir string) {
 	dir = t.TempDir()
 	private, public := filepath.Join(dir, "ci.pem"), filepath.Join(dir, "ci.pub.pem")
 	for _, args := range [][]string{{"genpkey", "-algorithm", "ed25519", "-out", private}, {"pkey", "-in", private, "-pubout", "-out", public}} {
-		if out, err := exec.CommandContext(t.Context(), "openssl", args...).CombinedOutput(); err != nil {
-			t.Skipf("openssl: %v %s", err, out)
+		if out, err := exec.CommandContext(t.Context(), hosttest.Program(t, "openssl"), args...).CombinedOutput(); err != nil {
+			t.Fatalf("openssl: %v %s", err, out)
 		}
 	}
 	return dir

@@ -15,8 +15,6 @@ import (
 	"net"
 	"net/http"
 	"net/url"
-	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -28,6 +26,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/lambda/types"
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 
+	"github.com/ebb-faas/ebb/internal/hosttest"
 	"github.com/ebb-faas/ebb/test/platform"
 )
 
@@ -390,29 +389,9 @@ func TestWebEvents(t *testing.T) {
 	}
 }
 
-// webServer builds the server of testdata, static.
-var webServer = sync.OnceValues(func() (string, error) {
-	dir, err := os.MkdirTemp("", "ebb-e2e-web-")
-	if err != nil {
-		return "", err
-	}
-	defer func() { _ = os.RemoveAll(dir) }()
-	out := filepath.Join(dir, "server")
-	build := exec.Command("go", "build", "-trimpath", "-ldflags", "-s -w", "-o", out, "./testdata/webserver")
-	build.Env = append(os.Environ(), "CGO_ENABLED=0")
-	if text, err := build.CombinedOutput(); err != nil {
-		return "", fmt.Errorf("%w: %s", err, text)
-	}
-	binary, err := os.ReadFile(out)
-	return string(binary), err
-})
-
 func TestWebPythonAndGo(t *testing.T) {
 	t.Parallel()
-	binary, err := webServer()
-	if err != nil {
-		t.Fatal(err)
-	}
+	binary := compiled(t, "./test/e2e/testdata/webserver")
 	env := map[string]string{"AWS_LWA_PORT": "8080"}
 	for _, f := range []platform.Function{
 		{Name: "web-python", Runtime: "python3", Handler: "python3 -m http.server $PORT --bind 127.0.0.1 --directory pages", TimeoutS: 20, Env: env,
@@ -435,10 +414,7 @@ func TestWebPythonAndGo(t *testing.T) {
 // TestWebImage: an image may say itself that it is a web function.
 func TestWebImage(t *testing.T) {
 	t.Parallel()
-	binary, err := webServer()
-	if err != nil {
-		t.Fatal(err)
-	}
+	binary := compiled(t, "./test/e2e/testdata/webserver")
 	files := layer(t, file{"srv/", "", 0o755}, file{"srv/server", binary, 0o700}, file{"srv/pages/", "", 0o755}, file{"srv/pages/index.html", "in an image", 0})
 	for name, c := range map[string]struct{ image, function map[string]string }{
 		"its own": {image: map[string]string{"AWS_LWA_PORT": "7000"}},
@@ -461,7 +437,7 @@ func TestWebImage(t *testing.T) {
 // TestWebExample: what ebb.yaml says, through the command line.
 func TestWebExample(t *testing.T) {
 	t.Parallel()
-	_, errs, code, err := shared.CLI(t.Context(), "deploy", filepath.Join(platform.Root(), "examples", "hello-web"))
+	_, errs, code, err := shared.CLI(t.Context(), "deploy", filepath.Join(hosttest.Root(), "examples", "hello-web"))
 	if err != nil || code != 0 {
 		t.Fatalf("deploy: %d %v %s", code, err, errs)
 	}

@@ -11,7 +11,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/ebb-faas/ebb/test/platform"
+	"github.com/ebb-faas/ebb/internal/hosttest"
 )
 
 // TestWorkflows drives workflows with the SDK as it is.
@@ -50,7 +50,7 @@ func TestWorkflows(t *testing.T) {
 func TestRecordedWorkflows(t *testing.T) {
 	t.Parallel()
 	const comparable = 129
-	folder := filepath.Join(platform.Root(), "..", "shared", "conformance", "asl")
+	folder := filepath.Join(hosttest.Root(), "..", "shared", "conformance", "asl")
 	script := filepath.Join(folder, "replay.py")
 	if _, err := os.Stat(script); err != nil {
 		t.Skip("the recordings are not here")

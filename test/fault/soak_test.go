@@ -7,7 +7,6 @@ import (
 	"io"
 	"net/http"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -19,6 +18,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/lambda"
 
+	"github.com/ebb-faas/ebb/internal/hosttest"
 	"github.com/ebb-faas/ebb/test/platform"
 )
 
@@ -123,10 +123,8 @@ type door func(ctx context.Context, text string) (string, error)
 func soakDoors(t *testing.T, p *platform.Platform) (doors []door) {
 	t.Helper()
 	bootstrap := filepath.Join(t.TempDir(), "bootstrap")
-	build := exec.CommandContext(t.Context(), "go", "build", "-o", bootstrap, "./examples/hello-go")
-	build.Dir, build.Env = platform.Root(), append(os.Environ(), "CGO_ENABLED=0", "GOFLAGS=")
-	if text, err := build.CombinedOutput(); err != nil {
-		t.Fatalf("%v: %s", err, text)
+	if err := hosttest.Build("./examples/hello-go", bootstrap); err != nil {
+		t.Fatal(err)
 	}
 	program, err := os.ReadFile(bootstrap)
 	if err != nil {

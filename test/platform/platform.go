@@ -9,7 +9,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"runtime"
 	"strings"
 	"sync"
 	"syscall"
@@ -17,6 +16,7 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/service/lambda"
 
+	"github.com/ebb-faas/ebb/internal/hosttest"
 	client "github.com/ebb-faas/ebb/sdk/go"
 )
 
@@ -45,17 +45,11 @@ type Platform struct {
 // has much else to do.
 const startLimit = 2 * time.Minute
 
-// Root is the top folder of the repository.
-func Root() string {
-	_, file, _, _ := runtime.Caller(0)
-	return filepath.Dir(filepath.Dir(filepath.Dir(file)))
-}
-
 // Binary is the ebb that is tested.
 func Binary() (string, error) {
 	path := os.Getenv("EBB_BIN")
 	if path == "" {
-		path = filepath.Join(Root(), "bin", "ebb")
+		path = filepath.Join(hosttest.Root(), "bin", "ebb")
 	}
 	if _, err := os.Stat(path); err != nil {
 		return "", fmt.Errorf("no ebb to test: run make build (%w)", err)

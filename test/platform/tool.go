@@ -11,7 +11,8 @@ import (
 	"net/url"
 	"os"
 	"os/exec"
-	"path/filepath"
+
+	"github.com/ebb-faas/ebb/internal/hosttest"
 )
 
 // Command is a verb of the ebb command line, ready to run against this platform.
@@ -34,13 +35,9 @@ func (p *Platform) CLI(ctx context.Context, args ...string) (stdout, stderr stri
 	return Output(cmd)
 }
 
-// AWSCommand is the path of the AWS command line: EBB_AWS, else the one that
-// "make deps" installed, else the one on PATH.
-func AWSCommand() string { return tool("EBB_AWS", "aws", "aws") }
-
 // AWS runs the AWS command line against this platform.
 func (p *Platform) AWS(ctx context.Context, args ...string) (stdout, stderr string, code int, err error) {
-	cmd := exec.CommandContext(ctx, AWSCommand(), args...)
+	cmd := exec.CommandContext(ctx, hosttest.AWS(), args...)
 	cmd.Env = append(append(os.Environ(), p.Env()...), AWSIsolation()...)
 	return Output(cmd)
 }
@@ -53,28 +50,11 @@ func AWSIsolation() []string {
 	}
 }
 
-// Python runs a Python program that has boto3: by EBB_PYTHON, else by the
-// interpreter that "make deps" prepared, else by the one on PATH.
+// Python runs a Python program, with a Python that has boto3.
 func (p *Platform) Python(ctx context.Context, args ...string) (stdout, stderr string, code int, err error) {
-	cmd := exec.CommandContext(ctx, tool("EBB_PYTHON", "python", "python3"), args...)
+	cmd := exec.CommandContext(ctx, hosttest.Python(), args...)
 	cmd.Env = append(append(os.Environ(), p.Env()...), AWSIsolation()...)
 	return Output(cmd)
-}
-
-// tool finds a program of the tests' Python environment.
-func tool(variable, inVenv, onPath string) string {
-	if v := os.Getenv(variable); v != "" {
-		return v
-	}
-	if path := filepath.Join(Root(), "build", "venv", "bin", inVenv); exists(path) {
-		return path
-	}
-	return onPath
-}
-
-func exists(path string) bool {
-	_, err := os.Stat(path)
-	return err == nil
 }
 
 // Output runs cmd and separates a program that failed (code) from one that did

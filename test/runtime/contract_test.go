@@ -18,6 +18,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/ebb-faas/ebb/internal/ebb"
+	"github.com/ebb-faas/ebb/internal/hosttest"
 	"github.com/ebb-faas/ebb/internal/runtimeapi"
 	"github.com/ebb-faas/ebb/runtimes"
 )
@@ -321,10 +322,10 @@ func TestMissingBootstrap(t *testing.T) {
 func TestShellBootstrap(t *testing.T) {
 	s := newSuite(t)
 	if runtime.GOOS != "linux" {
-		t.Skip("needs curl in every box")
+		t.Skip("boxes have a /usr/bin/curl on Linux only")
 	}
 	if _, err := os.Stat("/usr/bin/curl"); err != nil {
-		t.Skip("no curl")
+		hosttest.Lacks(t, "this host lacks /usr/bin/curl, which boxes see: make test-deps installs it")
 	}
 	script := `#!/bin/sh
 API="http://$AWS_LAMBDA_RUNTIME_API/2018-06-01/runtime/invocation"

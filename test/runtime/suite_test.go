@@ -12,7 +12,6 @@ import (
 	"log/slog"
 	"maps"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -23,6 +22,7 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/ebb-faas/ebb/internal/ebb"
+	"github.com/ebb-faas/ebb/internal/hosttest"
 	"github.com/ebb-faas/ebb/internal/runtimeapi"
 	"github.com/ebb-faas/ebb/internal/sandbox"
 	"github.com/ebb-faas/ebb/internal/sandbox/process"
@@ -150,10 +150,8 @@ func (s *suite) prepare(t testing.TB, f *family, source string) {
 		return
 	}
 	if f.Build {
-		cmd := exec.CommandContext(t.Context(), "go", "build", "-o", filepath.Join(f.code, "bootstrap"), "./"+source)
-		cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
-		if out, err := cmd.CombinedOutput(); err != nil {
-			t.Fatalf("go build: %v\n%s", err, out)
+		if err := hosttest.Build("./test/runtime/"+source, filepath.Join(f.code, "bootstrap")); err != nil {
+			t.Fatal(err)
 		}
 		return
 	}

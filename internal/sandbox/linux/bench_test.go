@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/ebb-faas/ebb/internal/hosttest"
 	"github.com/ebb-faas/ebb/internal/sandbox"
 	"github.com/ebb-faas/ebb/internal/sandbox/sandboxtest"
 )
@@ -167,7 +168,7 @@ func BenchmarkProcess(b *testing.B) {
 	}
 	rt, ok := catalog.Lookup("python3")
 	if !ok {
-		b.Skip("the only runtime that forks is Python")
+		hosttest.Lacks(b, "this host lacks Python, the only runtime that forks")
 	}
 	spec := sandbox.Spec{Limits: sandbox.Limits{TmpMB: 32}}
 	for _, m := range rt.Mounts {

@@ -11,6 +11,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -18,6 +19,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/ebb-faas/ebb/internal/hosttest"
 	"github.com/ebb-faas/ebb/internal/sandbox"
 	"github.com/ebb-faas/ebb/internal/sandbox/sandboxtest"
 )
@@ -78,10 +80,8 @@ func (e *escape) all(t *testing.T) {
 
 func buildEscapee(t *testing.T, dir string) {
 	t.Helper()
-	cmd := exec.Command("go", "build", "-trimpath", "-o", filepath.Join(dir, "escapee"), "./escapee")
-	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
-	if out, err := cmd.CombinedOutput(); err != nil {
-		t.Fatalf("build escapee: %v\n%s", err, out)
+	if err := hosttest.Build("./internal/sandbox/linux/escapee", filepath.Join(dir, "escapee")); err != nil {
+		t.Fatal(err)
 	}
 }
 
@@ -415,17 +415,18 @@ func framedSocket(t *testing.T, e *escape) {
 
 // foreignABI: a 32-bit system call has other numbers than those in the table.
 func foreignABI(t *testing.T, e *escape) {
-	if _, err := exec.LookPath("gcc"); err != nil {
-		t.Skip("needs a C compiler")
+	if runtime.GOARCH != "amd64" {
+		t.Skip("only amd64 has these calls")
 	}
+	gcc := hosttest.Program(t, "gcc")
 	dir := t.TempDir()
 	// int $0x80 is the 32-bit entry of amd64; mount is number 21 there.
 	source := "int main(void){long r;__asm__ volatile(\"int $0x80\":\"=a\"(r):\"a\"(21));return 3;}"
 	if err := os.WriteFile(filepath.Join(dir, "a.c"), []byte(source), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	if out, err := exec.Command("gcc", "-o", filepath.Join(dir, "a"), filepath.Join(dir, "a.c")).CombinedOutput(); err != nil {
-		t.Skipf("not this architecture: %s", out)
+	if out, err := exec.Command(gcc, "-o", filepath.Join(dir, "a"), filepath.Join(dir, "a.c")).CombinedOutput(); err != nil {
+		t.Fatalf("%v: %s", err, out)
 	}
 	if err := os.Chmod(filepath.Dir(dir), 0o755); err != nil {
 		t.Fatal(err)

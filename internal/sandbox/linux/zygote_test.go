@@ -17,6 +17,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"golang.org/x/sys/unix"
 
+	"github.com/ebb-faas/ebb/internal/hosttest"
 	"github.com/ebb-faas/ebb/internal/sandbox"
 	"github.com/ebb-faas/ebb/internal/sandbox/sandboxtest"
 	"github.com/ebb-faas/ebb/runtimes"
@@ -40,7 +41,7 @@ func newZygote(t testing.TB, d *Driver, id, program string) (sandbox.Zygote, err
 	t.Helper()
 	spec, p, err := zygoteProgram(id, program)
 	if errors.Is(err, errors.ErrUnsupported) {
-		t.Skip("the only runtime that forks is Python")
+		hosttest.Lacks(t, "this host lacks Python, the only runtime that forks")
 	}
 	if err != nil {
 		t.Fatal(err)

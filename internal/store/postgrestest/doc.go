@@ -6,7 +6,7 @@
 // has one of its Own. The server is a true one: fsync is on, clients need a
 // password, and words are sorted as people do, not bytewise, so that what
 // relies on the order of bytes has to say so. The binaries are those on PATH or
-// of Debian's package, PostgreSQL 15 or later; "make deps" installs them.
+// of Debian's package, PostgreSQL 15 or later; "make test-deps" installs them.
 //
 // A test binary that uses it ends with
 //

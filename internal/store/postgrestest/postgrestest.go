@@ -7,10 +7,9 @@ import (
 	"os"
 	"sync"
 	"testing"
-)
 
-// requireEnv makes a test fail, not skip, on a host without PostgreSQL.
-const requireEnv = "EBB_REQUIRE_POSTGRES"
+	"github.com/ebb-faas/ebb/internal/hosttest"
+)
 
 // shared is the server of this test binary. A test binary has one; nothing else
 // has a place to keep it between tests.
@@ -25,8 +24,7 @@ var shared struct {
 }
 
 // Database makes a database for t and returns its URL, password included. It is
-// gone when t ends. Where there is no PostgreSQL, t is skipped, or fails if
-// EBB_REQUIRE_POSTGRES is 1.
+// gone when t ends. Where there is no PostgreSQL, t ends as hosttest.Lacks has it.
 func Database(t testing.TB) string {
 	t.Helper()
 	url, drop, err := Make(context.Background())
@@ -113,8 +111,8 @@ func Own(t testing.TB) (s *Server, url string) {
 // skip ends t if there is no server.
 func skip(t testing.TB, err error) {
 	t.Helper()
-	if errors.Is(err, errMissing) && os.Getenv(requireEnv) != "1" {
-		t.Skip(err)
+	if errors.Is(err, errMissing) {
+		hosttest.Lacks(t, "%v", err)
 	}
 	if err != nil {
 		t.Fatal(err)

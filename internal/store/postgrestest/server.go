@@ -28,7 +28,7 @@ const (
 )
 
 // errMissing: this host has no PostgreSQL.
-var errMissing = errors.New("no PostgreSQL 15 or later on PATH or below /usr/lib/postgresql: run make deps")
+var errMissing = errors.New("no PostgreSQL 15 or later on PATH or below /usr/lib/postgresql: run make test-deps")
 
 // Server is a PostgreSQL.
 type Server struct {

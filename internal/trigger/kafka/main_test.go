@@ -66,12 +66,7 @@ func cluster(t *testing.T) *kafkatest.Broker {
 			}
 		}
 	}
-	if errors.Is(real.err, kafkatest.ErrNoJava) {
-		t.Skip(real.err)
-	}
-	if real.err != nil {
-		t.Fatal(real.err)
-	}
+	kafkatest.Check(t, real.err)
 	return real.b
 }
 

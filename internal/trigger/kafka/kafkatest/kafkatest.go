@@ -9,19 +9,31 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"runtime"
 	"strings"
 	"sync"
+	"testing"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"github.com/ebb-faas/ebb/internal/hosttest"
 )
 
-// ErrNoJava is why there is no Kafka: the tests that need it are skipped, as those
-// of the Java runtime are.
-var ErrNoJava = errors.New("there is no Java: Kafka cannot be started")
+// ErrMissing is why there is no Kafka on this host.
+var ErrMissing = errors.New("there is no JDK or no Maven: Kafka cannot be fetched and started")
+
+// Check ends t if Start failed.
+func Check(t testing.TB, err error) {
+	t.Helper()
+	if errors.Is(err, ErrMissing) {
+		hosttest.Lacks(t, "%v", err)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+}
 
 // Config says what to start.
 type Config struct {
@@ -52,23 +64,16 @@ type Broker struct {
 // else to do.
 const startLimit = 2 * time.Minute
 
-// root is the top folder of the repository.
-func root() string {
-	_, file, _, _ := runtime.Caller(0)
-	return filepath.Join(filepath.Dir(file), "..", "..", "..", "..")
-}
-
 var fetched = sync.OnceValues(func() (string, error) {
-	if _, err := exec.LookPath("java"); err != nil {
-		return "", ErrNoJava
+	for _, tool := range []string{"java", "mvn"} {
+		if _, err := exec.LookPath(tool); err != nil {
+			return "", ErrMissing
+		}
 	}
-	dir := filepath.Join(root(), "build", "kafka")
-	out, err := exec.Command(filepath.Join(root(), "scripts", "kafka.sh"), dir).CombinedOutput()
+	dir := filepath.Join(hosttest.Root(), "build", "kafka")
+	out, err := exec.Command(filepath.Join(hosttest.Root(), "scripts", "kafka.sh"), dir).CombinedOutput()
 	if err != nil {
 		return "", fmt.Errorf("scripts/kafka.sh: %w\n%s", err, out)
-	}
-	if _, err := os.Stat(dir); err != nil {
-		return "", ErrNoJava // nor Maven, it has said
 	}
 	return dir, nil
 })
