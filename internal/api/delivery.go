@@ -7,7 +7,6 @@ import (
 
 	"github.com/danielgtaylor/huma/v2"
 
-	"github.com/ebb-faas/ebb/internal/deliver"
 	"github.com/ebb-faas/ebb/internal/ebb"
 )
 
@@ -35,9 +34,7 @@ type (
 	deliveriesInput struct {
 		Function string `query:"function" maxLength:"170" doc:"only those of this function (name or ARN)"`
 		State    string `query:"state" enum:"Queued,Running,Retrying,Failed,Stopped" doc:"only those in this state"`
-		Prefix   string `query:"prefix" maxLength:"128" doc:"only those whose id begins with it"`
-		Limit    int    `query:"limit" minimum:"1" maximum:"1000" default:"100"`
-		Next     string `query:"next" maxLength:"128" doc:"of the page before"`
+		TaskPage
 	}
 	deliveriesOutput struct{ Body Deliveries }
 	deliveryInput    struct {
@@ -63,15 +60,9 @@ func (a *API) registerDeliveries(h huma.API) {
 }
 
 func (a *API) deliveries(ctx context.Context, in *deliveriesInput) (*deliveriesOutput, error) {
-	f := deliver.TaskFilter{
-		Service: service(ctx), Prefix: in.Prefix, State: ebb.TaskState(in.State), Before: ebb.MessageID(in.Next),
-	}
-	if in.Function != "" {
-		key, err := a.key(ctx, in.Function)
-		if err != nil {
-			return nil, a.problem(ctx, err)
-		}
-		f.Service, f.Function = key.Service, key.Name
+	f, err := a.taskFilter(ctx, in.Function, in.State, &in.TaskPage)
+	if err != nil {
+		return nil, err
 	}
 	ds, next, err := a.cfg.Tasks.Deliveries(ctx, f, in.Limit)
 	if err != nil {

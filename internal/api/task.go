@@ -46,9 +46,13 @@ type (
 	tasksInput struct {
 		Function string `query:"function" maxLength:"170" doc:"only those of this function (name or ARN)"`
 		State    string `query:"state" enum:"Queued,Running,Retrying,Succeeded,Failed,Stopped" doc:"only those in this state"`
-		Prefix   string `query:"prefix" maxLength:"128" doc:"only those whose id begins with it"`
-		Limit    int    `query:"limit" minimum:"1" maximum:"1000" default:"100"`
-		Next     string `query:"next" maxLength:"128" doc:"of the page before"`
+		TaskPage
+	}
+	// TaskPage is a page of tasks or deliveries.
+	TaskPage struct {
+		Prefix string `query:"prefix" maxLength:"128" doc:"only those whose id begins with it"`
+		Limit  int    `query:"limit" minimum:"1" maximum:"1000" default:"100"`
+		Next   string `query:"next" maxLength:"128" doc:"of the page before"`
 	}
 	tasksOutput struct{ Body Tasks }
 	taskInput   struct {
@@ -86,15 +90,9 @@ func (a *API) registerTasks(h huma.API) {
 }
 
 func (a *API) tasks(ctx context.Context, in *tasksInput) (*tasksOutput, error) {
-	f := deliver.TaskFilter{
-		Service: service(ctx), Prefix: in.Prefix, State: ebb.TaskState(in.State), Before: ebb.MessageID(in.Next),
-	}
-	if in.Function != "" {
-		key, err := a.key(ctx, in.Function)
-		if err != nil {
-			return nil, a.problem(ctx, err)
-		}
-		f.Service, f.Function = key.Service, key.Name
+	f, err := a.taskFilter(ctx, in.Function, in.State, &in.TaskPage)
+	if err != nil {
+		return nil, err
 	}
 	ts, next, err := a.cfg.Tasks.Tasks(ctx, f, in.Limit)
 	if err != nil {
@@ -105,6 +103,20 @@ func (a *API) tasks(ctx context.Context, in *tasksInput) (*tasksOutput, error) {
 		out.Tasks[i] = writeTask(t)
 	}
 	return &tasksOutput{out}, nil
+}
+
+// taskFilter is what a list of tasks or deliveries asks for, of one function unless
+// that is "".
+func (a *API) taskFilter(ctx context.Context, function, state string, page *TaskPage) (deliver.TaskFilter, error) {
+	f := deliver.TaskFilter{Service: service(ctx), Prefix: page.Prefix, State: ebb.TaskState(state), Before: ebb.MessageID(page.Next)}
+	if function != "" {
+		key, err := a.key(ctx, function)
+		if err != nil {
+			return f, a.problem(ctx, err)
+		}
+		f.Service, f.Function = key.Service, key.Name
+	}
+	return f, nil
 }
 
 func (a *API) task(ctx context.Context, in *taskInput) (*taskOutput, error) {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
 	"strings"
 	"time"
 
@@ -13,53 +12,7 @@ import (
 
 // collectImages removes images that nobody keeps; their layers follow.
 func (s *Store) collectImages(ctx context.Context, keep map[ebb.Digest]bool, before time.Time) (removed int, err error) {
-	found := make(map[ebb.Digest]bool)
-	for _, sub := range []string{imagesDir, rootsDir} {
-		names, err := s.names(sub)
-		if err != nil {
-			return 0, err
-		}
-		for _, name := range names {
-			if d := ebb.Digest(strings.TrimSuffix(name, imageExt)); d.Valid() && !keep[d] {
-				found[d] = true
-			}
-		}
-	}
-	var errs []error
-	for d := range found {
-		gone, err := s.collectImage(ctx, d, before)
-		if err != nil {
-			errs = append(errs, fmt.Errorf("collect image %s: %w", d, err))
-		}
-		if gone {
-			removed++
-		}
-		if ctx.Err() != nil {
-			break
-		}
-	}
-	return removed, errors.Join(errs...)
-}
-
-func (s *Store) collectImage(ctx context.Context, d ebb.Digest, before time.Time) (bool, error) {
-	unlock, err := s.lock(ctx, imageKey(d))
-	if err != nil {
-		return false, err
-	}
-	defer unlock()
-	fi, err := s.root.Lstat(imagePath(d))
-	switch {
-	case errors.Is(err, fs.ErrNotExist): // a tree nobody knows what is of
-	case err != nil:
-		return false, err
-	case fi.ModTime().After(before):
-		return false, nil
-	default:
-		if err := s.root.Remove(imagePath(d)); err != nil {
-			return false, err
-		}
-	}
-	return true, s.away(rootsDir, rootPath(d))
+	return s.collect(ctx, &stock{name: "image", files: imagesDir, trees: rootsDir, ext: imageExt, lock: imageKey, removed: func(int64) {}}, keep, before)
 }
 
 // collectLayers removes layers that belong to no stored image. One that was just

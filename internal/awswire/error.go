@@ -1,6 +1,7 @@
 package awswire
 
 import (
+	"encoding/json"
 	"errors"
 	"math"
 	"net/http"
@@ -50,6 +51,32 @@ func (m *Model) WriteError(w http.ResponseWriter, err error) int {
 	// to tell.
 	_ = WriteJSON(w, shape.Status, body)
 	return shape.Status
+}
+
+// WriteTargetError answers with err as the APIs do whose operations are named by the
+// header X-Amz-Target. It returns the status, for the caller's log.
+func WriteTargetError(w http.ResponseWriter, contentType string, err error) int {
+	e, ok := errors.AsType[*ebb.Error](err)
+	status := http.StatusBadRequest
+	if !ok || e.Type == "" || e.Kind == ebb.Internal {
+		e = &ebb.Error{Kind: ebb.Internal, Type: ebb.TypeServiceException, Message: internalMessage}
+		status = http.StatusInternalServerError
+	} else if e.Kind == ebb.Unavailable || e.Kind == ebb.Unimplemented {
+		status = e.Kind.Status()
+	}
+	text, err := json.Marshal(struct {
+		Type    string `json:"__type"`
+		Message string `json:"message"`
+		Reason  string `json:"reason,omitempty"`
+	}{e.Type, e.Message, e.Reason})
+	if err != nil {
+		panic("awswire: " + err.Error()) // strings are always JSON
+	}
+	w.Header().Set("X-Amzn-Errortype", e.Type)
+	w.Header().Set("Content-Type", contentType)
+	w.WriteHeader(status)
+	_, _ = w.Write(text) // a connection that ended has nobody left to tell
+	return status
 }
 
 // ErrorShape is the status and the spelling of e: the model's for its type, else

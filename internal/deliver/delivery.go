@@ -2,7 +2,6 @@ package deliver
 
 import (
 	"context"
-	"errors"
 
 	"github.com/ebb-faas/ebb/internal/ebb"
 	"github.com/ebb-faas/ebb/internal/store"
@@ -12,31 +11,21 @@ import (
 // ids first, and the Before of the next page, "" on the last. A page may be short
 // and have a next.
 func (d *Deliver) Deliveries(ctx context.Context, f TaskFilter, limit int) (ds []*ebb.Delivery, next ebb.MessageID, err error) {
-	q, err := f.messages(Destinations)
-	if err != nil {
-		return nil, "", err
-	}
-	ms, next, err := d.Queue.List(ctx, q, limit)
-	if err != nil {
-		return nil, "", err
-	}
-	for _, m := range ms {
+	return list(ctx, d, Destinations, f, limit, func(m *ebb.Message) (*ebb.Delivery, ebb.TaskState, error) {
 		one, err := readDelivery(m)
 		if err != nil {
 			return nil, "", err
 		}
-		if f.State == "" || one.State == f.State {
-			ds = append(ds, one)
-		}
-	}
-	return ds, next, nil
+		return one, one.State, nil
+	})
 }
 
 // Delivery returns one that no target has taken. Errors: NotFound.
 func (d *Deliver) Delivery(ctx context.Context, service ebb.ServiceID, id ebb.MessageID) (*ebb.Delivery, error) {
-	m, err := d.Queue.Get(ctx, deliveryKey(service, id))
+	key := deliveryKey(service, id)
+	m, err := d.Queue.Get(ctx, key)
 	if err != nil {
-		return nil, foundDelivery(err, id)
+		return nil, found(err, key)
 	}
 	return readDelivery(m)
 }
@@ -44,16 +33,8 @@ func (d *Deliver) Delivery(ctx context.Context, service ebb.ServiceID, id ebb.Me
 // RedriveDelivery has a delivery that was given up tried as if it were new.
 // Errors: NotFound; Conflict when it was not given up.
 func (d *Deliver) RedriveDelivery(ctx context.Context, service ebb.ServiceID, id ebb.MessageID) error {
-	return d.Store.Tx(ctx, func(tx *store.Tx) error {
-		m, err := tx.Message(deliveryKey(service, id))
-		if err != nil {
-			return foundDelivery(err, id)
-		}
-		err = d.Queue.Redrive(tx, m.MessageKey, nil)
-		if errors.Is(err, store.ErrChanged) {
-			return ebb.Errorf(ebb.Conflict, ebb.TypeResourceConflict, "Delivery %s is %s", id, deliveryState(m))
-		}
-		return err
+	return d.change(ctx, deliveryKey(service, id), func(tx *store.Tx, m *ebb.Message) error {
+		return d.Queue.Redrive(tx, m.MessageKey, nil)
 	})
 }
 
@@ -82,11 +63,4 @@ func deliveryState(m *ebb.Message) ebb.TaskState {
 		return state
 	}
 	return ebb.TaskRetrying
-}
-
-func foundDelivery(err error, id ebb.MessageID) error {
-	if !errors.Is(err, store.ErrNotFound) {
-		return err
-	}
-	return ebb.Errorf(ebb.NotFound, ebb.TypeResourceNotFound, "Delivery not found: %s", clip(string(id), 128))
 }

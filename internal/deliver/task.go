@@ -11,9 +11,10 @@ import (
 
 // Task returns a task with its attempts and its result.
 func (d *Deliver) Task(ctx context.Context, service ebb.ServiceID, id ebb.MessageID) (*ebb.Task, error) {
-	m, err := d.Queue.Get(ctx, taskKey(service, id))
+	key := taskKey(service, id)
+	m, err := d.Queue.Get(ctx, key)
 	if err != nil {
-		return nil, foundTask(err, id)
+		return nil, found(err, key)
 	}
 	t, inline, checked, err := readTask(m)
 	if err != nil {
@@ -58,7 +59,18 @@ func (f *TaskFilter) messages(name string) (store.MessageFilter, error) {
 // Tasks returns up to limit tasks without results, the newest ids first, and the
 // Before of the next page, "" on the last. A page may be short and have a next.
 func (d *Deliver) Tasks(ctx context.Context, f TaskFilter, limit int) (ts []*ebb.Task, next ebb.MessageID, err error) {
-	q, err := f.messages(Async)
+	return list(ctx, d, Async, f, limit, func(m *ebb.Message) (*ebb.Task, ebb.TaskState, error) {
+		t, _, _, err := readTask(m)
+		if err != nil {
+			return nil, "", err
+		}
+		return t, t.State, nil
+	})
+}
+
+// list reads the messages of a queue that f chooses.
+func list[T any](ctx context.Context, d *Deliver, queue string, f TaskFilter, limit int, read func(*ebb.Message) (T, ebb.TaskState, error)) (all []T, next ebb.MessageID, err error) {
+	q, err := f.messages(queue)
 	if err != nil {
 		return nil, "", err
 	}
@@ -67,21 +79,21 @@ func (d *Deliver) Tasks(ctx context.Context, f TaskFilter, limit int) (ts []*ebb
 		return nil, "", err
 	}
 	for _, m := range ms {
-		t, _, _, err := readTask(m)
+		one, state, err := read(m)
 		if err != nil {
 			return nil, "", err
 		}
-		if f.State == "" || t.State == f.State {
-			ts = append(ts, t)
+		if f.State == "" || state == f.State {
+			all = append(all, one)
 		}
 	}
-	return ts, next, nil
+	return all, next, nil
 }
 
 // Stop ends a task that is not over: one that waits is not run, and one that
 // runs loses its instance. Errors: NotFound; Conflict when it is over.
 func (d *Deliver) Stop(ctx context.Context, service ebb.ServiceID, id ebb.MessageID) error {
-	return d.change(ctx, service, id, func(tx *store.Tx, m *ebb.Message) error {
+	return d.change(ctx, taskKey(service, id), func(tx *store.Tx, m *ebb.Message) error {
 		return d.Queue.Cancel(tx, m.MessageKey, "stopped on request")
 	})
 }
@@ -89,7 +101,7 @@ func (d *Deliver) Stop(ctx context.Context, service ebb.ServiceID, id ebb.Messag
 // Redrive has a failed task tried as if it were new. Errors: NotFound; Conflict
 // when it has not failed.
 func (d *Deliver) Redrive(ctx context.Context, service ebb.ServiceID, id ebb.MessageID) error {
-	return d.change(ctx, service, id, func(tx *store.Tx, m *ebb.Message) error {
+	return d.change(ctx, taskKey(service, id), func(tx *store.Tx, m *ebb.Message) error {
 		var env envelope
 		content, err := unpack(m.Body, &env)
 		if err != nil {
@@ -104,18 +116,40 @@ func (d *Deliver) Redrive(ctx context.Context, service ebb.ServiceID, id ebb.Mes
 	})
 }
 
-func (d *Deliver) change(ctx context.Context, service ebb.ServiceID, id ebb.MessageID, fn func(*store.Tx, *ebb.Message) error) error {
+// change does fn to a task or a delivery. Errors: NotFound; Conflict when its state
+// does not allow that.
+func (d *Deliver) change(ctx context.Context, key ebb.MessageKey, fn func(*store.Tx, *ebb.Message) error) error {
 	return d.Store.Tx(ctx, func(tx *store.Tx) error {
-		m, err := tx.Message(taskKey(service, id))
+		m, err := tx.Message(key)
 		if err != nil {
-			return foundTask(err, id)
+			return found(err, key)
 		}
 		err = fn(tx, m)
 		if errors.Is(err, store.ErrChanged) {
-			return ebb.Errorf(ebb.Conflict, ebb.TypeResourceConflict, "Task %s is %s", id, taskState(m, nil))
+			state := taskState(m, nil)
+			if key.Queue == Destinations {
+				state = deliveryState(m)
+			}
+			return ebb.Errorf(ebb.Conflict, ebb.TypeResourceConflict, "%s %s is %s", noun(key), key.ID, state)
 		}
 		return err
 	})
+}
+
+// found is err, of reading a message, as those who asked for it know it.
+func found(err error, key ebb.MessageKey) error {
+	if !errors.Is(err, store.ErrNotFound) {
+		return err
+	}
+	return ebb.Errorf(ebb.NotFound, ebb.TypeResourceNotFound, "%s not found: %s", noun(key), clip(string(key.ID), 128))
+}
+
+// noun is what people call a message of the key's queue.
+func noun(key ebb.MessageKey) string {
+	if key.Queue == Destinations {
+		return "Delivery"
+	}
+	return "Task"
 }
 
 func taskKey(service ebb.ServiceID, id ebb.MessageID) ebb.MessageKey {
@@ -156,13 +190,6 @@ func taskState(m *ebb.Message, env *envelope) ebb.TaskState {
 		return ebb.TaskRetrying
 	}
 	return ebb.TaskQueued
-}
-
-func foundTask(err error, id ebb.MessageID) error {
-	if !errors.Is(err, store.ErrNotFound) {
-		return err
-	}
-	return ebb.Errorf(ebb.NotFound, ebb.TypeResourceNotFound, "Task not found: %s", clip(string(id), 128))
 }
 
 // Queues is what package queue is told of deliver's queues.

@@ -153,23 +153,7 @@ func (a *API) fail(w http.ResponseWriter, r *http.Request, err error) {
 	if r.Context().Err() != nil {
 		return // the caller has gone
 	}
-	own, ok := errors.AsType[*ebb.Error](err)
-	status := http.StatusBadRequest
-	if !ok || own.Type == "" || own.Kind == ebb.Internal {
-		own = &ebb.Error{Kind: ebb.Internal, Type: ebb.TypeServiceException, Message: "The service encountered an internal error. Its log names the cause under this request id."}
-		status = http.StatusInternalServerError
-	} else if own.Kind == ebb.Unavailable || own.Kind == ebb.Unimplemented {
-		status = own.Kind.Status()
-	}
-	if status >= http.StatusInternalServerError {
+	if status := awswire.WriteTargetError(w, contentType, err); status >= http.StatusInternalServerError {
 		a.log.Error("request failed", "target", r.Header.Get("X-Amz-Target"), "request", w.Header().Get("X-Amzn-Requestid"), "status", status, "error", err)
 	}
-	text, merr := json.Marshal(map[string]string{"__type": own.Type, "message": own.Message})
-	if merr != nil {
-		panic("eventsapi: " + merr.Error()) // text is JSON
-	}
-	w.Header().Set("X-Amzn-Errortype", own.Type)
-	w.Header().Set("Content-Type", contentType)
-	w.WriteHeader(status)
-	_, _ = w.Write(text) // a connection that ended has nobody left to tell
 }

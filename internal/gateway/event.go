@@ -116,7 +116,7 @@ func appendHeaders(b []byte, r *request) []byte {
 	b = append(append(b, port...), `","x-forwarded-proto":"`...)
 	b = append(append(b, proto...), '"')
 	for name, values := range r.Header {
-		if !forwarded(name, iam) || len(named) > 0 && namedByConnection(named, name) || r.route.http != nil && r.route.http.hides(name) {
+		if !forwarded(name, iam) || len(named) > 0 && ebb.Listed(named, name) || r.route.http != nil && r.route.http.hides(name) {
 			continue
 		}
 		b = append(b, ',', '"')
@@ -146,30 +146,7 @@ func forwarded(name string, iam bool) bool {
 	case "Authorization", "X-Amz-Security-Token":
 		return !iam
 	}
-	return !hopByHop(name)
-}
-
-// hopByHop reports whether a header (canonical name) is between two neighbours
-// only.
-func hopByHop(name string) bool {
-	switch name {
-	case "Connection", "Keep-Alive", "Proxy-Authenticate", "Proxy-Authorization", "Proxy-Connection",
-		"Te", "Trailer", "Transfer-Encoding", "Upgrade":
-		return true
-	}
-	return false
-}
-
-// namedByConnection reports whether a Connection header makes name hop-by-hop.
-func namedByConnection(values []string, name string) bool {
-	for _, v := range values {
-		for n := range strings.SplitSeq(v, ",") {
-			if strings.EqualFold(strings.TrimSpace(n), name) {
-				return true
-			}
-		}
-	}
-	return false
+	return !ebb.HopByHop(name)
 }
 
 // appendLower appends a header name in lower case, inside quotes: net/http lets

@@ -11,6 +11,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/ebb-faas/ebb/internal/auth"
+	"github.com/ebb-faas/ebb/internal/ebb"
 )
 
 // appendEvent1 appends r as an event of payload format 1.0, as an HTTP API of
@@ -63,7 +64,7 @@ func (r *request) headers1() []parameter {
 	named := r.Header["Connection"]
 	ps := make([]parameter, 0, len(r.Header)+8)
 	for name, values := range r.Header {
-		if !forwarded(name, iam) || len(named) > 0 && namedByConnection(named, name) || r.route.http.hides(name) {
+		if !forwarded(name, iam) || len(named) > 0 && ebb.Listed(named, name) || r.route.http.hides(name) {
 			continue
 		}
 		for _, v := range values {

@@ -60,7 +60,7 @@ func (g *Gateway) newTokens(s *ebb.Route) (*tokens, error) {
 	}
 	for name, claim := range s.ClaimHeaders {
 		canonical := http.CanonicalHeaderKey(name)
-		if !validName(name) || hopByHop(canonical) || canonical == "Host" || canonical == "Authorization" || claim == "" {
+		if !validName(name) || ebb.HopByHop(canonical) || canonical == "Host" || canonical == "Authorization" || claim == "" {
 			return nil, ebb.Errorf(ebb.Invalid, ebb.TypeInvalidParameterValue, "http.claimHeaders: %.80q is not a header for a claim", name)
 		}
 	}

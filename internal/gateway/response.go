@@ -5,6 +5,8 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
+
+	"github.com/ebb-faas/ebb/internal/ebb"
 )
 
 // response is what a function's answer means in HTTP.
@@ -140,7 +142,7 @@ func (r *response) addHeader(key, value []byte) bool {
 		return false
 	}
 	// The length is computed from the body, the rest is the connection's.
-	if name != "Content-Length" && !hopByHop(name) {
+	if name != "Content-Length" && !ebb.HopByHop(name) {
 		r.headers = append(r.headers, parameter{name, v})
 	}
 	return true

@@ -11,6 +11,8 @@ import (
 	"unicode/utf8"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/ebb-faas/ebb/internal/ebb"
 )
 
 func TestResponses(t *testing.T) {
@@ -180,7 +182,7 @@ func FuzzResponse(f *testing.F) {
 			t.Fatalf("%q: body %q, want %q", doc, r.body, body)
 		}
 		for _, h := range r.headers {
-			if !validName(h.key) || !validValue(h.value) || hopByHop(h.key) {
+			if !validName(h.key) || !validValue(h.value) || ebb.HopByHop(h.key) {
 				t.Fatalf("%q: header %q: %q", doc, h.key, h.value)
 			}
 		}

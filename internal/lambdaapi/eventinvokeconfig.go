@@ -57,20 +57,12 @@ func (a *API) deleteFunctionEventInvokeConfig(c *call, in *DeleteFunctionEventIn
 }
 
 func (a *API) listFunctionEventInvokeConfigs(c *call, in *ListFunctionEventInvokeConfigsRequest) (*ListFunctionEventInvokeConfigsResponse, error) {
-	t, err := c.unqualified(a, in.FunctionName)
-	if err != nil {
-		return nil, err
-	}
-	marker, err := readMarker(in.Marker)
-	if err != nil {
-		return nil, err
-	}
-	cs, next, err := a.functions.ListEvents(c, t.FunctionKey, marker, int(deref(in.MaxItems)))
+	cs, next, err := page(a, c, in.FunctionName, in.Marker, in.MaxItems, a.functions.ListEvents)
 	if err != nil {
 		return nil, err
 	}
 	out := &ListFunctionEventInvokeConfigsResponse{
-		FunctionEventInvokeConfigs: make([]FunctionEventInvokeConfig, len(cs)), NextMarker: writeMarker(next),
+		FunctionEventInvokeConfigs: make([]FunctionEventInvokeConfig, len(cs)), NextMarker: next,
 	}
 	for i, cfg := range cs {
 		out.FunctionEventInvokeConfigs[i] = *a.writeEvents(cfg)

@@ -78,19 +78,11 @@ func (a *API) deleteFunctionURLConfig(c *call, in *DeleteFunctionUrlConfigReques
 }
 
 func (a *API) listFunctionURLConfigs(c *call, in *ListFunctionUrlConfigsRequest) (*ListFunctionUrlConfigsResponse, error) {
-	t, err := c.unqualified(a, in.FunctionName)
+	us, next, err := page(a, c, in.FunctionName, in.Marker, in.MaxItems, a.functions.ListURLs)
 	if err != nil {
 		return nil, err
 	}
-	marker, err := readMarker(in.Marker)
-	if err != nil {
-		return nil, err
-	}
-	us, next, err := a.functions.ListURLs(c, t.FunctionKey, marker, int(deref(in.MaxItems)))
-	if err != nil {
-		return nil, err
-	}
-	out := &ListFunctionUrlConfigsResponse{FunctionUrlConfigs: make([]FunctionUrlConfig, len(us)), NextMarker: writeMarker(next)}
+	out := &ListFunctionUrlConfigsResponse{FunctionUrlConfigs: make([]FunctionUrlConfig, len(us)), NextMarker: next}
 	for i, u := range us {
 		out.FunctionUrlConfigs[i] = a.urlConfig(u)
 	}

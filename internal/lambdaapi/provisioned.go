@@ -35,20 +35,12 @@ func (a *API) deleteProvisionedConcurrencyConfig(c *call, in *DeleteProvisionedC
 }
 
 func (a *API) listProvisionedConcurrencyConfigs(c *call, in *ListProvisionedConcurrencyConfigsRequest) (*ListProvisionedConcurrencyConfigsResponse, error) {
-	t, err := c.unqualified(a, in.FunctionName)
-	if err != nil {
-		return nil, err
-	}
-	marker, err := readMarker(in.Marker)
-	if err != nil {
-		return nil, err
-	}
-	ps, next, err := a.functions.ListProvisioned(c, t.FunctionKey, marker, int(deref(in.MaxItems)))
+	ps, next, err := page(a, c, in.FunctionName, in.Marker, in.MaxItems, a.functions.ListProvisioned)
 	if err != nil {
 		return nil, err
 	}
 	out := &ListProvisionedConcurrencyConfigsResponse{
-		ProvisionedConcurrencyConfigs: make([]ProvisionedConcurrencyConfigListItem, len(ps)), NextMarker: writeMarker(next),
+		ProvisionedConcurrencyConfigs: make([]ProvisionedConcurrencyConfigListItem, len(ps)), NextMarker: next,
 	}
 	for i, p := range ps {
 		s := a.provisioned(c, p)

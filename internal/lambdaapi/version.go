@@ -32,17 +32,9 @@ func (a *API) publishVersion(c *call, in *PublishVersionRequest) (*FunctionConfi
 }
 
 func (a *API) listVersionsByFunction(c *call, in *ListVersionsByFunctionRequest) (*ListVersionsByFunctionResponse, error) {
-	t, err := c.unqualified(a, in.FunctionName)
+	vs, next, err := page(a, c, in.FunctionName, in.Marker, in.MaxItems, a.functions.Versions)
 	if err != nil {
 		return nil, err
 	}
-	marker, err := readMarker(in.Marker)
-	if err != nil {
-		return nil, err
-	}
-	vs, next, err := a.functions.Versions(c, t.FunctionKey, marker, int(deref(in.MaxItems)))
-	if err != nil {
-		return nil, err
-	}
-	return &ListVersionsByFunctionResponse{Versions: a.configurations(vs, true), NextMarker: writeMarker(next)}, nil
+	return &ListVersionsByFunctionResponse{Versions: a.configurations(vs, true), NextMarker: next}, nil
 }

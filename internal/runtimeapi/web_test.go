@@ -236,8 +236,9 @@ func TestWebEarlyHints(t *testing.T) {
 	}
 }
 
-func TestWebUpgrade(t *testing.T) {
-	r := startWeb(t, WebOptions{}, func(w http.ResponseWriter, req *http.Request) {
+// shouter is a server that changes to the protocol "shout", in which it talks.
+func shouter(t *testing.T, talk func(*bufio.ReadWriter)) http.HandlerFunc {
+	return func(w http.ResponseWriter, req *http.Request) {
 		if req.Header.Get("Upgrade") != "shout" || req.Header.Get("Connection") != "Upgrade" {
 			t.Errorf("%v", req.Header)
 		}
@@ -247,17 +248,24 @@ func TestWebUpgrade(t *testing.T) {
 			return
 		}
 		defer func() { _ = conn.Close() }()
-		_, _ = rw.WriteString("HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: shout\r\n\r\nhello\n")
+		_, _ = rw.WriteString("HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: shout\r\n\r\n")
+		talk(rw)
 		_ = rw.Flush()
+	}
+}
+
+func TestWebUpgrade(t *testing.T) {
+	r := startWeb(t, WebOptions{}, shouter(t, func(rw *bufio.ReadWriter) {
+		_, _ = rw.WriteString("hello\n") // with the head
 		for {
+			_ = rw.Flush()
 			line, err := rw.ReadString('\n')
 			if err != nil {
 				return
 			}
 			_, _ = rw.WriteString(strings.ToUpper(line))
-			_ = rw.Flush()
 		}
-	})
+	}))
 	conn, err := net.Dial("tcp", r.front.Listener.Addr().String())
 	if err != nil {
 		t.Fatal(err)

@@ -4,6 +4,8 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
+
+	"github.com/ebb-faas/ebb/internal/ebb"
 )
 
 // appendHead appends the head of r as the server shall see it: without what is
@@ -16,14 +18,14 @@ func (w *webContext) appendHead(b []byte, r *http.Request, c *Call) []byte {
 	b = appendHeader(append(b, " HTTP/1.1\r\n"...), "Host", r.Host)
 	named := r.Header["Connection"]
 	for name, values := range r.Header {
-		if hopByHop(name) || w.owns(name, c) || len(named) > 0 && listed(named, name) {
+		if ebb.HopByHop(name) || w.owns(name, c) || len(named) > 0 && ebb.Listed(named, name) {
 			continue
 		}
 		for _, v := range values {
 			b = appendHeader(b, name, v)
 		}
 	}
-	if listed(r.Header["Te"], "trailers") {
+	if ebb.Listed(r.Header["Te"], "trailers") {
 		b = append(b, "Te: trailers\r\n"...)
 	}
 	if to := upgradeTo(r.Header); to != "" {
@@ -55,32 +57,9 @@ func appendFraming(b []byte, r *http.Request) []byte {
 	return appendHeader(b, "Trailer", strings.Join(names, ", "))
 }
 
-// hopByHop reports whether a header (canonical name) concerns two neighbours
-// only, or says where the body ends, which is said anew.
-func hopByHop(name string) bool {
-	switch name {
-	case "Connection", "Keep-Alive", "Proxy-Authenticate", "Proxy-Authorization", "Proxy-Connection",
-		"Te", "Trailer", "Transfer-Encoding", "Upgrade":
-		return true
-	}
-	return false
-}
-
-// listed reports whether a header that is a list has an element.
-func listed(values []string, name string) bool {
-	for _, v := range values {
-		for n := range strings.SplitSeq(v, ",") {
-			if strings.EqualFold(strings.TrimSpace(n), name) {
-				return true
-			}
-		}
-	}
-	return false
-}
-
 // upgradeTo is the protocol that a head asks for, or changes to; "" = none.
 func upgradeTo(h http.Header) string {
-	if len(h["Upgrade"]) == 0 || !listed(h["Connection"], "Upgrade") {
+	if len(h["Upgrade"]) == 0 || !ebb.Listed(h["Connection"], "Upgrade") {
 		return ""
 	}
 	return h["Upgrade"][0]
@@ -90,7 +69,7 @@ func upgradeTo(h http.Header) string {
 func addHeaders(to, from http.Header) {
 	named := from["Connection"]
 	for name, values := range from {
-		if hopByHop(name) || len(named) > 0 && listed(named, name) {
+		if ebb.HopByHop(name) || len(named) > 0 && ebb.Listed(named, name) {
 			continue
 		}
 		if have := to[name]; len(have) > 0 {

@@ -314,19 +314,11 @@ func TestWebSenselessAnswers(t *testing.T) {
 // TestWebUpgradeEnds: each side may say that it has no more to say, and the time
 // of the invocation ends what neither does.
 func TestWebUpgradeEnds(t *testing.T) {
-	r := startWeb(t, WebOptions{}, func(w http.ResponseWriter, req *http.Request) {
-		conn, rw, err := http.NewResponseController(w).Hijack()
-		if err != nil {
-			t.Error(err)
-			return
-		}
-		defer func() { _ = conn.Close() }()
-		_, _ = rw.WriteString("HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: shout\r\n\r\n")
+	r := startWeb(t, WebOptions{}, shouter(t, func(rw *bufio.ReadWriter) {
 		_ = rw.Flush()
 		b, _ := io.ReadAll(rw) // until the client has said all
 		_, _ = rw.WriteString(strings.ToUpper(string(b)))
-		_ = rw.Flush()
-	})
+	}))
 	r.life = time.Minute
 	conn, in, ok := shout(t, r, "hello") // what comes with the request is for the new protocol already
 	if !ok {

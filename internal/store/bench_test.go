@@ -92,7 +92,10 @@ func benchBare(b *testing.B) {
 
 // BenchmarkRead is a cache miss of walk A: one version by its key.
 func BenchmarkRead(b *testing.B) {
-	s := open(b)
+	benchRead(b, open(b))
+}
+
+func benchRead(b *testing.B, s *store.Store) {
 	storetest.Must(b, s, insert("f"))
 	b.ReportAllocs()
 	b.RunParallel(func(pb *testing.PB) {

@@ -100,17 +100,5 @@ func benchBarePostgres(b *testing.B, connections int) {
 
 // BenchmarkPostgresRead is BenchmarkRead on PostgreSQL.
 func BenchmarkPostgresRead(b *testing.B) {
-	s := openPostgres(b)
-	storetest.Must(b, s, insert("f"))
-	b.ReportAllocs()
-	b.RunParallel(func(pb *testing.PB) {
-		for pb.Next() {
-			if err := s.Read(b.Context(), func(tx *store.Tx) error {
-				_, err := tx.Version(storetest.Key("f"), 0)
-				return err
-			}); err != nil {
-				b.Fatal(err)
-			}
-		}
-	})
+	benchRead(b, openPostgres(b))
 }
