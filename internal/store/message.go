@@ -227,10 +227,14 @@ func (tx *Tx) Messages(f MessageFilter, limit int) (ms []*ebb.Message, next ebb.
 }
 
 // CountMessages calls each with every lane that has live messages: how many,
-// and when the earliest is or was due. Suspects are left out.
+// and when the earliest is or was due. Suspects count like others; they have an
+// index of their own, so each half is counted by the one that has it.
 func (tx *Tx) CountMessages(each func(queue, lane string, count int64, due time.Time)) error {
-	return tx.rows(`SELECT queue, lane, count(*), min(due_at) FROM message WHERE state = 0 AND crashes < 2
-		GROUP BY queue, lane`, nil, func(scan func(...any) error) error {
+	return tx.rows(`SELECT queue, lane, sum(n), min(due) FROM (
+			SELECT queue, lane, count(*) AS n, min(due_at) AS due FROM message WHERE state = 0 AND crashes < 2 GROUP BY queue, lane
+			UNION ALL
+			SELECT queue, lane, count(*), min(due_at) FROM message WHERE state = 0 AND crashes > 1 GROUP BY queue, lane) AS halves
+		GROUP BY queue, lane ORDER BY queue, lane`, nil, func(scan func(...any) error) error {
 		var queue, lane string
 		var count, due int64
 		if err := scan(&queue, &lane, &count, &due); err != nil {
