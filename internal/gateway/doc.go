@@ -52,7 +52,9 @@
 //  6. Only one of a function and its route's timeout answers a client (turn).
 //  7. A small request body is there before its function holds a place in an
 //     instance; any other goes to a web function as it comes.
-//  8. Once the head of a streamed answer is sent, a failure ends the connection
+//  8. A connection in which something of a request's body is left carries no other
+//     request (upload.go).
+//  9. Once the head of a streamed answer is sent, a failure ends the connection
 //     instead of the body, so that nobody takes a part for the whole.
 //
 // It keeps nothing: a crash loses the requests in flight, and the lines of the

@@ -28,7 +28,8 @@ type request struct {
 	found     *found         // of HTTP routes: the values of the path's parameters
 	caller    caller         // of HTTP routes
 	out       http.ResponseWriter
-	plain     bool // refusals are worded as API Gateway words them
+	plain     bool    // refusals are worded as API Gateway words them
+	upload    *upload // of web functions: the body, if it was not read before; nil = it was, or there is none
 }
 
 // routeKey is the key of the route that r came by.

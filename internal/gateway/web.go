@@ -35,6 +35,7 @@ func (g *Gateway) web(w http.ResponseWriter, r *request) {
 		g.fail(w, r, err)
 		return
 	}
+	r.uploading()
 	// Both sides may speak at once; what HTTP/1 clients make of it is theirs.
 	_ = http.NewResponseController(w).EnableFullDuplex() // not every writer can, and those are of tests
 	out := webWriter{ResponseWriter: w, g: g, r: r}
@@ -51,11 +52,15 @@ func (g *Gateway) web(w http.ResponseWriter, r *request) {
 		Version:     r.version,
 	}
 	result, err, late := g.within(r, inv, &sink, out.turn)
-	if late {
-		g.fail(w, r, err)
+	if out.hijacked {
 		return
 	}
-	if out.hijacked {
+	if !out.sent {
+		r.last(w.Header())
+	}
+	r.leave()
+	if late {
+		g.fail(w, r, err)
 		return
 	}
 	failed := err != nil || result.FunctionError != "" || bool(sink)
@@ -108,14 +113,21 @@ func (g *Gateway) forWeb(r *request) *http.Request {
 	out.URL = r.webURL()
 	iam := r.principal.Kind != auth.Anonymous
 	h := make(http.Header, len(r.Header)+6)
+	connection := r.Header["Connection"]
 	for name, values := range r.Header {
-		hidden := r.route.http != nil && r.route.http.hides(name)
+		hidden := neighbourly(connection, name) || r.route.http != nil && r.route.http.hides(name)
 		if !hidden && (!iam || name != "Authorization" && name != "X-Amz-Security-Token") {
 			h[name] = values
 		}
 	}
+	if ebb.Listed(connection, "Upgrade") { // to which the function has to agree
+		h["Connection"] = []string{"Upgrade"}
+	}
 	for _, c := range r.caller.headers {
 		h[c.key] = []string{c.value}
+	}
+	if r.upload != nil {
+		out.Body = r.upload
 	}
 	if r.body != nil {
 		out.Body, out.ContentLength, out.TransferEncoding = http.NoBody, int64(len(r.body)), nil
@@ -134,6 +146,19 @@ func (g *Gateway) forWeb(r *request) *http.Request {
 	h["X-Amzn-Request-Context"] = []string{string(context[len(`,"requestContext":`):])}
 	out.Header = h
 	return out
+}
+
+// neighbourly reports whether a client's header (canonical name) is for its
+// neighbour only, which is the gateway: it goes before the gateway's own come, for
+// those are not the client's to take away.
+func neighbourly(connection []string, name string) bool {
+	switch name {
+	case "Connection":
+		return true
+	case "Te", "Upgrade": // which have to be named
+		return false
+	}
+	return len(connection) > 0 && ebb.Listed(connection, name)
 }
 
 // webURL is where a web function finds itself: behind the id of a function URL,
@@ -221,6 +246,7 @@ func (w *webWriter) WriteHeader(status int) {
 	if status >= 200 && !w.sent {
 		w.sent = true
 		w.own()
+		w.r.last(w.Header())
 	}
 	w.ResponseWriter.WriteHeader(status)
 }

@@ -7,6 +7,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -69,6 +70,27 @@ func TestWebRequest(t *testing.T) {
 	}
 	if r.do(t, "GET", r.url, ""); got.URL.Path != "/" {
 		t.Errorf("path %q", got.URL.Path)
+	}
+}
+
+// TestWebNeighbourlyHeaders: a client can have its own headers go no further than
+// to the gateway, and not those that the gateway adds.
+func TestWebNeighbourlyHeaders(t *testing.T) {
+	var got http.Header
+	r := newRigBefore(t, Config{}, plainURL(), server(func(x *ebb.Exchange, _ ebb.Sink) (ebb.Result, error) {
+		got = x.Request.Header
+		x.Writer.WriteHeader(http.StatusNoContent)
+		return ebb.Result{}, nil
+	}))
+	for sent, want := range map[string][]string{
+		"X-Forwarded-For, x-amzn-request-context,x-mine": nil,
+		"X-Mine, Upgrade, TE":                            {"Upgrade"},
+	} {
+		r.do(t, "GET", r.url, "", "Connection", sent, "Te", "trailers", "Upgrade", "x", "X-Mine", "1", "X-Other", "2")
+		if !slices.Equal(got["Connection"], want) || got["X-Mine"] != nil || got.Get("X-Other") != "2" || got.Get("Te") != "trailers" ||
+			got.Get("X-Forwarded-For") != "127.0.0.1" || got.Get("X-Amzn-Request-Context") == "" {
+			t.Errorf("%s: %v", sent, got)
+		}
 	}
 }
 

@@ -8,8 +8,12 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"slices"
+	"strings"
 	"testing"
 	"time"
+
+	"github.com/ebb-faas/ebb/internal/ebb"
 )
 
 // FuzzFramed lets a runtime send anything at all. Whatever it is, Invoke ends in
@@ -187,6 +191,68 @@ func FuzzHTTP(f *testing.F) {
 			t.Errorf("%d heads, %d bytes", len(sink.heads), len(sink.body))
 		}
 	})
+}
+
+// FuzzWebHead lets a client of a web function send any head. What the server gets
+// is one request with the same head, but for what is between two neighbours, and
+// with what ebb says of the invocation, once.
+func FuzzWebHead(f *testing.F) {
+	f.Add([]byte("GET /a%20b//c?q=%zz&x HTTP/1.1\r\nHost: h:1\r\nX-Many: a\r\nX-Many: \xff\"b\r\n\r\n"))
+	f.Add([]byte("POST http://h/x HTTP/1.1\r\nHost: other\r\nX-Amzn-Request-Id: forged\r\nTransfer-Encoding: chunked\r\nTrailer: X-Sum\r\n\r\n0\r\n\r\n"))
+	f.Add([]byte("OPTIONS * HTTP/1.1\r\nHost: h\r\nConnection: X-Amzn-Lambda-Context, close, upgrade\r\nUpgrade: x\r\nTE: trailers\r\n\r\n"))
+	f.Add([]byte("PUT / HTTP/1.0\r\nContent-Length: 5\r\nX-Amzn-Trace-Id: a\tb\r\nX-Folded: a\r\n b\r\n\r\nhello"))
+	about := newWebContext(Init{ARN: "arn", Tenant: "a\"\r\nX: y"})
+	f.Fuzz(func(t *testing.T, sent []byte) {
+		in, err := http.ReadRequest(bufio.NewReader(bytes.NewReader(sent)))
+		if err != nil || !served(in) {
+			return
+		}
+		in.URL.Scheme, in.URL.Host, in.URL.User = "", "", nil // the gateway leaves them out
+		head := about.appendHead(nil, in, &Call{ID: "the-id", TraceID: "Root=1", ClientContext: []byte("{\n\"a\":1}")})
+		rest := bufio.NewReader(bytes.NewReader(head))
+		got, err := http.ReadRequest(rest)
+		if err != nil {
+			t.Fatalf("%v: %q", err, head)
+		}
+		if n := bytes.Count(head, []byte("\r\n\r\n")); n != 1 || !bytes.HasSuffix(head, []byte("\r\n\r\n")) {
+			t.Fatalf("%d ends of a head: %q", n, head)
+		}
+		if got.Method != in.Method || got.URL.RequestURI() != in.URL.RequestURI() || got.Host != in.Host {
+			t.Errorf("%s %s %s became %s %s %s", in.Method, in.URL, in.Host, got.Method, got.URL, got.Host)
+		}
+		if hasBody(in) && got.ContentLength != in.ContentLength || !hasBody(in) && got.ContentLength != 0 {
+			t.Errorf("length %d became %d: %q", in.ContentLength, got.ContentLength, head)
+		}
+		for _, name := range []string{"X-Amzn-Request-Id", "X-Amzn-Trace-Id", "X-Amzn-Lambda-Context"} {
+			if len(got.Header[name]) != 1 {
+				t.Errorf("%s: %q", name, got.Header[name])
+			}
+		}
+		if got.Header.Get("X-Amzn-Request-Id") != "the-id" {
+			t.Errorf("the id became %q", got.Header)
+		}
+		for name, values := range in.Header {
+			if ebb.HopByHop(name) || about.owns(name, &Call{TraceID: "x"}) || ebb.Listed(in.Header["Connection"], name) {
+				continue
+			}
+			if !slices.Equal(values, got.Header[name]) {
+				t.Errorf("%s: %q became %q", name, values, got.Header[name])
+			}
+		}
+	})
+}
+
+// served reports whether net/http and the gateway pass such a request on.
+func served(r *http.Request) bool {
+	if r.URL.Path == "" || r.URL.Path[0] != '/' || strings.ContainsFunc(r.Host, func(c rune) bool { return c <= ' ' || c > '~' }) {
+		return false
+	}
+	for name := range r.Header {
+		if strings.ContainsRune(name, ' ') {
+			return false
+		}
+	}
+	return true
 }
 
 // pipeListener is a listener without a network, so that the fuzzer runs out of

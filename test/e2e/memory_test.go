@@ -2,9 +2,6 @@ package e2e
 
 import (
 	"fmt"
-	"os"
-	"os/exec"
-	"path/filepath"
 	"regexp"
 	"slices"
 	"strconv"
@@ -13,7 +10,6 @@ import (
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 
-	"github.com/ebb-faas/ebb/internal/hosttest"
 	"github.com/ebb-faas/ebb/test/platform"
 )
 
@@ -121,19 +117,10 @@ public class Taker {
 func TestJavaMemory(t *testing.T) {
 	t.Parallel()
 	needsBoxes(t)
-	javac := hosttest.Program(t, "javac")
-	dir := t.TempDir()
-	writeFile(t, filepath.Join(dir, "Taker.java"), javaTaker)
-	if out, err := exec.CommandContext(t.Context(), javac, "--release", "8", "-d", dir, filepath.Join(dir, "Taker.java")).CombinedOutput(); err != nil {
-		t.Fatalf("%v: %s", err, out)
-	}
-	class, err := os.ReadFile(filepath.Join(dir, "Taker.class"))
-	if err != nil {
-		t.Fatal(err)
-	}
+	class := javaClass(t, "Taker", javaTaker)
 	const memory = 256 // of which 192 are heap
 	f := platform.Function{Runtime: "java", Handler: "Taker::handle", MemoryMB: memory, TimeoutS: 60,
-		Files: map[string]string{"Taker.class": string(class)}}
+		Files: map[string]string{"Taker.class": class}}
 	f.Name = deploy(t, f)
 	if got := invoke(t, shared, f.Name, `{"Take":40}`); got != "40" {
 		t.Errorf("took %s", got)

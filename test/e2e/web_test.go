@@ -314,12 +314,12 @@ func TestWebSlowStart(t *testing.T) {
 func TestWebFailures(t *testing.T) {
 	t.Parallel()
 	f := web(1)
-	f.TimeoutS = 2
+	f.TimeoutS = 5
 	fn := deploy(t, f)
 	u := open(t, fn)
 	for _, c := range []struct{ path, line string }{
 		{"crash", "exit status 3"},
-		{"hang", "Task timed out after 2.00 seconds"},
+		{"hang", "Task timed out after 5.00 seconds"},
 	} {
 		res, body := get(t, u+c.path)
 		if res.StatusCode != http.StatusBadGateway || body != `{"Message":"Internal Server Error"}` {
