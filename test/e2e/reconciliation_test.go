@@ -54,6 +54,8 @@ func TestReconciliation(t *testing.T) {
 		}))
 	}
 	asked("first")
+	const persisted = "run first has"
+	must(t, platform.Poll(t.Context(), time.Minute, func() error { return p.Logged(persisted) }))
 	must(t, p.Kill())
 	p = start(t, data, "--config", config)
 	must(t, platform.Poll(t.Context(), time.Minute, func() error {
@@ -72,7 +74,7 @@ func TestReconciliation(t *testing.T) {
 	if _, report, err := reconciliation.Verify(dir, "first"); err != nil || len(report) < 100 {
 		t.Errorf("%d rows, %v", len(report), err)
 	}
-	for _, line := range []string{"[reconcile-fetch] fetched inbox/core.txt", "[reconcile-compare] shard B2-3", "[reconcile-persist] run first has"} {
+	for _, line := range []string{"[reconcile-fetch] fetched inbox/core.txt", "[reconcile-compare] shard B2-3", "[reconcile-persist] " + persisted} {
 		if text := finishes(t, p, 0, "workflow", "logs", reconciliation.Workflow+":first"); !strings.Contains(text, line) {
 			t.Errorf("the log of the execution has no %q:\n%s", line, text)
 		}

@@ -1,12 +1,9 @@
 package fault
 
 import (
-	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 
@@ -89,6 +86,14 @@ func (r *reader) until(what string, ok func() bool) {
 	}
 }
 
+// logged waits for a line in a file of the log.
+func (r *reader) logged(line string) {
+	r.t.Helper()
+	if err := platform.Poll(r.t.Context(), limit, func() error { return r.Logged(line) }); err != nil {
+		r.t.Fatal(err)
+	}
+}
+
 // log is what the function has printed.
 func (r *reader) log() string {
 	r.t.Helper()
@@ -105,27 +110,12 @@ func (r *reader) done() bool {
 	return err == nil && tr.State.Lag != nil && *tr.State.Lag == 0
 }
 
-// written reports whether a line stands in a file of the log: what a killed process
-// had not written yet is lost, and its absence would prove nothing.
-func (r *reader) written(line string) func() bool {
-	return func() bool {
-		files, err := filepath.Glob(filepath.Join(r.data, "logs/*/*/*.log"))
-		for _, file := range files {
-			text, err := os.ReadFile(file)
-			if err == nil && bytes.Contains(text, []byte(line)) {
-				return true
-			}
-		}
-		return err != nil
-	}
-}
-
 // TestKafkaKilled: ebb is killed while a function handles a batch, and again when
 // offsets have been committed; every record is handled, and after the second time
 // none of those that were committed comes again.
 func TestKafkaKilled(t *testing.T) {
 	r := newReader(t)
-	r.until("the slow record", r.written("got r0050"))
+	r.logged("got r0050") // and the function is slow with it
 	r.again()
 	r.until("the end", func() bool { return strings.Contains(r.log(), "got r0099") && r.done() })
 	text := r.log()
@@ -137,7 +127,7 @@ func TestKafkaKilled(t *testing.T) {
 	if n := strings.Count(text, "got r0000"); n != 1 {
 		t.Errorf("the first record, long committed, was handled %d times", n)
 	}
-	r.until("the last record in a file", r.written("got r0099"))
+	r.logged("got r0099")
 	r.again() // all is committed
 	r.send(100, 101)
 	r.until("what came later", func() bool { return strings.Contains(r.log(), "got r0100") })

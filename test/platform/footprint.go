@@ -1,6 +1,7 @@
 package platform
 
 import (
+	"bytes"
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
@@ -153,6 +154,18 @@ func loops(data string) (int, error) {
 		}
 	}
 	return count, err
+}
+
+// Logged says that no file of the functions' logs has a text yet. A platform that is
+// killed loses what it has not written, and its absence would prove nothing.
+func (p *Platform) Logged(text string) error {
+	files, err := filepath.Glob(filepath.Join(p.Data, "logs/*/*/*.log"))
+	for _, file := range files {
+		if got, err := os.ReadFile(file); err == nil && bytes.Contains(got, []byte(text)) {
+			return nil
+		}
+	}
+	return errors.Join(err, fmt.Errorf("no log file has %q", text))
 }
 
 // Remove removes a data directory, also for a user to whom its unpacked packages
