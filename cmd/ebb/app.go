@@ -77,7 +77,7 @@ func (a *app) root() *cobra.Command {
 	root.CompletionOptions.DisableDefaultCmd = true
 	root.AddCommand(
 		a.serveVerb(), a.initVerb(), a.deployVerb(), a.invokeVerb(), a.taskVerb(), a.deliveryVerb(), a.logsVerb(), a.lsVerb(), a.topVerb(), a.rmVerb(), a.aliasVerb(), a.layerVerb(), a.signVerb(), a.publisherVerb(), a.runtimeVerb(),
-		a.workflowVerb(), a.triggerVerb(), a.eventVerb(), a.calendarVerb(), a.s3Verb(),
+		a.workflowVerb(), a.triggerVerb(), a.eventVerb(), a.calendarVerb(), a.bucketVerb(), a.s3Verb(),
 		a.serviceVerb(), a.keyVerb(), a.apiKeyVerb(), a.roleVerb(), a.secretVerb(), a.schemaVerb(), a.diffVerb(),
 		a.doctorVerb(), a.envVerb(), a.backupVerb(), a.restoreVerb(), a.versionVerb(), a.completionVerb(),
 	)

@@ -29,7 +29,8 @@ func (a *app) backupVerb() *cobra.Command {
 		Long: "Backup writes a consistent archive (a zstd-compressed tar) of the running platform: functions,\n" +
 			"versions, packages, credentials. It holds root's credentials: keep it as you keep the data\n" +
 			"directory. Secrets are in it in sealed form only, and the master key (master.key) is not: keep\n" +
-			"a copy of that apart.\n" +
+			"a copy of that apart. Nor are buckets: copy the folder s3 of the data directory with its\n" +
+			"extended attributes, after the backup.\n" +
 			"Bring it back with: ebb restore.",
 		Example: "  ebb backup\n" +
 			"  ebb backup --out /backup/ebb.tar.zst --force\n" +
@@ -64,27 +65,36 @@ func (a *app) backup(ctx context.Context, c *client.Client, file string, force b
 	if _, err := os.Lstat(file); err == nil && !force {
 		return usagef("--out: %s exists already; replace it with --force", file)
 	}
-	// Written beside and renamed: a file of that name is always a whole archive.
-	tmp, err := os.CreateTemp(filepath.Dir(file), "."+filepath.Base(file)+".*")
+	n, err := writeWhole(file, func(w io.Writer) (int64, error) { return a.copyBackup(ctx, c, w) })
+	if wrong, ok := errors.AsType[*usageError](err); ok {
+		return usagef("--out: %w", wrong)
+	}
 	if err != nil {
-		return usagef("--out: %w", err)
-	}
-	defer func() { _ = os.Remove(tmp.Name()) }()
-	n, err := a.copyBackup(ctx, c, tmp)
-	if err == nil {
-		err = tmp.Sync()
-	}
-	if err = errors.Join(err, tmp.Close()); err != nil {
-		return err
-	}
-	if err := os.Rename(tmp.Name(), file); err != nil {
 		return err
 	}
 	if err := a.print(archive{File: file, Size: n}, nil, [][]string{{"wrote " + file + ", " + bytesText(n)}}); err != nil {
 		return err
 	}
-	a.note("secrets are in it sealed; the master key (master.key of the data directory) is not: keep a copy apart")
+	a.note("secrets are in it sealed; the master key (master.key of the data directory) is not, nor are buckets (its folder s3): keep copies apart")
 	return nil
+}
+
+// writeWhole writes a file beside and renames it: a file of that name is always
+// whole.
+func writeWhole(file string, write func(io.Writer) (int64, error)) (int64, error) {
+	tmp, err := os.CreateTemp(filepath.Dir(file), "."+filepath.Base(file)+".*")
+	if err != nil {
+		return 0, usagef("%w", err)
+	}
+	defer func() { _ = os.Remove(tmp.Name()) }()
+	n, err := write(tmp)
+	if err == nil {
+		err = tmp.Sync()
+	}
+	if err = errors.Join(err, tmp.Close()); err != nil {
+		return 0, err
+	}
+	return n, os.Rename(tmp.Name(), file)
 }
 
 // copyBackup receives the archive, showing how far it has come.

@@ -27,7 +27,7 @@ func (a *app) triggerVerb() *cobra.Command {
 		Example: "  ebb trigger ls\n  ebb trigger timer nightly report --schedule 'cron(0 2 * * ? *)' --timezone Asia/Shanghai",
 		Args:    args(cobra.NoArgs),
 	}
-	cmd.AddCommand(a.triggerLs(), a.triggerShow(), a.triggerTimer(), a.triggerHTTP(), a.triggerPut(), a.triggerPause(), a.triggerResume(),
+	cmd.AddCommand(a.triggerLs(), a.triggerShow(), a.triggerTimer(), a.triggerHTTP(), a.triggerObject(), a.triggerDirectory(), a.triggerEvent(), a.triggerPut(), a.triggerPause(), a.triggerResume(),
 		a.triggerTest(), a.triggerFires(), a.triggerRm(), a.triggerKafka(), a.triggerSeek())
 	return cmd
 }
@@ -50,10 +50,10 @@ func (a *app) triggerLs() *cobra.Command {
 				}
 				var rows [][]string
 				for _, t := range all {
-					rows = append(rows, []string{t.Name, t.Kind, shortTarget(t.Target), triggerHealth(&t), moment(t.State.NextAt), moment(t.State.LastAt),
+					rows = append(rows, []string{t.Name, t.Kind, shortTarget(t.Target), triggerHealth(&t), moment(t.State.NextAt), moment(t.State.LastAt), lag(&t),
 						decimal(t.State.Counts.Taken), decimal(t.State.Counts.Delivered), decimal(t.State.Counts.Retried), decimal(t.State.Counts.Failed + t.State.Counts.Dead)})
 				}
-				return a.print(all, []string{"TRIGGER", "KIND", "TARGET", "STATE", "NEXT", "LAST", "TAKEN", "DELIVERED", "RETRIED", "GIVEN UP"}, rows)
+				return a.print(all, []string{"TRIGGER", "KIND", "TARGET", "STATE", "NEXT", "LAST", "LAG", "TAKEN", "DELIVERED", "RETRIED", "GIVEN UP"}, rows)
 			})
 		},
 	}
@@ -63,6 +63,14 @@ func (a *app) triggerLs() *cobra.Command {
 }
 
 func decimal(n int64) string { return strconv.FormatInt(n, 10) }
+
+// lag is how many events wait, where that is known.
+func lag(t *client.Trigger) string {
+	if t.State.Lag == nil {
+		return "-"
+	}
+	return decimal(*t.State.Lag)
+}
 
 // shortTarget is a target for people: what its ARN says at the end.
 func shortTarget(arn string) string {
@@ -107,68 +115,6 @@ func (a *app) triggerShow() *cobra.Command {
 			})
 		},
 	}
-}
-
-// triggerTimer makes the most common trigger without writing JSON.
-func (a *app) triggerTimer() *cobra.Command {
-	var s struct {
-		Schedule    string          `json:"schedule"`
-		Timezone    string          `json:"timezone,omitempty"`
-		Calendar    string          `json:"calendar,omitempty"`
-		Days        string          `json:"days,omitempty"`
-		Roll        string          `json:"roll,omitempty"`
-		Misfire     string          `json:"misfire,omitempty"`
-		Overlap     string          `json:"overlap,omitempty"`
-		Jitter      int             `json:"jitter,omitempty"`
-		BusinessDay int             `json:"businessDay,omitempty"`
-		DeleteAfter bool            `json:"deleteAfter,omitempty"`
-		Input       json.RawMessage `json:"input,omitempty"`
-	}
-	var input string
-	var jitter time.Duration
-	cmd := &cobra.Command{
-		Use:   "timer TRIGGER TARGET --schedule EXPRESSION",
-		Short: "Make or change a timer",
-		Long: "Timer makes a trigger that fires by the clock, or changes the one of that name. Expressions:\n\n" +
-			"  cron(MINUTE HOUR DAY MONTH WEEKDAY YEAR)          as EventBridge has it; Sunday is 1, one day field is ?\n" +
-			"  cron(SECOND MINUTE HOUR DAY MONTH WEEKDAY YEAR)   the same with seconds\n" +
-			"  SECOND MINUTE HOUR DAY MONTH WEEKDAY [YEAR]       as Quartz and XXL-JOB have it\n" +
-			"  rate(5 minutes)                                   seconds, minutes, hours or days\n" +
-			"  at(2026-11-22T18:30:00)                           once",
-		Example: "  ebb trigger timer nightly report:prod --schedule 'cron(0 2 * * ? *)' --timezone Asia/Shanghai\n" +
-			"  ebb trigger timer month-end close --schedule 'cron(0 22 * * ? *)' --calendar cn --days month-end-1",
-		Args: args(cobra.ExactArgs(2)),
-		RunE: func(cmd *cobra.Command, given []string) error {
-			if s.Schedule == "" {
-				return usagef("--schedule: missing")
-			}
-			if input != "" {
-				s.Input = json.RawMessage(input)
-				if !json.Valid(s.Input) {
-					return usagef("--input: not JSON")
-				}
-			}
-			s.Jitter = int(jitter / time.Second)
-			settings, err := json.Marshal(s)
-			if err != nil {
-				return err
-			}
-			return a.putTrigger(cmd.Context(), given[0], client.TriggerSettings{Target: given[1], Timer: settings})
-		},
-	}
-	f := cmd.Flags()
-	f.StringVar(&s.Schedule, "schedule", "", "when it is due: an `EXPRESSION`")
-	f.StringVar(&s.Timezone, "timezone", "", "`ZONE` of the expression (default UTC)")
-	f.StringVar(&s.Calendar, "calendar", "", "`CALENDAR` of --days and the business date")
-	f.StringVar(&s.Days, "days", "", "`RULE`: working, holiday, or month-end-2 and the like")
-	f.StringVar(&s.Roll, "roll", "", "move what is due on a day off: following or preceding")
-	f.StringVar(&s.Misfire, "misfire", "", "`POLICY` for what was missed: once, skip or all (default once)")
-	f.StringVar(&s.Overlap, "overlap", "", "`POLICY` while the one before runs: allow, skip, queue or cancel (default allow)")
-	f.DurationVar(&jitter, "jitter", 0, "spread fires over this `TIME`")
-	f.IntVar(&s.BusinessDay, "business-day", 0, "shift the business date by so many working days, -1 = the one before")
-	f.BoolVar(&s.DeleteAfter, "delete-after", false, "remove the trigger when it is never due again")
-	f.StringVar(&input, "input", "", "`JSON` that the target gets instead of the event; <ebb.business-date> and the like are filled in")
-	return cmd
 }
 
 func (a *app) triggerPut() *cobra.Command {

@@ -1,6 +1,9 @@
 package ebb
 
-import "time"
+import (
+	"encoding/json"
+	"time"
+)
 
 // ObjectEvent is something that happened to an object of a bucket.
 type ObjectEvent struct {
@@ -18,6 +21,9 @@ type ObjectEvent struct {
 	RequestID string    `json:"requestID,omitempty"`
 	HostID    string    `json:"hostID,omitempty"`
 	Region    string    `json:"region,omitempty"` // "" = the platform's
+	// Glacier is what the record of an object that was restored from an archive has
+	// besides, as it came.
+	Glacier json.RawMessage `json:"glacier,omitempty"`
 }
 
 // Removed reports whether the object, or its newest version, is gone.

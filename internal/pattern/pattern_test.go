@@ -39,7 +39,7 @@ func TestMatch(t *testing.T) {
 			cases++
 		}
 	}
-	if cases < 80 {
+	if cases < 130 {
 		t.Errorf("only %d cases were read", cases)
 	}
 }

@@ -178,7 +178,12 @@ func (g *Triggers) change(ctx context.Context, key ebb.TriggerKey, edit func(*eb
 	if err != nil {
 		return nil, err
 	}
-	err = g.deps.Store.Tx(ctx, func(tx *store.Tx) error {
+	return g.replace(ctx, old, now)
+}
+
+// replace writes a trigger in place of what it was.
+func (g *Triggers) replace(ctx context.Context, old, now *ebb.Trigger) (*ebb.Trigger, error) {
+	err := g.deps.Store.Tx(ctx, func(tx *store.Tx) error {
 		if err := tx.UpdateTrigger(now); err != nil {
 			return err
 		}
@@ -187,7 +192,7 @@ func (g *Triggers) change(ctx context.Context, key ebb.TriggerKey, edit func(*eb
 		return g.kinds[now.Kind].Set(tx, old, &next)
 	})
 	if errors.Is(err, store.ErrChanged) {
-		return nil, ebb.Errorf(ebb.PreconditionFailed, ebb.TypePreconditionFailed, "trigger %s was changed meanwhile; read it again", key.Name)
+		return nil, ebb.Errorf(ebb.PreconditionFailed, ebb.TypePreconditionFailed, "trigger %s was changed meanwhile; read it again", old.Name)
 	}
 	if err != nil {
 		return nil, err
@@ -228,9 +233,16 @@ func (g *Triggers) Preview(ctx context.Context, t ebb.Trigger, revision int64) (
 }
 
 // Pause stops a trigger taking events; Resume lets it again. Either may be called
-// in any state.
+// in any state. What could not be made any more, its target being gone, can be
+// paused.
 func (g *Triggers) Pause(ctx context.Context, key ebb.TriggerKey) (*ebb.Trigger, error) {
-	return g.change(ctx, key, func(t *ebb.Trigger) { t.Paused = true })
+	old, err := g.Get(ctx, key)
+	if err != nil {
+		return nil, err
+	}
+	now := new(*old)
+	now.Paused, now.ModifiedAt = true, g.cfg.Now().UTC().Truncate(time.Millisecond)
+	return g.replace(ctx, old, now)
 }
 
 // Resume is the opposite of Pause.

@@ -24,6 +24,7 @@ const limit = 30 * time.Second
 // tap is a kind whose source does what the test says.
 type tap struct {
 	runs atomic.Int32 // now
+	gone atomic.Bool  // the targets of triggers
 	fail chan error   // ends a source
 	up   chan string  // names of triggers whose source began
 }
@@ -73,7 +74,7 @@ func open(t *testing.T) (*Triggers, *tap) {
 	}
 	k := &tap{fail: make(chan error), up: make(chan string)}
 	g := New(Config{}, Deps{Store: s, Log: slog.New(slog.DiscardHandler), CheckTarget: func(_ context.Context, _ ebb.ServiceID, target string) error {
-		if target == "none" {
+		if target == "none" || k.gone.Load() {
 			return ebb.Errorf(ebb.NotFound, ebb.TypeResourceNotFound, "Function not found: none")
 		}
 		return nil
@@ -158,6 +159,30 @@ func TestSource(t *testing.T) {
 	if err := g.Delete(t.Context(), tr.TriggerKey); ebb.KindOf(err) != ebb.NotFound {
 		t.Errorf("twice: %v", err)
 	}
+}
+
+// TestPauseWithoutTarget: a trigger whose target is gone can be paused, and goes on
+// when the target is back.
+func TestPauseWithoutTarget(t *testing.T) {
+	g, k := open(t)
+	tr, err := g.Create(t.Context(), sample("t"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	k.began(t)
+	k.gone.Store(true)
+	paused, err := g.Pause(t.Context(), tr.TriggerKey)
+	if err != nil || !paused.Paused || paused.Revision != tr.Revision+1 {
+		t.Fatalf("paused: %+v, %v", paused, err)
+	}
+	if _, err := g.Resume(t.Context(), tr.TriggerKey); ebb.KindOf(err) != ebb.NotFound {
+		t.Errorf("resumed without a target: %v", err)
+	}
+	k.gone.Store(false)
+	if _, err := g.Resume(t.Context(), tr.TriggerKey); err != nil {
+		t.Fatal(err)
+	}
+	k.began(t)
 }
 
 func TestCreateRefuses(t *testing.T) {

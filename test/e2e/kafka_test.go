@@ -3,7 +3,9 @@ package e2e
 import (
 	"encoding/json"
 	"fmt"
+	"io"
 	"os"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -11,6 +13,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/lambda"
 	"github.com/aws/aws-sdk-go-v2/service/lambda/types"
+	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/ebb-faas/ebb/internal/trigger/kafka/kafkatest"
@@ -204,6 +207,61 @@ func TestKafkaCommandLine(t *testing.T) {
 	if got := list().EventSourceMappings; len(got) != 0 {
 		t.Errorf("after it was deleted: %+v", got)
 	}
+	kafkaFailureInBucket(t, b)
+}
+
+// kafkaFailureInBucket has records that always fail end in a bucket of the
+// platform's own endpoint: one object for the batch, in AWS's folders, with the
+// event as text.
+func kafkaFailureInBucket(t *testing.T, b *kafkatest.Broker) {
+	t.Helper()
+	c, to := buckets(t, shared), strings.ToLower(name(t))
+	bucket(t, c, to)
+	tr := name(t) + "-bucket"
+	f := deploy(t, node("exports.handler = async () => { throw new Error('never') }"))
+	if err := b.CreateTopic(t.Context(), "lost", 1); err != nil {
+		t.Fatal(err)
+	}
+	text, err := b.Tool(t.Context(), []byte("one\ntwo\n"), "kafka.tools.ConsoleProducer", "--bootstrap-server", b.Address, "--topic", "lost")
+	if err != nil {
+		t.Fatal(err, string(text))
+	}
+	cli(t, shared, 0, "trigger", "kafka", tr, f, "--broker", b.Address, "--topic", "lost", "--retries", "1", "--on-failure", "arn:aws:s3:::"+to)
+	var listed *s3.ListObjectsV2Output
+	await(t, "the failure record", func() bool {
+		if listed, err = c.ListObjectsV2(t.Context(), &s3.ListObjectsV2Input{Bucket: &to}); err != nil {
+			t.Fatal(err)
+		}
+		return len(listed.Contents) > 0
+	})
+	got, err := c.GetObject(t.Context(), &s3.GetObjectInput{Bucket: &to, Key: listed.Contents[0].Key})
+	if err != nil {
+		t.Fatal(err)
+	}
+	content, err := io.ReadAll(got.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	record := decode[struct {
+		RequestContext struct {
+			Condition string `json:"condition"`
+			Count     int    `json:"approximateInvokeCount"`
+		} `json:"requestContext"`
+		Batch struct {
+			BatchSize int `json:"batchSize"`
+		} `json:"KafkaBatchInfo"`
+		Payload string `json:"payload"`
+	}](t, string(content))
+	key, folders := *listed.Contents[0].Key, regexp.MustCompile(`^aws/lambda/[0-9a-f-]{36}/lost-0/\d{4}/\d\d/\d\d/\d{4}-\d\d-\d\dT\d\d\.\d\d\.\d\d-.`)
+	if !folders.MatchString(key) || record.RequestContext.Condition != "RetryAttemptsExhausted" || record.RequestContext.Count != 2 ||
+		record.Batch.BatchSize < 1 || !strings.Contains(record.Payload, `"topic":"lost"`) {
+		t.Errorf("%s: %s", key, content)
+	}
+	await(t, "no lag", func() bool {
+		shown, err := shared.Client.Trigger(t.Context(), tr)
+		return err == nil && shown.State.Lag != nil && *shown.State.Lag == 0 && shown.State.Counts.Dead == 2
+	})
+	cli(t, shared, 0, "trigger", "rm", tr)
 }
 
 // TestKafkaOnTwoNodes: one node reads an idle topic; when records wait, both do
@@ -281,5 +339,9 @@ exports.handler = async (event) => {
 		}
 		return len(now) == 4
 	})
-	n.start(1) // it clears away what the one that was killed has left
+	c := n.start(1) // it clears away what the one that was killed has left
+	await(t, "a member on each node again", func() bool { return members(a) && members(c) })
+	// With nothing that waits, one member is enough.
+	cli(t, a, 0, "trigger", "seek", "orders", "--latest")
+	await(t, "one member", func() bool { return members(a) != members(c) })
 }

@@ -2,9 +2,13 @@ package e2e
 
 import (
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/s3"
 
 	"github.com/ebb-faas/ebb/test/platform"
 )
@@ -50,6 +54,8 @@ func TestRestoreBringsEverythingBack(t *testing.T) {
 	cli(t, p, 0, "secret", "put", "db", "--file", filepath.Join(dir, "password"))
 	newPublisher(t, p)
 	cli(t, p, 0, "deploy", dir)
+	cli(t, p, 0, "bucket", "create", "inbox")
+	cli(t, p, 0, "bucket", "put", filepath.Join(dir, "password"), "inbox/a/b", "--content-type", "text/x-kept")
 	works := func(p *platform.Platform) {
 		t.Helper()
 		if got := invoke(t, p, "hello:live", "{}"); got != `"shared opensesame"` {
@@ -68,7 +74,18 @@ func TestRestoreBringsEverythingBack(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	// Buckets are no part of an archive: their folder is copied, with its attributes.
+	out, errs, code, err := platform.Output(exec.CommandContext(t.Context(), "cp", "-a", "--preserve=all", filepath.Join(p.Data, "s3"), restored))
+	if err != nil || code != 0 {
+		t.Fatal(err, out, errs)
+	}
 	q := start(t, restored)
+	if said := cli(t, q, 0, "bucket", "get", "inbox/a/b", "-"); said != "opensesame" {
+		t.Errorf("the object is %q", said)
+	}
+	if got, err := buckets(t, q).HeadObject(t.Context(), &s3.HeadObjectInput{Bucket: aws.String("inbox"), Key: aws.String("a/b")}); err != nil || aws.ToString(got.ContentType) != "text/x-kept" {
+		t.Errorf("its attributes: %+v, %v", got, err)
+	}
 	if said := cli(t, q, 0, "diff", dir, "-o", "json"); !strings.HasPrefix(strings.TrimSpace(said), "[]") {
 		t.Errorf("after the restore there is something to deploy: %s", said)
 	}

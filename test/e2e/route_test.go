@@ -154,6 +154,23 @@ func TestRouteToWebFunction(t *testing.T) {
 		}
 	}
 	_ = conn.CloseNow()
+	// Server-sent events: the first one is here while the function has yet to write
+	// the last.
+	req := request(t, "GET", shared.Gateway+"/shop/sse", "")
+	req.Host = host
+	res, err := http.DefaultClient.Do(req)
+	must(t, err)
+	var at []time.Time
+	lines := bufio.NewScanner(res.Body)
+	for lines.Scan() {
+		if lines.Text() == fmt.Sprintf("data: %d", len(at)) {
+			at = append(at, time.Now())
+		}
+	}
+	_ = res.Body.Close()
+	if len(at) != 5 || at[4].Sub(at[0]) < 100*time.Millisecond || res.Header.Get("Content-Type") != "text/event-stream" {
+		t.Errorf("server-sent events: %d, %s %v", len(at), res.Status, res.Header)
+	}
 	if body, status := curl(t, "-H", "Host: "+host, shared.Gateway+"/shop/nowhere"); status != "404" || body != "nothing here" {
 		t.Errorf("%s %s", status, body)
 	}

@@ -76,6 +76,7 @@ func (k *Kind) shape(s *Settings, e *ebb.ObjectEvent) record {
 		S3: recordS3{SchemaVersion: "1.0", ConfigurationID: s.ID,
 			Bucket: recordBucket{Name: e.Bucket, OwnerIdentity: principal{e.Owner}, ARN: "arn:aws:s3:::" + e.Bucket},
 			Object: recordObject{Key: escape(e.Key), VersionID: e.Version, Sequencer: e.Sequencer}},
+		GlacierEventData: e.Glacier,
 	}
 	o := &r.S3.Object
 	switch kind, word, _ := strings.Cut(e.Name, ":"); {
@@ -148,6 +149,7 @@ func parse(text []byte) ([]ebb.ObjectEvent, error) {
 			ETag: strings.Trim(r.S3.Object.ETag, `"`), Version: r.S3.Object.VersionID, Sequencer: r.S3.Object.Sequencer,
 			Principal: r.UserIdentity.PrincipalID, SourceIP: r.RequestParameters["sourceIPAddress"], Region: r.AWSRegion,
 			RequestID: r.ResponseElements["x-amz-request-id"], HostID: r.ResponseElements["x-amz-id-2"],
+			Glacier: r.GlacierEventData,
 		}
 		if r.S3.Object.Size != nil {
 			e.Size = *r.S3.Object.Size

@@ -12,6 +12,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -232,7 +233,7 @@ func TestRecordedShapes(t *testing.T) {
 			}
 		case map[string]any:
 			name, plain := v["eventName"].(string)
-			if !plain || v["s3"] == nil || v["glacierEventData"] != nil {
+			if !plain || v["s3"] == nil {
 				for _, e := range v {
 					walk(e)
 				}
@@ -243,6 +244,12 @@ func TestRecordedShapes(t *testing.T) {
 			e.Name = name
 			if object := v["s3"].(map[string]any)["object"].(map[string]any); object["versionId"] != nil {
 				e.Version = "v"
+			}
+			if extra := v["glacierEventData"]; extra != nil {
+				var err error
+				if e.Glacier, err = json.Marshal(extra); err != nil {
+					t.Fatal(err)
+				}
 			}
 			mine, err := json.Marshal(r.shape(&Settings{ID: "c"}, e))
 			if err != nil {
@@ -258,8 +265,68 @@ func TestRecordedShapes(t *testing.T) {
 		}
 	}
 	walk(all)
-	if n < 20 {
+	if n < 30 {
 		t.Errorf("only %d records were found", n)
+	}
+}
+
+// TestShapes: which members a record has depends on what happened; the rest is the
+// same in all.
+func TestShapes(t *testing.T) {
+	const always = "awsRegion eventName eventSource eventTime eventVersion requestParameters.sourceIPAddress responseElements.x-amz-id-2 " +
+		"responseElements.x-amz-request-id s3.bucket.arn s3.bucket.name s3.bucket.ownerIdentity.principalId s3.configurationId s3.s3SchemaVersion userIdentity.principalId"
+	r := open(t)
+	for _, c := range []struct{ name, version, eventVersion, object, more string }{
+		{"ObjectCreated:Put", "", "2.1", "eTag key sequencer size", ""},
+		{"ObjectCreated:Put", "v", "2.1", "eTag key sequencer size versionId", ""},
+		{"ObjectCreated:Post", "", "2.1", "eTag key sequencer size", ""},
+		{"ObjectCreated:Copy", "", "2.1", "eTag key sequencer size", ""},
+		{"ObjectCreated:CompleteMultipartUpload", "", "2.1", "eTag key sequencer size", ""},
+		{"ObjectRemoved:Delete", "", "2.1", "key sequencer", ""},
+		{"ObjectRemoved:Delete", "v", "2.1", "key sequencer versionId", ""},
+		{"ObjectRemoved:DeleteMarkerCreated", "v", "2.1", "eTag key sequencer versionId", ""},
+		{"ObjectTagging:Put", "", "2.3", "eTag key", ""},
+		{"ObjectTagging:Delete", "", "2.3", "eTag key", ""},
+		{"ObjectAcl:Put", "", "2.3", "eTag key", ""},
+		{"ObjectRestore:Post", "", "2.1", "eTag key sequencer size", ""},
+		{"ObjectRestore:Completed", "", "2.1", "eTag key sequencer size",
+			"glacierEventData.restoreEventData.lifecycleRestorationExpiryTime glacierEventData.restoreEventData.lifecycleRestoreStorageClass"},
+	} {
+		e := created("k")
+		e.Name, e.Version = c.name, c.version
+		if c.more != "" {
+			e.Glacier = json.RawMessage(`{"restoreEventData":{"lifecycleRestorationExpiryTime":"2026-12-01T00:00:00.000Z","lifecycleRestoreStorageClass":"GLACIER"}}`)
+		}
+		text, err := json.Marshal(r.shape(&Settings{ID: "c"}, e))
+		if err != nil {
+			t.Fatal(err)
+		}
+		// What another store sends is handed on with the same members.
+		back, err := parse([]byte(`{"Records":[` + string(text) + `]}`))
+		if err != nil || len(back) != 1 {
+			t.Fatalf("%s: %v", c.name, err)
+		}
+		again, err := json.Marshal(r.shape(&Settings{ID: "c"}, &back[0]))
+		if err != nil || string(again) != string(text) {
+			t.Errorf("%s: %s became %s (%v)", c.name, text, again, err)
+		}
+		var got map[string]any
+		if err := json.Unmarshal(text, &got); err != nil {
+			t.Fatal(err)
+		}
+		want := strings.Fields(always + " " + c.more)
+		for _, member := range strings.Fields(c.object) {
+			want = append(want, "s3.object."+member)
+		}
+		slices.Sort(want)
+		var names []string
+		for _, m := range strings.Fields(members("", got)) {
+			names = append(names, strings.TrimPrefix(m[:strings.LastIndexByte(m, ':')], "."))
+		}
+		slices.Sort(names)
+		if !slices.Equal(names, want) || got["eventVersion"] != c.eventVersion {
+			t.Errorf("%s %s: version %v, members %v\nwant %v", c.name, c.version, got["eventVersion"], names, want)
+		}
 	}
 }
 
