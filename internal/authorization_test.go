@@ -29,6 +29,7 @@ import (
 var notToldApart = []string{ // actions that have no route of their own
 	"lambda:InvokeFunctionUrl", "ebb:GetMetrics", "ebb:GetHealth", "events:RetrieveConnectionCredentials",
 	"scheduler:CreateSchedule", "scheduler:UpdateSchedule", "scheduler:DeleteSchedule", "scheduler:GetSchedule",
+	"states:RevealSecrets",
 }
 
 // doors are the APIs with a database below, and a key of every platform role.

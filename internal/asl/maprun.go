@@ -128,6 +128,9 @@ func (m *Machine) ItemInput(run *MapRun, item Item, env Env) (Value, error) {
 	if st.fan.selector == nil {
 		return item.Value, nil
 	}
+	if run.Items != nil && item.Source == "" {
+		item.Source = SourceState
+	}
 	context, _ := run.Context.V.(*Object)
 	variables, _ := run.Variables.V.(*Object)
 	e := &evaluation{

@@ -232,6 +232,7 @@ func (d *decision) redrive() {
 	}
 	s.Status, s.Error, s.Cause = Running, nil, nil
 	s.Execution.RedriveCount++
+	s.Execution.RedriveTime = d.env.Now
 	d.record(s.LastEvent, "ExecutionRedriven", &Details{RedriveCount: s.Execution.RedriveCount})
 	d.deadline()
 	for _, t := range d.sorted() {
@@ -300,9 +301,15 @@ func (d *decision) context(t *Thread, item *Item, token string) *Object {
 		return d.trial.context
 	}
 	x := d.state.Execution
-	execution := object("Id", x.ID, "Input", x.Input.V, "StartTime", formatTime(x.StartTime), "Name", x.Name, "RoleArn", x.RoleARN, "RedriveCount", intNumber(int64(x.RedriveCount)))
+	execution := object("Id", x.ID, "Input", x.Input.V, "StartTime", formatTime(x.StartTime), "Name", x.Name, "RoleArn", x.RoleARN)
+	if !x.Express { // which cannot be redriven
+		execution.Set("RedriveCount", intNumber(int64(x.RedriveCount)))
+		if x.RedriveCount > 0 {
+			execution.Set("RedriveTime", formatTime(x.RedriveTime))
+		}
+	}
 	place := object("Name", t.State, "EnteredTime", formatTime(t.EnteredAt))
-	if d.stateOf(t).kind == typeTask {
+	if k := d.stateOf(t).kind; k == typeTask || k == typeMap || k == typeParallel {
 		place.Set("RetryCount", intNumber(int64(t.Attempts)))
 	}
 	c := object("Execution", execution, "StateMachine", object("Id", x.MachineID, "Name", x.MachineName), "State", place)
@@ -324,6 +331,9 @@ func (i *Item) context() *Object {
 		o.Set("Key", i.Key)
 	}
 	o.Set("Value", i.Value.V)
+	if i.Source != "" {
+		o.Set("Source", i.Source)
+	}
 	return o
 }
 

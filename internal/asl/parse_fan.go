@@ -148,6 +148,13 @@ func (n *node) inner(field string) *node {
 	return n.b.node(o, n.at(field), n.language)
 }
 
+// among reads a field that has one of some values.
+func (n *node) among(field string, allowed ...string) {
+	if v, has := n.str(field); has && !slices.Contains(allowed, v) {
+		n.errorf(field, "Value is not valid. Allowed values: [%s]", strings.Join(allowed, ", "))
+	}
+}
+
 var inputTypes = []string{"CSV", "JSON", "JSONL", "MANIFEST", "PARQUET"}
 
 func (n *node) reader(f *fan) {
@@ -173,7 +180,9 @@ func (n *node) reader(f *fan) {
 		if location == "GIVEN" && !c.has("CSVHeaders") {
 			c.required("CSVHeaders")
 		}
-		for _, field := range []string{"CSVHeaders", "CSVDelimiter", "Transformation", "ManifestType", "ItemsPointer"} {
+		c.among("Transformation", "NONE", "LOAD_AND_FLATTEN")
+		c.among("ManifestType", "ATHENA_DATA", "S3_INVENTORY")
+		for _, field := range []string{"CSVHeaders", "CSVDelimiter", "ItemsPointer"} {
 			c.get(field)
 		}
 		c.done()
@@ -213,8 +222,11 @@ func (n *node) writer(f *fan) {
 		w.resource = e.resourceARN()
 	}
 	w.parameters = e.arguments("ResultWriter")
-	if c := e.object("WriterConfig"); c != nil {
-		w.config = c
+	if c := e.inner("WriterConfig"); c != nil {
+		c.among("OutputType", "JSON", "JSONL")
+		c.among("Transformation", "NONE", "COMPACT", "FLATTEN")
+		c.done()
+		w.config = c.o
 	}
 	if w.resource == "" && w.config.Len() == 0 {
 		e.required("Resource or WriterConfig")

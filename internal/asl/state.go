@@ -24,6 +24,7 @@ type Execution struct {
 	Region       string    `json:"region,omitempty"` // of scheduled tasks, for their events
 	StartTime    time.Time `json:"startTime"`
 	RedriveCount int       `json:"redriveCount,omitempty"`
+	RedriveTime  time.Time `json:"redriveTime,omitzero"` // of the last one
 	Express      bool      `json:"express,omitempty"`    // the history has no limit
 	MaxPayload   int       `json:"maxPayload,omitempty"` // bytes; 0 = MaxPayload
 	Item         *Item     `json:"item,omitempty"`       // of a child of a distributed Map
@@ -35,7 +36,14 @@ type Item struct {
 	Index int    `json:"index"`
 	Key   string `json:"key,omitempty"` // of an object's member
 	Value Value  `json:"value"`
+
+	// Source is where a distributed Map has the item from: SourceState or the URI
+	// of an object.
+	Source string `json:"source,omitempty"`
 }
+
+// SourceState is the Source of items that come from the state's input.
+const SourceState = "STATE_DATA"
 
 // State is an execution at one moment: all that Next needs to go on. It can be
 // stored as JSON, and it can always be made again from the execution's events.

@@ -1,6 +1,7 @@
 package asl
 
 import (
+	"errors"
 	"strconv"
 	"time"
 
@@ -15,8 +16,10 @@ type Trial struct {
 	Variables *Value
 	Context   *Value // instead of the one that would be; nil = that
 	Retries   int64  // how often each retrier was used before
-	Items     *Value // of a Map with an ItemReader
+	Items     []any  // of a Map with an ItemReader: what it read
+	Unread    error  // a *Failure: why that could not be read
 	Failures  int64  // iterations of a Map that failed
+	Fails     bool   // the mock is an error, so failed iterations do not matter
 }
 
 // Attempt is a state that is being tried.
@@ -71,6 +74,25 @@ func (m *Machine) find(name string) (*program, *state) {
 		}
 	}
 	return nil, nil
+}
+
+// ReaderConfig is the ReaderConfig of a Map state's ItemReader; ok is false when
+// it has none.
+func (m *Machine) ReaderConfig(name string) (config Value, ok bool) {
+	_, st := m.find(name)
+	if st == nil || st.fan == nil || st.fan.reader == nil {
+		return Value{}, false
+	}
+	return Value{st.fan.reader.config}, true
+}
+
+// CallOf is the Resource of a Task, taken apart; ok is false for other states.
+func (m *Machine) CallOf(name string) (r Resource, ok bool) {
+	_, st := m.find(name)
+	if st == nil || st.kind != typeTask {
+		return Resource{}, false
+	}
+	return ParseResource(st.resource), true
 }
 
 // Try begins to try a state. ok is false when the machine has no such state.
@@ -132,20 +154,16 @@ func (d *decision) tryMap(t *Thread, st *state, trial Trial) *failure {
 	if fail := st.effective(e); fail != nil {
 		return fail
 	}
-	var items []any
-	if st.fan.reader == nil {
-		var fail *failure
-		if items, _, fail = st.items(e); fail != nil {
-			return fail
-		}
-		d.trial.see("afterItemsPath", items)
-	} else if trial.Items != nil {
-		items, _ = trial.Items.V.([]any)
-		d.trial.see("afterItemsPointer", items)
+	items, fail := d.tryItems(st, e, trial)
+	if fail != nil {
+		return fail
 	}
 	run := &MapRun{}
 	if fail := st.fan.fill(e, run); fail != nil {
 		return fail
+	}
+	if r := run.Reader; r != nil && r.MaxItems > 0 && r.MaxItems < int64(len(items)) {
+		items = items[:r.MaxItems]
 	}
 	concurrency, fail := st.fan.concurrency.eval(e, 0, 99999999)
 	if fail != nil {
@@ -161,11 +179,30 @@ func (d *decision) tryMap(t *Thread, st *state, trial Trial) *failure {
 	if run.ToleratedPercentage != nil {
 		d.trial.see("toleratedFailurePercentage", Number(strconv.FormatFloat(*run.ToleratedPercentage, 'f', -1, 64)))
 	}
-	if trial.Failures > 0 && run.Exceeded(trial.Failures, int64(len(items))) {
+	limited := run.ToleratedCount != nil || run.ToleratedPercentage != nil
+	if limited && !trial.Fails && trial.Failures > 0 && run.Exceeded(trial.Failures, int64(len(items))) {
 		return &failure{name: ErrToleratedExceeded, cause: "The specified tolerated failure threshold was exceeded", fromTask: true}
 	}
 	t.Waits, t.Op = waitsTask, d.op()
 	return nil
+}
+
+// tryItems are the items of a Map state, or what its reader is said to have read.
+func (d *decision) tryItems(st *state, e *evaluation, trial Trial) ([]any, *failure) {
+	if st.fan.reader == nil {
+		items, _, fail := st.items(e)
+		if fail == nil && st.language == JSONPath {
+			d.trial.see("afterItemsPath", items)
+		}
+		return items, fail
+	}
+	if f, ok := errors.AsType[*Failure](trial.Unread); ok {
+		return nil, &failure{name: f.Name, cause: f.Cause, fromTask: true}
+	}
+	if pointer, ok := st.fan.reader.config.Get("ItemsPointer"); ok && pointer != "" {
+		d.trial.see("afterItemsPointer", trial.Items)
+	}
+	return trial.Items, nil
 }
 
 // trySelector shows the inputs of the iterations.

@@ -77,7 +77,7 @@ func actions() map[string]grant {
 			"ebb:PutRole", "ebb:DeleteRole", "ebb:PutSecret", "ebb:RotateSecret", "ebb:DeleteSecret", "sts:AssumeRole"),
 		administer: {
 			"ebb:ListKeys", "ebb:GetKey", "ebb:CreateKey", "ebb:UpdateKey", "ebb:RotateKey", "ebb:DeleteKey",
-			"ebb:RevealSecret",
+			"ebb:RevealSecret", "states:RevealSecrets",
 			// Whose code may be deployed: those who deploy do not say it themselves.
 			"ebb:AddPublisher", "ebb:RemovePublisher",
 			"lambda:CreateCodeSigningConfig", "lambda:UpdateCodeSigningConfig", "lambda:DeleteCodeSigningConfig",

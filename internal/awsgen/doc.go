@@ -13,6 +13,8 @@
 //	-operations A,B    whose shapes are generated; the table has all operations
 //	-set Shape.max=N   another limit than the model's (max or min)
 //	-free Shape        do not enforce this enumeration or pattern
+//	-answers S/D,S/D   instead of all that: what the operations of these services
+//	                   answer, as data in answers.json.gz
 //
 // Invariants:
 //

@@ -27,6 +27,7 @@ type options struct {
 	pkg        string
 	dir        string
 	operations []string
+	answers    []string                      // services; then nothing else is written
 	limits     map[string]map[string]float64 // shape → min|max → value
 	free       map[string]bool
 }
@@ -38,6 +39,7 @@ func parse(args []string) (options, error) {
 	fs.StringVar(&o.service, "service", "", "service and API version, as lambda/2015-03-31")
 	fs.StringVar(&o.pkg, "package", "", "Go package name")
 	fs.StringVar(&o.dir, "dir", ".", "folder to write to")
+	answers := fs.String("answers", "", "comma-separated services with API versions, whose output shapes are packed into "+answersFile)
 	ops := fs.String("operations", "", "comma-separated operations whose shapes are generated")
 	fs.Func("set", "Shape.max=N or Shape.min=N", func(s string) error {
 		at, value, _ := strings.Cut(s, "=")
@@ -59,6 +61,10 @@ func parse(args []string) (options, error) {
 	if err := fs.Parse(args); err != nil {
 		return o, err
 	}
+	if *answers != "" {
+		o.answers = strings.Split(*answers, ",")
+		return o, nil
+	}
 	if o.service == "" || o.pkg == "" || *ops == "" {
 		return o, errors.New("-service, -package and -operations are required")
 	}
@@ -70,6 +76,9 @@ func run(args []string) error {
 	o, err := parse(args)
 	if err != nil {
 		return err
+	}
+	if o.answers != nil {
+		return writeAnswers(o.answers, o.dir)
 	}
 	if o.model == "" {
 		if o.model, err = findModel(o.service); err != nil {

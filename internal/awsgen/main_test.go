@@ -162,3 +162,22 @@ func TestTranslate(t *testing.T) {
 		t.Error("a rewrite without examples")
 	}
 }
+
+func TestAnswers(t *testing.T) {
+	m, err := readModel("testdata/service-2.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := m.answers()
+	out := p.Operations["PutThing"]
+	if out == "" || p.Shapes[out].Type != "structure" || len(p.Shapes[out].Members) == 0 {
+		t.Fatalf("%+v", p)
+	}
+	for name, s := range p.Shapes {
+		for _, of := range s.Members {
+			if _, there := p.Shapes[of]; !there {
+				t.Errorf("%s leads to %s, which is not there", name, of)
+			}
+		}
+	}
+}

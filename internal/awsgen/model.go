@@ -55,6 +55,7 @@ type shape struct {
 	Pattern   string       `json:"pattern"`
 	Enum      []string     `json:"enum"`
 	Sensitive bool         `json:"sensitive"`
+	Document  bool         `json:"document"`
 	Exception bool         `json:"exception"`
 	Error     struct {
 		Status int `json:"httpStatusCode"`

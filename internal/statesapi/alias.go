@@ -3,6 +3,7 @@ package statesapi
 import (
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/ebb-faas/ebb/internal/awswire"
 	"github.com/ebb-faas/ebb/internal/ebb"
@@ -134,31 +135,23 @@ func (a *API) listStateMachineAliases(c *call, in *ListStateMachineAliasesInput)
 		return nil, err
 	}
 	key, _ := r.Key()
-	as, more, err := a.engine.Aliases(c, key, at.Name, pageSize(in.MaxResults))
+	var after workflow.AliasPlace
+	if at.Name != "" {
+		after = workflow.AliasPlace{Created: time.UnixMilli(at.Number).UTC(), Alias: at.Name}
+	}
+	as, more, err := a.engine.Aliases(c, key, r.Version(), after, pageSize(in.MaxResults))
 	if err != nil {
 		return nil, err
 	}
 	out := &ListStateMachineAliasesOutput{StateMachineAliases: []StateMachineAliasListItem{}}
 	for _, alias := range as {
-		at.Name = alias.Alias
-		if n := r.Version(); n != 0 && !routesTo(alias, n) {
-			continue
-		}
+		at.Name, at.Number = alias.Alias, alias.CreatedAt.UnixMilli()
 		out.StateMachineAliases = append(out.StateMachineAliases, StateMachineAliasListItem{
 			StateMachineAliasArn: new(ebb.StateMachineARN(a.region, key, alias.Alias)), CreationDate: &awswire.Epoch{Time: alias.CreatedAt},
 		})
 	}
 	out.NextToken = c.token(more, at)
 	return out, nil
-}
-
-func routesTo(a *ebb.StateMachineAlias, version int64) bool {
-	for _, r := range a.Routing {
-		if r.Version == version {
-			return true
-		}
-	}
-	return false
 }
 
 func (a *API) deleteStateMachineAlias(c *call, in *DeleteStateMachineAliasInput) (*DeleteStateMachineAliasOutput, error) {

@@ -82,6 +82,7 @@ type call struct {
 	context.Context
 	op        string
 	principal auth.Principal
+	trace     string // header of the request: it goes before that of the input
 }
 
 // service is the service that a request without an ARN is about.
@@ -118,7 +119,7 @@ func (a *API) serve(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	body := auth.Body(r.Context())
-	c := &call{Context: r.Context(), op: name, principal: auth.From(r.Context())}
+	c := &call{Context: r.Context(), op: name, principal: auth.From(r.Context()), trace: r.Header.Get("X-Amzn-Trace-Id")}
 	if err := a.auth.Admit(c.principal, Action(name)); err != nil {
 		a.fail(w, r, err)
 		return

@@ -1,6 +1,7 @@
 package statesapi
 
 import (
+	"cmp"
 	"strconv"
 	"time"
 
@@ -14,7 +15,7 @@ func (a *API) startExecution(c *call, in *StartExecutionInput) (*StartExecutionO
 	if _, err := a.resource(c, in.StateMachineArn, "stateMachine"); err != nil {
 		return nil, err
 	}
-	arn, at, err := a.engine.Start(c, workflow.Start{StateMachine: *in.StateMachineArn, Name: deref(in.Name), Input: in.Input, TraceHeader: deref(in.TraceHeader)})
+	arn, at, err := a.engine.Start(c, workflow.Start{StateMachine: *in.StateMachineArn, Name: deref(in.Name), Input: in.Input, TraceHeader: cmp.Or(c.trace, deref(in.TraceHeader))})
 	if err != nil {
 		return nil, err
 	}
@@ -25,7 +26,7 @@ func (a *API) startSyncExecution(c *call, in *StartSyncExecutionInput) (*StartSy
 	if _, err := a.resource(c, in.StateMachineArn, "stateMachine"); err != nil {
 		return nil, err
 	}
-	r, err := a.engine.StartSync(c, workflow.Start{StateMachine: *in.StateMachineArn, Name: deref(in.Name), Input: in.Input, TraceHeader: deref(in.TraceHeader)})
+	r, err := a.engine.StartSync(c, workflow.Start{StateMachine: *in.StateMachineArn, Name: deref(in.Name), Input: in.Input, TraceHeader: cmp.Or(c.trace, deref(in.TraceHeader))})
 	if err != nil {
 		return nil, err
 	}
@@ -34,8 +35,11 @@ func (a *API) startSyncExecution(c *call, in *StartSyncExecutionInput) (*StartSy
 	out := &StartSyncExecutionOutput{
 		ExecutionArn: &r.ARN, StateMachineArn: &r.Machine, Name: &r.Name, Status: &r.Status,
 		StartDate: &awswire.Epoch{Time: r.StartedAt}, StopDate: &awswire.Epoch{Time: r.StoppedAt},
-		Error: r.Outcome.Error, Cause: r.Outcome.Cause, TraceHeader: in.TraceHeader,
+		Error: r.Outcome.Error, Cause: r.Outcome.Cause,
 		BillingDetails: &BillingDetails{BilledMemoryUsedInMB: new(int64(64)), BilledDurationInMilliseconds: new(int64(max(billed, 100)))},
+	}
+	if trace := cmp.Or(c.trace, deref(in.TraceHeader)); trace != "" {
+		out.TraceHeader = &trace
 	}
 	if deref(in.IncludedData) != "METADATA_ONLY" {
 		out.Input, out.InputDetails = &r.Input, &CloudWatchEventsExecutionDataDetails{Included: new(true)}
@@ -95,7 +99,10 @@ func (a *API) describeExecution(c *call, in *DescribeExecutionInput) (*DescribeE
 	if x.Alias != "" {
 		out.StateMachineAliasArn = new(ebb.StateMachineARN(a.region, machine, x.Alias))
 	}
-	status, reason := workflow.Redrivable(x, time.Now())
+	status, reason, err := a.engine.RedriveStatus(c, x)
+	if err != nil {
+		return nil, err
+	}
 	out.RedriveStatus = &status
 	if reason != "" {
 		out.RedriveStatusReason = &reason
@@ -122,6 +129,13 @@ func (a *API) listed(c *call, in *ListExecutionsInput) (f store.ExecutionFilter,
 	f = store.ExecutionFilter{Status: deref(in.StatusFilter), Redrive: deref(in.RedriveFilter), Limit: pageSize(in.MaxResults)}
 	if (in.StateMachineArn == nil) == (in.MapRunArn == nil) {
 		return f, ebb.Errorf(ebb.Invalid, ebb.TypeValidation, "Must specify exactly one of state machine ARN or map run ARN")
+	}
+	switch {
+	case in.MapRunArn != nil:
+	case f.Status == ebb.ExecutionPendingRedrive:
+		return f, ebb.Errorf(ebb.Invalid, ebb.TypeValidation, "The status filter PENDING_REDRIVE is only supported with a map run ARN")
+	case f.Redrive != "":
+		return f, ebb.Errorf(ebb.Invalid, ebb.TypeValidation, "A redrive filter is only supported with a map run ARN")
 	}
 	if in.MapRunArn != nil {
 		r, err := a.resource(c, in.MapRunArn, "mapRun")

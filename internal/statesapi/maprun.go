@@ -21,6 +21,12 @@ func (a *API) describeMapRun(c *call, in *DescribeMapRunInput) (*DescribeMapRunO
 	if err != nil {
 		return nil, err
 	}
+	written := func(ended map[string]int64) *int64 {
+		if run.ResultsWritten == 0 {
+			return new(int64(0))
+		}
+		return new(ended[ebb.ExecutionSucceeded] + ended[ebb.ExecutionFailed] + ended[ebb.ExecutionTimedOut] + ended[ebb.ExecutionAborted])
+	}
 	out := &DescribeMapRunOutput{
 		MapRunArn: in.MapRunArn, ExecutionArn: new(x.ARN(a.region)), Status: &run.Status,
 		StartDate: &awswire.Epoch{Time: run.StartedAt}, StopDate: when(run.StoppedAt),
@@ -28,18 +34,14 @@ func (a *API) describeMapRun(c *call, in *DescribeMapRunInput) (*DescribeMapRunO
 		ItemCounts: &MapRunItemCounts{
 			Pending: &n.Pending[1], Running: new(n.Items[ebb.ExecutionRunning]), Succeeded: new(n.Items[ebb.ExecutionSucceeded]),
 			Failed: new(n.Items[ebb.ExecutionFailed]), TimedOut: new(n.Items[ebb.ExecutionTimedOut]), Aborted: new(n.Items[ebb.ExecutionAborted]),
-			Total: &n.Total[1], ResultsWritten: &run.ResultsWritten,
+			Total: &n.Total[1], ResultsWritten: written(n.Items), FailuresNotRedrivable: new(int64(0)), PendingRedrive: new(n.Items[ebb.ExecutionPendingRedrive]),
 		},
 		ExecutionCounts: &MapRunExecutionCounts{
 			Pending: &n.Pending[0], Running: new(n.Executions[ebb.ExecutionRunning]), Succeeded: new(n.Executions[ebb.ExecutionSucceeded]),
 			Failed: new(n.Executions[ebb.ExecutionFailed]), TimedOut: new(n.Executions[ebb.ExecutionTimedOut]), Aborted: new(n.Executions[ebb.ExecutionAborted]),
-			Total: &n.Total[0], ResultsWritten: &run.ResultsWritten,
+			Total: &n.Total[0], ResultsWritten: written(n.Executions), FailuresNotRedrivable: new(int64(0)), PendingRedrive: new(n.Executions[ebb.ExecutionPendingRedrive]),
 		},
-	}
-	if run.RedriveCount > 0 {
-		out.RedriveCount, out.RedriveDate = new(int32(run.RedriveCount)), when(run.RedrivenAt)
-		out.ExecutionCounts.PendingRedrive = new(n.Executions[ebb.ExecutionPendingRedrive])
-		out.ItemCounts.PendingRedrive = new(n.Items[ebb.ExecutionPendingRedrive])
+		RedriveCount: new(int32(run.RedriveCount)), RedriveDate: when(run.RedrivenAt),
 	}
 	return out, nil
 }

@@ -100,7 +100,10 @@ func (a *API) stateMachine(c *call, arn *string) (ebb.StateMachineKey, error) {
 		return ebb.StateMachineKey{}, err
 	}
 	key, label := r.Key()
-	if r.Rest != "" || label != "" {
+	switch {
+	case label != "":
+		return key, workflow.MapStateARN(*arn)
+	case r.Rest != "":
 		return key, workflow.InvalidARN(*arn)
 	}
 	return key, nil
@@ -156,7 +159,7 @@ func (a *API) describeStateMachine(c *call, in *DescribeStateMachineInput) (*Des
 	}
 	key, label := r.Key()
 	if label != "" {
-		return nil, workflow.InvalidARN(*in.StateMachineArn)
+		return nil, workflow.MapStateARN(*in.StateMachineArn)
 	}
 	m, err := a.engine.StateMachine(c, key)
 	if err != nil {
@@ -188,7 +191,7 @@ func (a *API) describeStateMachine(c *call, in *DescribeStateMachineInput) (*Des
 	out.RoleArn, out.RevisionId = &rev.Role, revisionID(rev)
 	out.EncryptionConfiguration = &EncryptionConfiguration{Type: new(ownedKey)}
 	out.LoggingConfiguration, out.TracingConfiguration = writeLogging(rev.Logging), &TracingConfiguration{Enabled: &rev.Tracing}
-	if deref(in.IncludedData) != "METADATA_ONLY" {
+	if out.Definition = new("{}"); deref(in.IncludedData) != "METADATA_ONLY" {
 		out.Definition = &rev.Definition
 		out.VariableReferences = asl.VariableReferences([]byte(rev.Definition))
 	}
@@ -230,7 +233,7 @@ func (a *API) describeStateMachineForExecution(c *call, in *DescribeStateMachine
 		out.Label = &label
 		out.MapRunArn = new(ebb.StatesARN{Region: a.region, Service: x.Service, Kind: "mapRun", Name: x.Machine, Rest: x.MapRun}.String())
 	}
-	if deref(in.IncludedData) != "METADATA_ONLY" {
+	if out.Definition = new("{}"); deref(in.IncludedData) != "METADATA_ONLY" {
 		out.Definition = &rev.Definition
 		out.VariableReferences = asl.VariableReferences([]byte(rev.Definition))
 	}

@@ -23,13 +23,18 @@ func (a *API) testState(c *call, in *TestStateInput) (*TestStateOutput, error) {
 		if deref(in.RevealSecrets) {
 			return nil, ebb.Errorf(ebb.Invalid, ebb.TypeValidation, "TestState does not support RevealSecrets when a mock is specified.")
 		}
-		t.Mock = &workflow.Mock{Result: in.Mock.Result}
+		t.Mock = &workflow.Mock{Result: in.Mock.Result, Check: deref(in.Mock.FieldValidationMode)}
 		if e := in.Mock.ErrorOutput; e != nil {
 			t.Mock.Failed, t.Mock.Error, t.Mock.Cause = true, e.Error, e.Cause
 		}
 	}
 	if s := in.StateConfiguration; s != nil {
-		t.Retries, t.Failures, t.Items = int64(deref(s.RetrierRetryCount)), int64(deref(s.MapIterationFailureCount)), deref(s.MapItemReaderData)
+		t.Retries, t.Failures, t.Items = int64(deref(s.RetrierRetryCount)), int64(deref(s.MapIterationFailureCount)), s.MapItemReaderData
+	}
+	if t.Reveal = deref(in.RevealSecrets); t.Reveal {
+		if err := a.auth.Authorize(c.principal, "states:RevealSecrets", "arn:aws:states:"+a.region+":"+string(c.service())+":stateMachine:*"); err != nil {
+			return nil, err
+		}
 	}
 	tried, err := a.engine.TestState(c, t)
 	if err != nil {
@@ -43,9 +48,22 @@ func (a *API) testState(c *call, in *TestStateInput) (*TestStateOutput, error) {
 		out.NextState = &tried.Next
 	}
 	if level := deref(in.InspectionLevel); level == "DEBUG" || level == "TRACE" {
-		out.InspectionData = inspection(tried)
+		out.InspectionData = inspection(&tried.Tried)
+		if level == "TRACE" && tried.HTTP != nil {
+			out.InspectionData.Request, out.InspectionData.Response = exchange(tried.HTTP)
+		}
 	}
 	return out, nil
+}
+
+// exchange is what an HTTP task asked and was answered.
+func exchange(x *workflow.Exchange) (*InspectionDataRequest, *InspectionDataResponse) {
+	q, r := x.Request, x.Response
+	request := &InspectionDataRequest{Protocol: &q.Protocol, Method: &q.Method, Url: &q.URL, Headers: &q.Headers, Body: &q.Body}
+	if r.StatusCode == "" {
+		return request, nil // there was no answer
+	}
+	return request, &InspectionDataResponse{Protocol: &r.Protocol, StatusCode: &r.StatusCode, StatusMessage: &r.StatusText, Headers: &r.Headers, Body: &r.Body}
 }
 
 // inspection is what was seen on the way, as the API has it.

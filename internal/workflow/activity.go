@@ -3,32 +3,30 @@ package workflow
 import (
 	"context"
 	"errors"
-	"maps"
 
 	"github.com/ebb-faas/ebb/internal/ebb"
 	"github.com/ebb-faas/ebb/internal/store"
 )
 
-// CreateActivity makes an activity, or answers the one that is there.
+// CreateActivity makes an activity, or answers the one that is there, with the
+// tags it has.
 func (e *Engine) CreateActivity(ctx context.Context, service ebb.ServiceID, name string, tags map[string]string) (*ebb.Activity, error) {
 	if !ebb.ValidStatesName(name) {
 		return nil, invalid(TypeInvalidName, "Invalid Name: '%s'", name)
 	}
-	a := &ebb.Activity{Service: service, Name: name, CreatedAt: e.now(), Tags: tags}
+	want := &ebb.Activity{Service: service, Name: name, CreatedAt: e.now(), Tags: tags}
+	if len(tags) > MaxTags {
+		return nil, tooManyTags(want.ARN(e.cfg.Region))
+	}
+	a := want
 	err := e.store.Tx(ctx, func(tx *store.Tx) error {
-		err := tx.InsertActivity(a)
-		if !errors.Is(err, store.ErrExists) {
-			return err
-		}
 		there, err := tx.Activity(service, name)
-		if err != nil {
+		if !errors.Is(err, store.ErrNotFound) {
+			a = there
 			return err
 		}
-		if !maps.Equal(there.Tags, tags) {
-			return ebb.Errorf(ebb.Conflict, TypeActivityAlreadyExists, "Activity Already Exists: '%s'", there.ARN(e.cfg.Region))
-		}
-		a = there
-		return nil
+		a = want
+		return tx.InsertActivity(want)
 	})
 	return a, err
 }

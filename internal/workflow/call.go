@@ -19,6 +19,8 @@ type call struct {
 	scheduled time.Time
 	express   bool    // nothing outlasts this call: no tokens, no waiting for others
 	times     []int64 // when the events were, in milliseconds
+
+	exchange *Exchange // to be filled in by an HTTP task that is tried; nil otherwise
 }
 
 // outcome is what a call came to.

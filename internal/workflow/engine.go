@@ -11,6 +11,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/ebb-faas/ebb/internal/asl"
+	"github.com/ebb-faas/ebb/internal/asl/answer"
 	"github.com/ebb-faas/ebb/internal/ebb"
 	"github.com/ebb-faas/ebb/internal/jsonata"
 	"github.com/ebb-faas/ebb/internal/logs"
@@ -74,6 +75,7 @@ type Engine struct {
 	histories  histories
 	mapRuns    mapRuns
 	bearers    bearers
+	answers    func() (*answer.Shapes, error) // unpacked once, when a mock is first checked
 
 	life       context.Context // ends when Run is asked to
 	end        context.CancelFunc
@@ -96,6 +98,7 @@ func New(cfg Config, deps Deps) *Engine {
 	e.running.calls = make(map[runningKey]context.CancelFunc)
 	e.waiters.at = make(map[string]chan struct{})
 	e.mapRuns.here = make(map[string]*mapRun)
+	e.answers = sync.OnceValues(answer.Load)
 	return e
 }
 

@@ -11,7 +11,6 @@ import (
 // Wire type names of the Step Functions API; docs/errors has a page for each.
 const (
 	TypeActivityDoesNotExist         = "ActivityDoesNotExist"
-	TypeActivityAlreadyExists        = "ActivityAlreadyExists"
 	TypeConflict                     = "ConflictException"
 	TypeExecutionAlreadyExists       = "ExecutionAlreadyExists"
 	TypeExecutionDoesNotExist        = "ExecutionDoesNotExist"
@@ -26,6 +25,7 @@ const (
 	TypeInvalidToken                 = "InvalidToken"
 	TypeMissingRequiredParameter     = "MissingRequiredParameter"
 	TypeResourceNotFound             = "ResourceNotFound"
+	TypeServiceQuotaExceeded         = "ServiceQuotaExceededException"
 	TypeStateMachineAlreadyExists    = "StateMachineAlreadyExists"
 	TypeStateMachineDeleting         = "StateMachineDeleting"
 	TypeStateMachineDoesNotExist     = "StateMachineDoesNotExist"
@@ -58,6 +58,12 @@ func noResource(arn string) error {
 // InvalidARN is the refusal of an ARN.
 func InvalidARN(arn string) error {
 	return invalid(TypeInvalidArn, "Invalid Arn: '%s'", arn)
+}
+
+// MapStateARN is the refusal of the ARN of a Map state where that of a state machine
+// is asked for.
+func MapStateARN(arn string) error {
+	return invalid(ebb.TypeValidation, "The ARN of a Distributed Map state is not supported here: '%s'", arn)
 }
 
 // wrongKind is the refusal of an ARN of something else.

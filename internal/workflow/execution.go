@@ -162,7 +162,7 @@ func (e *Engine) resolve(ctx context.Context, arn string) (*target, error) {
 	}
 	key, label := a.Key()
 	if label != "" {
-		return nil, InvalidARN(arn)
+		return nil, MapStateARN(arn)
 	}
 	t := &target{key: key}
 	err := e.store.Read(ctx, func(tx *store.Tx) error {

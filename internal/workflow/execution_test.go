@@ -2,6 +2,7 @@ package workflow
 
 import (
 	"context"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -222,4 +223,131 @@ func TestVersionsAndAliases(t *testing.T) {
 	}
 	must(t, r.DeleteAlias(ctx, key, "live"))
 	must(t, r.DeleteVersion(ctx, key, 2))
+}
+
+// To create again what is there changes nothing, whatever role or tags are asked
+// for; what is otherwise different is refused.
+func TestCreateIsIdempotent(t *testing.T) {
+	r := newRig(t)
+	ctx := t.Context()
+	c := Create{StateMachineKey: ebb.StateMachineKey{Service: service, Name: "m"}, Definition: pass, Role: testRole, Tags: map[string]string{"a": "1"}}
+	first, _, err := r.CreateStateMachine(ctx, c)
+	must(t, err)
+	c.Role, c.Tags = testRole+"2", map[string]string{"b": "2"}
+	again, _, err := r.CreateStateMachine(ctx, c)
+	must(t, err)
+	if !again.CreatedAt.Equal(first.CreatedAt) || again.Revision.Role != testRole || again.Tags["a"] != "1" {
+		t.Errorf("%+v", again)
+	}
+	for _, change := range []func(*Create){
+		func(c *Create) { c.Definition = waits }, func(c *Create) { c.Type = ebb.StateMachineExpress },
+		func(c *Create) { c.Tracing = true }, func(c *Create) { c.Logging.Level = "ALL" },
+	} {
+		other := c
+		change(&other)
+		if _, _, err := r.CreateStateMachine(ctx, other); ebb.TypeOf(err) != TypeStateMachineAlreadyExists {
+			t.Error(err)
+		}
+	}
+	a, err := r.CreateActivity(ctx, service, "a", map[string]string{"a": "1"})
+	must(t, err)
+	b, err := r.CreateActivity(ctx, service, "a", map[string]string{"b": "2"})
+	must(t, err)
+	if !b.CreatedAt.Equal(a.CreatedAt) || b.Tags["a"] != "1" {
+		t.Errorf("%+v", b)
+	}
+	many := make(map[string]string)
+	for i := range MaxTags + 1 {
+		many[strconv.Itoa(i)] = ""
+	}
+	if _, err := r.CreateActivity(ctx, service, "b", many); ebb.TypeOf(err) != TypeTooManyTags {
+		t.Error(err)
+	}
+}
+
+// Aliases are listed with the newest first, all or those of a version; there may
+// be a hundred.
+func TestListOfAliases(t *testing.T) {
+	r := newRig(t)
+	ctx := t.Context()
+	key := ebb.StateMachineKey{Service: service, Name: "m"}
+	r.create("m", "", pass)
+	_, err := r.Publish(ctx, key, "", "")
+	must(t, err)
+	changed := strings.Replace(pass, `"End"`, `"Result": 2, "End"`, 1)
+	_, _, err = r.UpdateStateMachine(ctx, key, Update{Definition: &changed, Publish: true})
+	must(t, err)
+	clock := r.Engine.now()
+	r.cfg.Now = func() time.Time { clock = clock.Add(time.Millisecond); return clock }
+	create := func(name string, version int64) error {
+		_, err := r.CreateAlias(ctx, &ebb.StateMachineAlias{StateMachineKey: key, Alias: name, Routing: []ebb.StateMachineRoute{{Version: version, Weight: 100}}})
+		return err
+	}
+	for i, name := range []string{"c", "a", "b"} {
+		must(t, create(name, int64(i%2+1)))
+	}
+	names := func(version int64, limit int) (all string) {
+		var at AliasPlace
+		for more := true; more; {
+			var as []*ebb.StateMachineAlias
+			as, more, err = r.Aliases(ctx, key, version, at, limit)
+			must(t, err)
+			for _, a := range as {
+				all += a.Alias
+				at = AliasPlace{a.CreatedAt, a.Alias}
+			}
+		}
+		return all
+	}
+	if got := []string{names(0, 10), names(0, 1), names(1, 10), names(1, 1), names(2, 1)}; strings.Join(got, " ") != "bac bac bc bc a" {
+		t.Error(got)
+	}
+	for i := range maxAliases - 3 {
+		must(t, create("x"+strconv.Itoa(i), 1))
+	}
+	if err := create("one-more", 1); ebb.TypeOf(err) != TypeServiceQuotaExceeded {
+		t.Error(err)
+	}
+	must(t, create("a", 2)) // is there already
+}
+
+// Why an execution cannot be redriven is told before anybody tries.
+func TestRedriveStatus(t *testing.T) {
+	r := newRig(t)
+	ctx := t.Context()
+	now := time.Now()
+	x := ebb.Execution{Service: service, Machine: "m", Status: ebb.ExecutionFailed, StartedAt: now, StoppedAt: now}
+	for _, c := range []struct {
+		change func(*ebb.Execution)
+		want   string
+	}{
+		{func(*ebb.Execution) {}, "REDRIVABLE "},
+		{func(x *ebb.Execution) { x.MapRun = "r" }, "REDRIVABLE_BY_MAP_RUN "},
+		{func(x *ebb.Execution) { x.Status = ebb.ExecutionRunning }, "NOT_REDRIVABLE Execution is RUNNING and cannot be redriven"},
+		{func(x *ebb.Execution) { x.Status = ebb.ExecutionSucceeded }, "NOT_REDRIVABLE Execution is SUCCEEDED and cannot be redriven"},
+		{func(x *ebb.Execution) { x.StoppedAt = now.Add(-15 * 24 * time.Hour) }, "NOT_REDRIVABLE Execution redrivable period exceeded"},
+		{func(x *ebb.Execution) { x.StartedAt = now.Add(-366 * 24 * time.Hour) }, "NOT_REDRIVABLE Execution has exceeded the max execution time"},
+	} {
+		y := x
+		c.change(&y)
+		if status, reason := Redrivable(&y, now); status+" "+reason != c.want {
+			t.Errorf("got %s %s, want %s", status, reason, c.want)
+		}
+	}
+	if status, reason, err := r.RedriveStatus(ctx, &x); err != nil || status != notRedrivable || reason != "State machine is in DELETING status" {
+		t.Error(status, reason, err)
+	}
+	r.create("m", "", pass)
+	if status, _, err := r.RedriveStatus(ctx, &x); err != nil || status != "REDRIVABLE" {
+		t.Error(status, err)
+	}
+}
+
+// The ARN of a distributed Map state is not that of its state machine.
+func TestMapStateARN(t *testing.T) {
+	r := newRig(t)
+	machine := r.create("m", "", pass)
+	if _, _, err := r.Start(t.Context(), Start{StateMachine: machine + "/label"}); ebb.TypeOf(err) != ebb.TypeValidation {
+		t.Error(err)
+	}
 }

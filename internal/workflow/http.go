@@ -47,6 +47,7 @@ func (e *Engine) callHTTP(ctx context.Context, c *call) outcome {
 		return failed(fail)
 	}
 	request.Header.Set(name, value)
+	c.exchange.asked(ctx, o, request)
 	res, err := client.Do(request)
 	if err != nil {
 		return failed(failuref("States.Http.Socket", "%s", unwrapURL(err)))
@@ -109,6 +110,7 @@ func readAnswer(c *call, res *http.Response) outcome {
 	if err != nil {
 		return failed(failuref("States.Http.Socket", "%s", err))
 	}
+	c.exchange.answered(res, body)
 	if len(body) > maxHTTPAnswer {
 		return failed(failuref(asl.ErrDataLimitExceeded, "The state/task '%s' returned a result with a size exceeding the maximum number of bytes service limit.", c.Resource))
 	}

@@ -27,7 +27,8 @@ type mapRun struct {
 	ended struct { // by status
 		children, items map[string]int64
 	}
-	items    int64 // read so far
+	source   string // the object that items are read from
+	items    int64  // read so far
 	children int64
 	results  []*ebb.MapRunChild // not yet written: those of Express children
 	writing  chan error         // a write that is on its way
@@ -199,7 +200,7 @@ func (r *mapRun) inputs(ctx context.Context) iter.Seq[input] {
 				return
 			}
 			r.items++
-			v, err := r.whole.program.ItemInput(r.plan.Run, asl.Item{Index: n, Value: asl.Value{V: item}}, r.plan.Env)
+			v, err := r.whole.program.ItemInput(r.plan.Run, asl.Item{Index: n, Value: asl.Value{V: item}, Source: r.source}, r.plan.Env)
 			n++
 			if err != nil {
 				yield(input{fail: asFailure(err)})

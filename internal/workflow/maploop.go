@@ -7,7 +7,6 @@ import (
 
 	"github.com/ebb-faas/ebb/internal/asl"
 	"github.com/ebb-faas/ebb/internal/ebb"
-	"github.com/ebb-faas/ebb/internal/jsonata"
 	"github.com/ebb-faas/ebb/internal/store"
 )
 
@@ -207,32 +206,16 @@ func (r *mapRun) succeed(ctx context.Context) error {
 	if err := r.settleResults(ctx); err != nil {
 		return err
 	}
-	var output asl.Value
-	if r.plan.Run.Writer != nil && r.plan.Run.Writer.Resource != "" {
-		v, fail, err := r.write(ctx)
-		if err != nil {
-			return err
-		}
-		if fail != nil {
-			return r.fail(ctx, func() {}, fail)
-		}
-		output = v
-	} else {
-		all := []any{}
-		err := r.engine.store.Read(ctx, func(tx *store.Tx) error {
-			return tx.MapRunChildren(r.row.ID, -1, 1<<30, func(c *ebb.MapRunChild) error {
-				if c.Status != ebb.ExecutionSucceeded || c.Outcome.Output == nil {
-					return nil
-				}
-				v, err := jsonata.ParseJSON([]byte(*c.Outcome.Output))
-				all = append(all, v)
-				return err
-			})
-		})
-		if err != nil {
-			return err
-		}
-		output = asl.Value{V: all}
+	tell := r.gather
+	if w := r.plan.Run.Writer; w != nil && w.Resource != "" {
+		tell = r.write
+	}
+	output, fail, err := tell(ctx)
+	if err != nil {
+		return err
+	}
+	if fail != nil {
+		return r.fail(ctx, func() {}, fail)
 	}
 	r.row.ResultsWritten = r.ended.children[ebb.ExecutionSucceeded]
 	return r.end(ctx, ebb.ExecutionSucceeded, asl.Event{Kind: asl.MapRunSucceeded, Op: r.plan.Run.Op, Output: &output})

@@ -72,16 +72,24 @@ type source struct {
 	ManifestType      string
 }
 
+// sourceOf reads a ReaderConfig.
+func sourceOf(config asl.Value) (s source, err error) {
+	if err := json.Unmarshal([]byte(config.String()), &s); err != nil {
+		return s, readFail("ReaderConfig: %s", err)
+	}
+	return s, nil
+}
+
 // place is where an object is.
-type place struct{ Bucket, Key, Prefix string }
+type place struct{ Bucket, Key, Prefix, VersionId string }
 
 // fromBucket reads items from a bucket until each returns false.
 func (r *mapRun) fromBucket(ctx context.Context, each func(any) bool) error {
 	reader := r.plan.Run.Reader
-	var s source
 	var at place
-	if err := json.Unmarshal([]byte(reader.Config.String()), &s); err != nil {
-		return readFail("ReaderConfig: %s", err)
+	s, err := sourceOf(reader.Config)
+	if err != nil {
+		return err
 	}
 	if err := json.Unmarshal([]byte(reader.Parameters.String()), &at); err != nil {
 		return readFail("Parameters: %s", err)
@@ -103,11 +111,28 @@ func (r *mapRun) fromBucket(ctx context.Context, each func(any) bool) error {
 	if at.Key == "" {
 		return readFail("Parameters: the required field \"Key\" is missing")
 	}
+	if at.VersionId != "" {
+		return readFail("Parameters: VersionId is not offered: objects have no versions here")
+	}
+	return r.object(ctx, at, s, each)
+}
+
+// uri is a place as the context of an item names it.
+func (p place) uri() string {
+	if p.Key == "" {
+		return "S3://" + p.Bucket
+	}
+	return "S3://" + p.Bucket + "/" + p.Key
+}
+
+// object gives the items of one object.
+func (r *mapRun) object(ctx context.Context, at place, s source, each func(any) bool) error {
 	body, err := r.open(ctx, at.Bucket, at.Key)
 	if err != nil {
 		return err
 	}
 	defer body.Close()
+	r.source = at.uri()
 	if strings.HasSuffix(at.Key, ".gz") {
 		z, err := gzip.NewReader(body)
 		if err != nil {
@@ -129,16 +154,11 @@ func (r *mapRun) open(ctx context.Context, bucket, key string) (io.ReadCloser, e
 // listed gives the objects of a bucket.
 func (r *mapRun) listed(ctx context.Context, at place, s source, each func(any) bool) error {
 	var inner error
+	r.source = at.uri()
 	err := r.engine.deps.Objects.List(ctx, r.row.Service, at.Bucket, at.Prefix, func(o objects.Object) bool {
 		if s.Transformation == "LOAD_AND_FLATTEN" {
-			body, err := r.open(ctx, at.Bucket, o.Key)
-			if err != nil {
-				inner = err
-				return false
-			}
-			defer body.Close()
 			more := true
-			inner = r.parse(ctx, body, s, place{Bucket: at.Bucket, Key: o.Key}, func(v any) bool {
+			inner = r.object(ctx, place{Bucket: at.Bucket, Key: o.Key}, s, func(v any) bool {
 				more = each(v)
 				return more
 			})
@@ -156,23 +176,31 @@ func (r *mapRun) listed(ctx context.Context, at place, s source, each func(any) 
 }
 
 func (r *mapRun) parse(ctx context.Context, body io.Reader, s source, at place, each func(any) bool) error {
-	var err error
-	switch s.InputType {
-	case "JSON":
-		err = parseArray(body, s.ItemsPointer, each)
-	case "JSONL":
-		err = parseLines(body, each)
-	case "CSV":
-		err = parseCSV(body, s, each)
-	case "MANIFEST":
+	switch {
+	case s.ManifestType == "ATHENA_DATA":
+		return r.parseManifest(ctx, body, s, at, each)
+	case s.InputType == "MANIFEST", s.ManifestType != "":
 		return r.parseInventory(ctx, body, each)
-	default:
-		return readFail("ReaderConfig: InputType %q is none of JSON, JSONL, CSV, MANIFEST", s.InputType)
 	}
-	if err != nil {
+	if err := parseItems(body, s, each); err != nil {
 		return readFail("s3://%s/%s: %s", at.Bucket, at.Key, err)
 	}
 	return nil
+}
+
+// parseItems gives the items of a file.
+func parseItems(body io.Reader, s source, each func(any) bool) error {
+	switch s.InputType {
+	case "JSON":
+		return parseArray(body, s.ItemsPointer, each)
+	case "JSONL":
+		return parseLines(body, each)
+	case "CSV":
+		return parseCSV(body, s, each)
+	case "PARQUET":
+		return errors.New("InputType PARQUET is not offered: JSON, JSONL, CSV and MANIFEST are")
+	}
+	return fmt.Errorf("ReaderConfig: InputType %q is none of JSON, JSONL, CSV, MANIFEST", s.InputType)
 }
 
 func parseArray(body io.Reader, pointer string, each func(any) bool) error {
@@ -283,58 +311,4 @@ func parseCSV(body io.Reader, s source, each func(any) bool) error {
 			return nil
 		}
 	}
-}
-
-// inventory is the manifest of an S3 inventory.
-type inventory struct {
-	DestinationBucket string `json:"destinationBucket"`
-	FileFormat        string `json:"fileFormat"`
-	FileSchema        string `json:"fileSchema"`
-	Files             []struct {
-		Key string `json:"key"`
-	} `json:"files"`
-}
-
-// parseInventory gives the objects that an inventory lists.
-func (r *mapRun) parseInventory(ctx context.Context, body io.Reader, each func(any) bool) error {
-	var m inventory
-	if err := json.NewDecoder(io.LimitReader(body, maxObject)).Decode(&m); err != nil {
-		return readFail("the manifest of the inventory: %s", err)
-	}
-	if m.FileFormat != "CSV" {
-		return readFail("the inventory is in the format %q; only CSV can be read", m.FileFormat)
-	}
-	s := source{CSVHeaderLocation: "GIVEN"}
-	for name := range strings.SplitSeq(m.FileSchema, ",") {
-		s.CSVHeaders = append(s.CSVHeaders, strings.TrimSpace(name))
-	}
-	bucket := m.DestinationBucket[strings.LastIndexByte(m.DestinationBucket, ':')+1:]
-	more := true
-	for _, file := range m.Files {
-		if err := r.inventoryFile(ctx, bucket, file.Key, s, func(v any) bool {
-			more = each(v)
-			return more
-		}); err != nil || !more {
-			return err
-		}
-	}
-	return nil
-}
-
-func (r *mapRun) inventoryFile(ctx context.Context, bucket, key string, s source, each func(any) bool) error {
-	body, err := r.open(ctx, bucket, key)
-	if err != nil {
-		return err
-	}
-	defer body.Close()
-	text := io.Reader(body)
-	if strings.HasSuffix(key, ".gz") {
-		if text, err = gzip.NewReader(body); err != nil {
-			return readFail("s3://%s/%s: %s", bucket, key, err)
-		}
-	}
-	if err := parseCSV(text, s, each); err != nil {
-		return readFail("s3://%s/%s: %s", bucket, key, err)
-	}
-	return nil
 }

@@ -37,7 +37,10 @@ func TestDistributedMap(t *testing.T) {
 		if len(runs) != 1 || runs[0].Status != ebb.ExecutionSucceeded || n.Items[ebb.ExecutionSucceeded] != 3 || n.Total != [2]int64{3, 3} || n.Pending != [2]int64{} {
 			t.Errorf("%+v %+v", runs[0], n)
 		}
-		is(t, r.run(distributed(kind, `"ToleratedFailureCount": 1, `), `[1, "bad", 3]`), ebb.ExecutionSucceeded, `[1,3]`)
+		tolerated := r.run(distributed(kind, `"ToleratedFailureCount": 1, `), `[1, "bad", 3]`)
+		if out := str(tolerated.Outcome.Output); !strings.HasPrefix(out, `[1,{"ExecutionArn":"arn:`) || !strings.Contains(out, `"Error":"Bad"`) || !strings.HasSuffix(out, `,3]`) {
+			t.Errorf("%s: one that failed is told among those that did not: %s", kind, out)
+		}
 		x = r.run(distributed(kind, ""), `["bad", 2]`)
 		is(t, x, ebb.ExecutionFailed, "States.ExceedToleratedFailureThreshold: The specified tolerated failure threshold was exceeded")
 		is(t, r.run(distributed(kind, ""), `[]`), ebb.ExecutionSucceeded, `[]`)
@@ -46,11 +49,16 @@ func TestDistributedMap(t *testing.T) {
 	}
 }
 
+// sources has a distributed Map tell where its items come from.
+func sources(definition string) string {
+	return strings.Replace(definition, `"Label": "L", `, `"Label": "L", "ItemSelector": {"s.$": "$$.Map.Item.Source"}, "ResultSelector": {"all.$": "$[*].s"}, "OutputPath": "$.all", `, 1)
+}
+
 func TestItemReaders(t *testing.T) {
 	r := newRig(t)
 	r.objects = map[string][]byte{
 		"b/a.json": []byte(`[{"n": 1}, {"n": 2}]`), "b/deep.json": []byte(`{"x": {"y": ["d"]}}`),
-		"b/l.jsonl": []byte("{\"n\": 1}\n\n{\"n\": 2}\n"), "b/c.csv": []byte("a,b\n1,\"x,y\"\n2,z\n"), "b/p.csv": []byte("1|2\n"),
+		"b/l.jsonl": []byte("{\"n\": 1}\n\n{\"n\": 2}\n"), "b/c.csv": []byte("a,b\n1,\"x,y\"\n2,z\n"), "b/p.csv": []byte("1|2\n"), "b/athena.csv": []byte("\"s3://b/c.csv\"\ns3://b/c.csv\n"),
 		"b/inv/manifest.json": []byte(`{"destinationBucket": "arn:aws:s3:::b", "fileFormat": "CSV", "fileSchema": "Bucket, Key", "files": [{"key": "inv/1.csv"}]}`), "b/inv/1.csv": []byte("\"q\",\"k\"\n"),
 	}
 	read := func(api, config, parameters string) string {
@@ -64,10 +72,23 @@ func TestItemReaders(t *testing.T) {
 		{read("getObject", `{"InputType": "CSV", "CSVHeaderLocation": "FIRST_ROW"}`, `"Key": "c.csv"`), `[{"a":"1","b":"x,y"},{"a":"2","b":"z"}]`},
 		{read("getObject", `{"InputType": "CSV", "CSVHeaderLocation": "GIVEN", "CSVHeaders": ["p", "q", "r"], "CSVDelimiter": "PIPE"}`, `"Key": "p.csv"`), `[{"p":"1","q":"2","r":""}]`},
 		{read("getObject", `{"InputType": "MANIFEST"}`, `"Key": "inv/manifest.json"`), `[{"Bucket":"q","Key":"k"}]`},
+		{read("getObject", `{"ManifestType": "S3_INVENTORY"}`, `"Key": "inv/manifest.json"`), `[{"Bucket":"q","Key":"k"}]`},
+		{read("getObject", `{"InputType": "CSV", "CSVHeaderLocation": "FIRST_ROW", "ManifestType": "ATHENA_DATA"}`, `"Key": "athena.csv"`), `[{"a":"1","b":"x,y"},{"a":"2","b":"z"},{"a":"1","b":"x,y"},{"a":"2","b":"z"}]`},
+		{read("listObjectsV2", `{"Transformation": "LOAD_AND_FLATTEN", "InputType": "JSONL"}`, `"Prefix": "l."`), `[{"n":1},{"n":2}]`},
+		{sources(read("getObject", `{"InputType": "JSON"}`, `"Key": "a.json"`)), `["S3://b/a.json","S3://b/a.json"]`},
+		{sources(read("listObjectsV2", `{}`, `"Prefix": "inv/1"`)), `["S3://b"]`},
+		{sources(read("listObjectsV2", `{"Transformation": "LOAD_AND_FLATTEN", "InputType": "JSONL"}`, `"Prefix": "l."`)), `["S3://b/l.jsonl","S3://b/l.jsonl"]`},
 		{read("listObjectsV2", `{}`, `"Prefix": "inv/1"`), `[{"Etag":"\"e\"","Key":"inv/1.csv","LastModified":-62135596800,"Size":1,"StorageClass":"STANDARD"}]`},
 	} {
 		is(t, r.run(c.definition, `{}`), ebb.ExecutionSucceeded, c.want)
 	}
+	for config, want := range map[string]string{
+		`{"InputType": "PARQUET"}`: "States.ItemReaderFailed: s3://b/c.csv: InputType PARQUET is not offered",
+		`{"InputType": "CSV", "CSVHeaderLocation": "FIRST_ROW", "ManifestType": "ATHENA_DATA"}`: "States.ItemReaderFailed: s3://b/c.csv: \"a,b\" is not the URI of an object",
+	} {
+		is(t, r.run(read("getObject", config, `"Key": "c.csv"`), `{}`), ebb.ExecutionFailed, want)
+	}
+	is(t, r.run(read("getObject", `{"InputType": "JSON"}`, `"Key": "a.json", "VersionId": "v"`), `{}`), ebb.ExecutionFailed, "States.ItemReaderFailed: Parameters: VersionId is not offered")
 	is(t, r.run(read("getObject", `{"InputType": "JSON"}`, `"Key": "none"`), `{}`), ebb.ExecutionFailed, "States.ItemReaderFailed: s3://b/none: NoSuchKey")
 	is(t, r.run(read("getObject", `{"InputType": "JSON"}`, `"Key": "c.csv"`), `{}`), ebb.ExecutionFailed, "States.ItemReaderFailed: s3://b/c.csv: ")
 }
@@ -96,6 +117,57 @@ func TestResultWriter(t *testing.T) {
 	must(t, json.Unmarshal(r.objects["out/"+files[0].Key], &results))
 	if len(results) != 2 || results[1].Output != "2" || results[1].Input != "2" {
 		t.Errorf("%+v", results)
+	}
+}
+
+// WriterConfig says what children give, and in what form.
+func TestWriterConfig(t *testing.T) {
+	r := newRig(t)
+	r.functions["f"] = func(_ context.Context, p []byte) (any, error) {
+		if strings.Contains(string(p), "bad") {
+			return nil, &lambdaError{"bad", "Bad"}
+		}
+		return json.RawMessage(p), nil
+	}
+	config := func(transformation, kind string) string {
+		return `"WriterConfig": {"Transformation": "` + transformation + `", "OutputType": "` + kind + `"}`
+	}
+	for _, kind := range []string{"STANDARD", "EXPRESS"} {
+		output := func(writer, input string) string {
+			t.Helper()
+			x := r.run(distributed(kind, `"ToleratedFailureCount": 1, "ResultWriter": {`+writer+`}, `), input)
+			if x.Status != ebb.ExecutionSucceeded {
+				t.Fatal(str(x.Outcome.Error), str(x.Outcome.Cause))
+			}
+			return *x.Outcome.Output
+		}
+		equal(t, kind, []string{
+			output(config("COMPACT", "JSON"), `[[1, 2], 3]`), output(config("FLATTEN", "JSON"), `[[1, 2], 3]`),
+			output(config("FLATTEN", "JSONL"), `[[1, {"a": 2}], 3]`),
+		}, []string{`[[1,2],3]`, `[1,2,3]`, `"1\n{\"a\":2}\n3\n"`})
+		var records []struct{ Status, Output, Input, Error string }
+		must(t, json.Unmarshal([]byte(output(config("NONE", "JSON"), `[1, "bad"]`)), &records))
+		if len(records) != 2 || records[0].Output != "1" || records[0].Status != "SUCCEEDED" || records[1].Error != "Bad" || records[1].Input != `"bad"` {
+			t.Errorf("%+v", records)
+		}
+		if out := output(config("FLATTEN", "JSON"), `[[1, 2], "bad"]`); !strings.HasPrefix(out, `[1,2,{"ExecutionArn":`) {
+			t.Error(out)
+		}
+		to := `"Resource": "arn:aws:states:::s3:putObject", "Parameters": {"Bucket": "out"}, `
+		for _, c := range []struct{ config, file, want string }{
+			{config("COMPACT", "JSON"), "SUCCEEDED_0.json", `[[1,2],3]`},
+			{config("FLATTEN", "JSONL"), "SUCCEEDED_0.jsonl", "1\n2\n3\n"},
+		} {
+			var out struct{ ResultWriterDetails struct{ Key string } }
+			must(t, json.Unmarshal([]byte(output(to+c.config, `[[1, 2], "bad", 3]`)), &out))
+			folder := "out/" + strings.TrimSuffix(out.ResultWriterDetails.Key, "manifest.json")
+			if got := string(r.objects[folder+c.file]); got != c.want {
+				t.Errorf("%s %s: %s", kind, c.config, got)
+			}
+			if lost := string(r.objects[folder+strings.Replace(c.file, "SUCCEEDED", "FAILED", 1)]); !strings.Contains(lost, `"Status":"FAILED"`) {
+				t.Errorf("%s: %s", c.config, lost)
+			}
+		}
 	}
 }
 

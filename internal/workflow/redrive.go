@@ -2,6 +2,8 @@ package workflow
 
 import (
 	"context"
+	"errors"
+	"strings"
 	"time"
 
 	"github.com/ebb-faas/ebb/internal/asl"
@@ -9,21 +11,44 @@ import (
 	"github.com/ebb-faas/ebb/internal/jsonata"
 )
 
-// redriveWithin is how long after its end an execution can be redriven.
-const redriveWithin = 14 * 24 * time.Hour
+// redriveWithin is how long after its end an execution can be redriven, and
+// openWithin how long after its start.
+const (
+	redriveWithin = 14 * 24 * time.Hour
+	openWithin    = 365 * 24 * time.Hour
+)
 
-// Redrivable says whether an execution can be redriven, and if not why.
+const notRedrivable = "NOT_REDRIVABLE"
+
+// Redrivable says whether an execution can be redriven, and if not why, as far as
+// the execution itself tells.
 func Redrivable(x *ebb.Execution, now time.Time) (status, reason string) {
-	const no = "NOT_REDRIVABLE"
 	switch {
 	case x.Status == ebb.ExecutionRunning, x.Status == ebb.ExecutionSucceeded, x.Status == ebb.ExecutionPendingRedrive:
-		return no, "Execution is " + x.Status + " and cannot be redriven"
+		return notRedrivable, "Execution is " + x.Status + " and cannot be redriven"
+	case now.Sub(x.StartedAt) > openWithin:
+		return notRedrivable, "Execution has exceeded the max execution time"
+	case now.Sub(x.StoppedAt) > redriveWithin:
+		return notRedrivable, "Execution redrivable period exceeded"
 	case x.MapRun != "":
 		return "REDRIVABLE_BY_MAP_RUN", ""
-	case now.Sub(x.StoppedAt) > redriveWithin:
-		return no, "Execution has exceeded the redrivable period of 14 days"
 	}
 	return "REDRIVABLE", ""
+}
+
+// RedriveStatus is Redrivable, which also looks at the state machine.
+func (e *Engine) RedriveStatus(ctx context.Context, x *ebb.Execution) (status, reason string, err error) {
+	if status, reason = Redrivable(x, e.cfg.Now()); status == notRedrivable {
+		return status, reason, nil
+	}
+	name, _, _ := strings.Cut(x.Machine, "/")
+	m, err := e.StateMachine(ctx, ebb.StateMachineKey{Service: x.Service, Name: name})
+	own, known := errors.AsType[*ebb.Error](err)
+	switch {
+	case err == nil && m.Deleting, known && own.Type == TypeStateMachineDoesNotExist:
+		return notRedrivable, "State machine is in DELETING status", nil
+	}
+	return status, reason, err
 }
 
 // Redrive has an execution that did not succeed go on from where it stood. The
@@ -36,8 +61,14 @@ func (e *Engine) Redrive(ctx context.Context, arn, token string) (time.Time, err
 	if token != "" && x.Settings.RedriveKey == token {
 		return x.RedrivenAt, nil
 	}
-	if x.MapRun != "" {
-		return time.Time{}, notRedrivable("Execution is a child of a map run and can only be redriven by it")
+	status, reason, err := e.RedriveStatus(ctx, x)
+	switch {
+	case err != nil:
+		return time.Time{}, err
+	case status == notRedrivable:
+		return time.Time{}, errNotRedrivable(reason)
+	case x.MapRun != "":
+		return time.Time{}, errNotRedrivable("Execution is a child of a map run and can only be redriven by it")
 	}
 	if err := e.redrive(ctx, x.ID, token); err != nil {
 		return time.Time{}, err
@@ -54,11 +85,11 @@ func (e *Engine) redrive(ctx context.Context, id ebb.ExecutionID, token string) 
 		token:  token,
 		events: []asl.Event{{Kind: asl.Redriven}},
 		ask: func(s *asl.State, x *ebb.Execution) error {
-			if status, reason := Redrivable(x, e.cfg.Now()); status == "NOT_REDRIVABLE" {
-				return notRedrivable(reason)
+			if status, reason := Redrivable(x, e.cfg.Now()); status == notRedrivable {
+				return errNotRedrivable(reason)
 			}
 			if s.LastEvent >= asl.MaxHistory-1 {
-				return notRedrivable("Execution has reached the maximum number of history events")
+				return errNotRedrivable("Execution history event limit exceeded")
 			}
 			return nil
 		},
@@ -66,7 +97,7 @@ func (e *Engine) redrive(ctx context.Context, id ebb.ExecutionID, token string) 
 	return e.deliver(ctx, id, a)
 }
 
-func notRedrivable(reason string) error {
+func errNotRedrivable(reason string) error {
 	return ebb.Errorf(ebb.Conflict, TypeExecutionNotRedrivable, "%s", reason)
 }
 

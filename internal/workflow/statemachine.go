@@ -82,10 +82,11 @@ func (e *Engine) CreateStateMachine(ctx context.Context, c Create) (*ebb.StateMa
 	return m, v, nil
 }
 
-// same says whether to create a again would change nothing in it.
+// same says whether b asks for what a is. Another role, or other tags, make no
+// difference, and none in a.
 func same(a, b *ebb.StateMachine) bool {
 	x, y := a.Revision, b.Revision
-	return a.Type == b.Type && x.Definition == y.Definition && x.Role == y.Role && x.Tracing == y.Tracing &&
+	return a.Type == b.Type && x.Definition == y.Definition && x.Tracing == y.Tracing &&
 		x.Logging.Level == y.Logging.Level && x.Logging.IncludeExecutionData == y.Logging.IncludeExecutionData &&
 		slices.Equal(x.Logging.Destinations, y.Logging.Destinations)
 }

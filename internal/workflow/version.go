@@ -1,12 +1,13 @@
 package workflow
 
 import (
+	"cmp"
 	"context"
-	"errors"
 	"maps"
 	"math"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/ebb-faas/ebb/internal/ebb"
@@ -26,12 +27,31 @@ func (e *Engine) publish(tx *store.Tx, m *ebb.StateMachine, description string, 
 		}
 		return last[0], nil
 	}
+	if len(last) > 0 && last[0].Number >= maxVersions {
+		all, err := tx.StateMachineVersions(m.StateMachineKey, math.MaxInt64, maxVersions)
+		if err != nil {
+			return nil, err
+		}
+		if len(all) >= maxVersions {
+			return nil, quota("versions", maxVersions)
+		}
+	}
 	n, err := tx.NextStateMachineVersion(m.StateMachineKey)
 	if err != nil {
 		return nil, err
 	}
 	v := &ebb.StateMachineVersion{StateMachineKey: m.StateMachineKey, Number: n, Revision: m.Revision.ID, Description: description, CreatedAt: now}
 	return v, tx.InsertStateMachineVersion(v)
+}
+
+// How many versions and aliases a state machine may have.
+const (
+	maxVersions = 1000
+	maxAliases  = 100
+)
+
+func quota(of string, n int) error {
+	return ebb.Errorf(ebb.Invalid, TypeServiceQuotaExceeded, "A state machine may have %d %s", n, of)
 }
 
 // Publish makes the current revision a version; revision, unless it is "", must
@@ -85,13 +105,13 @@ func (e *Engine) Versions(ctx context.Context, key ebb.StateMachineKey, before i
 // DeleteVersion removes a version that no alias points to, if it is there.
 func (e *Engine) DeleteVersion(ctx context.Context, key ebb.StateMachineKey, number int64) error {
 	err := e.store.Tx(ctx, func(tx *store.Tx) error {
-		as, err := tx.StateMachineAliases(key, "", 1000)
+		as, err := tx.StateMachineAliases(key, "", maxAliases)
 		if err != nil {
 			return err
 		}
 		var named []string
 		for _, a := range as {
-			if slices.ContainsFunc(a.Routing, func(r ebb.StateMachineRoute) bool { return r.Version == number }) {
+			if routesTo(a, number) {
 				named = append(named, a.Alias)
 			}
 		}
@@ -112,40 +132,67 @@ func (e *Engine) Alias(ctx context.Context, key ebb.StateMachineKey, name string
 	return a, err
 }
 
-// Aliases lists up to limit aliases after a name.
-func (e *Engine) Aliases(ctx context.Context, key ebb.StateMachineKey, after string, limit int) (as []*ebb.StateMachineAlias, more bool, err error) {
+// AliasPlace is an alias's place in the order in which they are listed.
+type AliasPlace struct {
+	Created time.Time
+	Alias   string
+}
+
+func (p AliasPlace) compare(q AliasPlace) int {
+	return cmp.Or(q.Created.Compare(p.Created), strings.Compare(p.Alias, q.Alias))
+}
+
+// Aliases lists up to limit aliases, the newest first, after a place, unless it is
+// zero: all of them, or those that lead to a version.
+func (e *Engine) Aliases(ctx context.Context, key ebb.StateMachineKey, version int64, after AliasPlace, limit int) (as []*ebb.StateMachineAlias, more bool, err error) {
 	err = e.store.Read(ctx, func(tx *store.Tx) (err error) {
 		if _, err := tx.StateMachine(key); err != nil {
 			return found(err, noStateMachine(ebb.StateMachineARN(e.cfg.Region, key, "")))
 		}
-		as, err = tx.StateMachineAliases(key, after, limit+1)
+		as, err = tx.StateMachineAliases(key, "", maxAliases)
 		return err
+	})
+	as = slices.DeleteFunc(as, func(a *ebb.StateMachineAlias) bool {
+		return version != 0 && !routesTo(a, version) || after.Alias != "" && AliasPlace{a.CreatedAt, a.Alias}.compare(after) <= 0
+	})
+	slices.SortFunc(as, func(a, b *ebb.StateMachineAlias) int {
+		return AliasPlace{a.CreatedAt, a.Alias}.compare(AliasPlace{b.CreatedAt, b.Alias})
 	})
 	as, more = cut(as, limit)
 	return as, more, err
 }
 
+func routesTo(a *ebb.StateMachineAlias, version int64) bool {
+	return slices.ContainsFunc(a.Routing, func(r ebb.StateMachineRoute) bool { return r.Version == version })
+}
+
 // CreateAlias makes an alias, or answers the one that is there if it is the same.
-func (e *Engine) CreateAlias(ctx context.Context, a *ebb.StateMachineAlias) (*ebb.StateMachineAlias, error) {
+func (e *Engine) CreateAlias(ctx context.Context, want *ebb.StateMachineAlias) (a *ebb.StateMachineAlias, err error) {
 	now := e.now()
-	err := e.store.Tx(ctx, func(tx *store.Tx) error {
-		if err := e.checkRouting(tx, a); err != nil {
+	err = e.store.Tx(ctx, func(tx *store.Tx) error {
+		a = want
+		if err := e.checkRouting(tx, want); err != nil {
 			return err
 		}
-		a.CreatedAt, a.UpdatedAt = now, now
-		err := tx.InsertStateMachineAlias(a)
-		if !errors.Is(err, store.ErrExists) {
-			return err
-		}
-		there, err := tx.StateMachineAlias(a.StateMachineKey, a.Alias)
+		all, err := tx.StateMachineAliases(want.StateMachineKey, "", maxAliases)
 		if err != nil {
 			return err
 		}
-		if there.Description != a.Description || !slices.Equal(there.Routing, a.Routing) {
-			return ebb.Errorf(ebb.Conflict, TypeConflict, "Failed to create alias because an alias with the same name and a different routing configuration already exists.")
+		for _, there := range all {
+			switch {
+			case there.Alias != want.Alias:
+			case there.Description != want.Description || !slices.Equal(there.Routing, want.Routing):
+				return ebb.Errorf(ebb.Conflict, TypeConflict, "Failed to create alias because an alias with the same name and a different routing configuration already exists.")
+			default:
+				a = there
+				return nil
+			}
 		}
-		*a = *there
-		return nil
+		if len(all) >= maxAliases {
+			return quota("aliases", maxAliases)
+		}
+		want.CreatedAt, want.UpdatedAt = now, now
+		return tx.InsertStateMachineAlias(want)
 	})
 	return a, err
 }

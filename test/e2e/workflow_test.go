@@ -44,6 +44,16 @@ func TestWorkflows(t *testing.T) {
 	}
 }
 
+// TestStatesModel calls every operation as its model says, and as it does not.
+func TestStatesModel(t *testing.T) {
+	t.Parallel()
+	p := start(t, place(t))
+	out, errs, code, err := p.Python(t.Context(), "testdata/statesmodel.py", name(t))
+	if err != nil || code != 0 {
+		t.Errorf("exit %d, %v:\n%s%s", code, err, out, errs)
+	}
+}
+
 // TestRecordedWorkflows replays what was recorded on AWS, where the recordings
 // are at hand. Six of them cannot be compared: they hold random numbers, times,
 // or leave events out.

@@ -25,7 +25,7 @@ func (t *Trial) Run() (asl.Tried, *Call, error) {
 	a := &actor{name: t.Name, now: time.Unix(epoch, 0).UTC()}
 	trial := asl.Trial{State: t.State, Execution: *a.execution(nil), Input: t.Input, Variables: t.Variables, Context: t.Context, Retries: t.Retries}
 	if t.Mock != nil && t.Mock.Items != nil {
-		trial.Items = &asl.Value{V: t.Mock.Items}
+		trial.Items = t.Mock.Items
 	}
 	attempt, ok := t.Machine.Try(trial, asl.Env{Now: a.now, Seed: 1})
 	if !ok {
