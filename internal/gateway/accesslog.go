@@ -95,6 +95,9 @@ func (o *observer) Unwrap() http.ResponseWriter { return o.ResponseWriter }
 
 // done counts a request that was answered and writes its line.
 func (g *Gateway) done(r *request, o *observer) {
+	if r.again {
+		return
+	}
 	took := g.cfg.Now().Sub(r.at)
 	if r.route != nil && r.route.http != nil {
 		r.route.http.counts.Done(o.status, took)

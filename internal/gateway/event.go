@@ -30,6 +30,7 @@ type request struct {
 	out       http.ResponseWriter
 	plain     bool    // refusals are worded as API Gateway words them
 	upload    *upload // of web functions: the body, if it was not read before; nil = it was, or there is none
+	again     bool    // it was declined, and will come again
 }
 
 // routeKey is the key of the route that r came by.

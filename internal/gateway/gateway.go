@@ -123,6 +123,9 @@ func (g *Gateway) ServeHTTP(w http.ResponseWriter, hr *http.Request) {
 		return
 	}
 	r.version = v
+	if r.declined() {
+		return
+	}
 	if v.WebPort() > 0 {
 		g.web(w, &r)
 		return
@@ -134,6 +137,23 @@ func (g *Gateway) ServeHTTP(w http.ResponseWriter, hr *http.Request) {
 		return
 	}
 	g.exchange(w, &r, x)
+}
+
+// wholeWriter is a writer that can do no more than write one whole answer. Decline
+// has the request served again with another.
+type wholeWriter interface{ Decline() }
+
+// declined hands a request back whose answer may have to be more than whole: of a
+// web function, or streamed. Nothing was done for it yet.
+func (r *request) declined() bool {
+	if r.version.WebPort() == 0 && r.route.InvokeMode != ebb.InvokeModeStream {
+		return false
+	}
+	var w wholeWriter
+	if w, r.again = r.out.(wholeWriter); r.again {
+		w.Decline()
+	}
+	return r.again
 }
 
 // admit reads the body and checks the caller.
@@ -240,6 +260,9 @@ func (g *Gateway) about(r *request, more ...any) []any {
 // readBody is the function of this name, but for no longer than a client may take.
 func (g *Gateway) readBody(b []byte, r *request, limit int64) ([]byte, error) {
 	if r.ContentLength == 0 || r.ContentLength > limit {
+		return readBody(b, r.Request, limit)
+	}
+	if _, here := r.out.(wholeWriter); here {
 		return readBody(b, r.Request, limit)
 	}
 	c := http.NewResponseController(r.out)

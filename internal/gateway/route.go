@@ -302,6 +302,9 @@ func (g *Gateway) serveRoute(w http.ResponseWriter, r *request) {
 			return
 		}
 		r.version = v
+		if r.declined() {
+			return
+		}
 		if v.WebPort() > 0 {
 			g.web(w, r)
 			return

@@ -15,6 +15,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/ebb-faas/ebb/internal/ebb"
+	"github.com/ebb-faas/ebb/internal/gateway/plainhttp"
 )
 
 // Run serves until ctx ends, then stops gracefully: no new work, work in flight
@@ -69,7 +70,7 @@ func (n *node) serve(ctx context.Context, stdout io.Writer) error {
 	if n.gatewayURL == "" {
 		n.gatewayURL = n.certificates.scheme() + gateway.Addr().String()
 	}
-	servers := []*http.Server{n.httpServer(n.management()), n.httpServer(n.dataPlane())}
+	servers := []listening{n.httpServer(n.management()), plainhttp.New(n.httpServer(n.dataPlane()))}
 
 	if err := n.cluster.Join(ctx, "http://"+api.Addr().String(), n.gatewayURL); err != nil {
 		return errors.Join(err, api.Close(), gateway.Close())
@@ -134,8 +135,15 @@ func (n *node) serve(ctx context.Context, stdout io.Writer) error {
 	return err
 }
 
+// listening is a server of HTTP.
+type listening interface {
+	Serve(l net.Listener) error
+	Shutdown(ctx context.Context) error
+	Close() error
+}
+
 // shutdown closes the listeners at once and lets requests in flight finish.
-func (n *node) shutdown(servers []*http.Server) {
+func (n *node) shutdown(servers []listening) {
 	ctx, cancel := context.WithTimeout(context.Background(), n.cfg.DrainTimeout)
 	defer cancel()
 	n.v1.Stop() // health says so, and streams of logs end

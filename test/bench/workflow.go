@@ -48,7 +48,8 @@ func (b *bench) machine(ctx context.Context, name, definition string, kind types
 }
 
 // workflows measures workflows of three calls of the Node echo, beside the store
-// and the invocations that they are made of.
+// and the invocations that they are made of: of a function that takes one
+// invocation at a time in each of its instances, and of one that takes 32.
 func (b *bench) workflows(ctx context.Context) error {
 	if _, err := b.urls(); err != nil {
 		return err
@@ -65,45 +66,55 @@ func (b *bench) workflows(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	standard, err := b.machine(ctx, "bench-standard", threeTasks("node"), types.StateMachineTypeStandard)
-	if err != nil {
-		return err
-	}
-	progress("workflows, one at a time")
-	one, err := b.oneByOne(ctx, standard, 100)
-	if err != nil {
-		return err
-	}
-	progress("workflows, %d callers", startCallers)
-	n := int(b.each.Seconds() * 500)
-	if _, err := b.flood(ctx, standard, n); err != nil { // instances come, and are warm
-		return err
-	}
-	before, _, err := cpu(b.platform.PID())
-	if err != nil {
-		return err
-	}
-	rate, err := b.flood(ctx, standard, n)
-	if err != nil {
-		return err
-	}
-	after, _, err := cpu(b.platform.PID())
-	if err != nil {
-		return err
-	}
-	express, each, err := b.express(ctx)
-	if err != nil {
-		return err
-	}
-	p50 := quantile(one, 0.5)
-	limit := 15*commit + 3*quantile(warm.latencies, 0.5)
 	table := b.report.table("workflows of three tasks", "p50 ms", "rate/s", "CPU µs", "of its yardstick", "bar")
-	table.add("durable, one at a time", ms(p50), math.NaN(), math.NaN(), ms(p50)/ms(limit), 1)
-	table.add(fmt.Sprintf("durable, %d in flight", startCallers), math.NaN(), rate, ms(after-before)*1000/float64(n), rate/(steps/transitionsOfWorkflow), 0.25)
-	table.add("express, 64 in flight", math.NaN(), express, ms(each)*1000, express/rate, 3)
+	for _, f := range []struct{ name, of string }{{"node", ""}, {"node32", ", 32 in one instance"}} {
+		standard, err := b.machine(ctx, "bench-standard-"+f.name, threeTasks(f.name), types.StateMachineTypeStandard)
+		if err != nil {
+			return err
+		}
+		if f.of == "" {
+			progress("workflows, one at a time")
+			one, err := b.oneByOne(ctx, standard, 100)
+			if err != nil {
+				return err
+			}
+			p50 := quantile(one, 0.5)
+			limit := 15*commit + 3*quantile(warm.latencies, 0.5)
+			table.add("durable, one at a time", ms(p50), math.NaN(), math.NaN(), ms(p50)/ms(limit), 1)
+		}
+		rate, each, err := b.durable(ctx, standard)
+		if err != nil {
+			return err
+		}
+		table.add(fmt.Sprintf("durable, %d in flight%s", startCallers, f.of), math.NaN(), rate, ms(each)*1000, rate/(steps/transitionsOfWorkflow), 0.25)
+		express, each, err := b.express(ctx, f.name)
+		if err != nil {
+			return err
+		}
+		table.add(fmt.Sprintf("express, %d in flight%s", startCallers, f.of), math.NaN(), express, ms(each)*1000, express/rate, 3)
+	}
 	table.note("yardsticks: 15 commits of %.2f ms and 3 invocations of %.2f ms; %.0f transactions/s of a step at %d callers for %d transitions; express beside durable",
 		ms(commit), ms(quantile(warm.latencies, 0.5)), steps, startCallers, transitionsOfWorkflow)
 	return b.historyPage(ctx)
+}
+
+// durable is how many executions of a Standard state machine end a second with 64
+// callers that start them, and what CPU time one takes.
+func (b *bench) durable(ctx context.Context, machine string) (rate float64, each time.Duration, err error) {
+	progress("workflows, %d callers", startCallers)
+	n := int(b.each.Seconds() * 500)
+	if _, err := b.flood(ctx, machine, n); err != nil { // instances come, and are warm
+		return 0, 0, err
+	}
+	before, _, err := cpu(b.platform.PID())
+	if err != nil {
+		return 0, 0, err
+	}
+	if rate, err = b.flood(ctx, machine, n); err != nil {
+		return 0, 0, err
+	}
+	after, _, err := cpu(b.platform.PID())
+	return rate, (after - before) / time.Duration(n), err
 }
 
 // yard is what the bare store can do: the p50 of one caller's transaction, and
@@ -201,8 +212,8 @@ func (b *bench) noneRuns(ctx context.Context, machine string) error {
 
 // express is how many synchronous Express executions 64 callers get a second,
 // and what CPU time one takes.
-func (b *bench) express(ctx context.Context) (rate float64, each time.Duration, err error) {
-	machine, err := b.machine(ctx, "bench-express", threeTasks("node"), types.StateMachineTypeExpress)
+func (b *bench) express(ctx context.Context, function string) (rate float64, each time.Duration, err error) {
+	machine, err := b.machine(ctx, "bench-express-"+function, threeTasks(function), types.StateMachineTypeExpress)
 	if err != nil {
 		return 0, 0, err
 	}
