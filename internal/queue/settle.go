@@ -88,6 +88,13 @@ func (l *line) settled(h *held, out *Outcome) {
 		c.Done()
 	case dead:
 		c.Died()
+	case repeat:
+		c.Done()
+		if h.lane != nil { // after a suspect, all lanes are looked at
+			l.mu.Lock()
+			l.expect(h.lane, out.at)
+			l.mu.Unlock()
+		}
 	case later:
 		c.Again()
 		l.mu.Lock()

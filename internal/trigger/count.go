@@ -24,11 +24,14 @@ type counts struct {
 // it a second later.
 func (g *Triggers) Count(t ebb.TriggerRef, c ebb.TriggerCounts) {
 	if m := g.deps.Metrics; m != nil {
-		for outcome, n := range map[string]int64{
-			"taken": c.Taken, "filtered": c.Filtered, "delivered": c.Delivered, "retried": c.Retried, "failed": c.Failed, "dead": c.Dead,
+		for _, of := range [...]struct {
+			outcome string
+			n       int64
+		}{
+			{"taken", c.Taken}, {"filtered", c.Filtered}, {"delivered", c.Delivered}, {"retried", c.Retried}, {"failed", c.Failed}, {"dead", c.Dead},
 		} {
-			if n > 0 {
-				m.TriggerEvents(t, outcome, n)
+			if of.n > 0 {
+				m.TriggerEvents(t, of.outcome, of.n)
 			}
 		}
 	}
