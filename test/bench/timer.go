@@ -27,6 +27,7 @@ const timersActive = 10_000
 // and all in one second.
 func (b *bench) timers(ctx context.Context) (err error) {
 	const (
+		settle   = 20 * time.Second // until there are as many instances as are needed
 		every    = 30 * time.Second // that is measured: half of the timers fire
 		together = time.Minute
 	)
@@ -97,7 +98,7 @@ func (b *bench) timers(ctx context.Context) (err error) {
 	if err := set(func(i int) string { return fmt.Sprintf("%d * * * * ?", i%60) }); err != nil {
 		return err
 	}
-	begin := time.Now().Truncate(time.Second).Add(5 * time.Second)
+	begin := time.Now().Truncate(time.Second).Add(settle)
 	if err := measure("each once a minute", begin, begin.Add(every)); err != nil {
 		return err
 	}
