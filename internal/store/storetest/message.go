@@ -139,7 +139,7 @@ func testMessageLanes(t *testing.T, s *store.Store) {
 		Must(t, s, func(tx *store.Tx) error { _, err := tx.EndLeases("q", At(60)); return err })
 	}
 	same(t, messageIDs(claim(t, s, "l1", 60, 10)), []string{"a"}) // which crashed once
-	Read(t, s, func(tx *store.Tx) error { // but they are counted
+	Read(t, s, func(tx *store.Tx) error {                         // but they are counted
 		counts := map[string]int64{}
 		err := tx.CountMessages(func(_, lane string, n int64, _ time.Time) { counts[lane] += n })
 		same(t, counts, map[string]int64{"l1": 3, "l2": 1})
