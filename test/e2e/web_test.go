@@ -389,6 +389,13 @@ func TestWebNeverListens(t *testing.T) {
 			t.Errorf("%s: %s %s %v", handler, answer, failed, err)
 		}
 	}
+	// A server that nobody said to be one is told what it lacks.
+	unsaid := platform.Function{Name: "unsaid", Runtime: "provided", Handler: "x", Files: map[string]string{"bootstrap": "#!/bin/sh\nexec sleep 1000\n"}}
+	must(t, p.Create(t.Context(), unsaid))
+	answer, failed, err := p.Invoke(t.Context(), "unsaid", "{}")
+	if err != nil || failed != "Unhandled" || !strings.Contains(answer, "nothing has asked the Runtime API for work (an HTTP server needs AWS_LWA_PORT)") {
+		t.Errorf("%s %s %v", answer, failed, err)
+	}
 }
 
 // TestWebEvents: a web function is a function like any other.
