@@ -78,7 +78,7 @@ type executionLog struct {
 // settle is how long a function's line may take to be found.
 const settle = time.Second
 
-func (l *executionLog) run(ctx context.Context, print func(*logged) error) error {
+func (l *executionLog) run(ctx context.Context, show func(*logged) error) error {
 	x, err := l.w.api.DescribeExecution(ctx, &sfn.DescribeExecutionInput{ExecutionArn: &l.arn})
 	if err != nil {
 		return err
@@ -100,7 +100,7 @@ func (l *executionLog) run(ctx context.Context, print func(*logged) error) error
 			return err
 		}
 		for i := range lines {
-			if err := print(&lines[i]); err != nil {
+			if err := show(&lines[i]); err != nil {
 				return err
 			}
 		}
@@ -222,7 +222,7 @@ func (a *app) logPrinter() func(*logged) error {
 		if a.output == outJSON {
 			return encoder.Encode(l)
 		}
-		text := ""
+		var text string
 		if l.Event != nil {
 			text = l.Time.Local().Format("2006-01-02 15:04:05.000") + " " + eventText(l.Event)
 		} else {

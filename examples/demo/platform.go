@@ -147,7 +147,7 @@ func (p *platform) deploy(ctx context.Context, dir string) error {
 func (p *platform) hasJava(ctx context.Context) (bool, error) {
 	for _, tool := range []string{"javac", "mvn"} {
 		if _, err := exec.LookPath(tool); err != nil {
-			return false, nil
+			return false, nil //nolint:nilerr // that is the answer
 		}
 	}
 	node, err := p.client.Node(ctx)

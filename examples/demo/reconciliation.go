@@ -86,7 +86,7 @@ func (p *platform) lacksForReconciliation(ctx context.Context) (string, error) {
 		return "", err
 	}
 	if _, err := exec.LookPath("javac"); err != nil || !slices.Contains(node.Runtimes, "java") {
-		return "it takes a Java runtime (see ebb doctor) and a JDK", nil
+		return "it takes a Java runtime (see ebb doctor) and a JDK", nil //nolint:nilerr // that is the answer
 	}
 	if node.Sandbox.Name != "linux" {
 		return "without sandboxes functions have no folders (see ebb doctor)", nil

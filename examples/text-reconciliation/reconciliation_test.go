@@ -96,7 +96,8 @@ func TestMistakesAreCaught(t *testing.T) {
 	} {
 		t.Run(m.file+" "+m.old, func(t *testing.T) {
 			t.Parallel()
-			python, classes := "python", ""
+			python := "python"
+			var classes string
 			if m.file == "Compare.java" {
 				classes = compile(t, m.old, m.replacement)
 			} else {

@@ -215,7 +215,7 @@ func (a *API) deleteKey(ctx context.Context, in *KeyPath) (*struct{}, error) {
 // audit writes down who did what to keys and values.
 func (a *API) audit(ctx context.Context, what string, about ...any) {
 	p := auth.From(ctx)
-	a.cfg.Log.InfoContext(ctx, what, append(about, "by", p.ARN, "with", p.AccessKey, "service", string(p.Service), "request", requestID(ctx))...)
+	a.cfg.Log.InfoContext(ctx, what, append(about, "by", p.ARN, "with", p.AccessKey, "service", string(p.Service), "request", requestID(ctx))...) //nolint:sloglint // what is a constant of each caller
 }
 
 func shownKey(k *ebb.AccessKey) Key {

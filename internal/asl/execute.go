@@ -348,18 +348,18 @@ func (m *number) delay(e *evaluation) (time.Duration, *failure) {
 	return time.Duration(i) * time.Second, nil
 }
 
-func (x *text) instant(e *evaluation) (time.Time, *failure) {
-	s, fail := x.eval(e)
+func (t *text) instant(e *evaluation) (time.Time, *failure) {
+	s, fail := t.eval(e)
 	if fail != nil {
 		return time.Time{}, fail
 	}
 	at, ok := parseTimestamp(s)
 	if !ok {
-		shown := x.expr
-		if x.path != nil {
-			shown = x.path.text
+		shown := t.expr
+		if t.path != nil {
+			shown = t.path.text
 		}
-		return at, failf(ErrRuntime, "The %s parameter does not reference a valid ISO-8601 extended offset date-time format string: %s == %s", x.field, shown, s)
+		return at, failf(ErrRuntime, "The %s parameter does not reference a valid ISO-8601 extended offset date-time format string: %s == %s", t.field, shown, s)
 	}
 	return at, nil
 }

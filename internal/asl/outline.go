@@ -50,18 +50,18 @@ func (p *program) outline() Outline {
 	return o
 }
 
-func (s *state) ways() []OutlineWay {
+func (st *state) ways() []OutlineWay {
 	var all []OutlineWay
-	if s.next != "" {
-		all = append(all, OutlineWay{To: s.next, Kind: "next"})
+	if st.next != "" {
+		all = append(all, OutlineWay{To: st.next, Kind: "next"})
 	}
-	for i, c := range s.choices {
+	for i, c := range st.choices {
 		all = append(all, OutlineWay{To: c.next, Kind: "choice", Text: strconv.Itoa(i + 1)})
 	}
-	if s.fallback != "" {
-		all = append(all, OutlineWay{To: s.fallback, Kind: "default"})
+	if st.fallback != "" {
+		all = append(all, OutlineWay{To: st.fallback, Kind: "default"})
 	}
-	for _, c := range s.catch {
+	for _, c := range st.catch {
 		all = append(all, OutlineWay{To: c.next, Kind: "catch", Text: strings.Join(c.errors, ", ")})
 	}
 	return all

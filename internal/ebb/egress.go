@@ -291,18 +291,18 @@ func (e Egress) Admits(r EgressRule) bool {
 }
 
 // holds compares targets only.
-func (have EgressRule) holds(r EgressRule) bool {
+func (r EgressRule) holds(other EgressRule) bool {
 	switch {
+	case other.Host == "":
+		return r.Host == "" && r.Prefix.Bits() <= other.Prefix.Bits() && r.Prefix.Contains(other.Prefix.Addr())
 	case r.Host == "":
-		return have.Host == "" && have.Prefix.Bits() <= r.Prefix.Bits() && have.Prefix.Contains(r.Prefix.Addr())
-	case have.Host == "":
 		return true
-	case r.Host == "*" || have.Host == "*":
-		return have.Host == "*"
-	case r.Host[0] == '*':
-		return have.Host[0] == '*' && strings.HasSuffix(r.Host[1:], have.Host[1:])
+	case other.Host == "*" || r.Host == "*":
+		return r.Host == "*"
+	case other.Host[0] == '*':
+		return r.Host[0] == '*' && strings.HasSuffix(other.Host[1:], r.Host[1:])
 	}
-	return have.MatchesHost(r.Host)
+	return r.MatchesHost(other.Host)
 }
 
 // Beyond returns the first rule of wish that does not lie within e.

@@ -211,7 +211,6 @@ func (l *accessLog) flush() error {
 	err := l.write(lines)
 	if err == nil && dropped > 0 {
 		err = fmt.Errorf("%d lines were dropped", dropped)
-		dropped = 0
 	} else if err != nil {
 		l.mu.Lock()
 		l.waiting = append(lines, l.waiting...)

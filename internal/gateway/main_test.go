@@ -127,7 +127,7 @@ func newRigBefore(t testing.TB, cfg Config, u *urls, d Dispatcher) *rig {
 	a := auth.New(auth.Config{Now: cfg.Now}, testRoot)
 	g := newGateway(cfg, u.lookup, d, a, slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelDebug})))
 	srv := httptest.NewUnstartedServer(g)
-	srv.Config.ErrorLog = slog.NewLogLogger(slog.NewTextHandler(io.Discard, nil), slog.LevelError)
+	srv.Config.ErrorLog = slog.NewLogLogger(slog.DiscardHandler, slog.LevelError)
 	srv.Start()
 	t.Cleanup(srv.Close)
 	srv.Client().CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }

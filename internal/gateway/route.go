@@ -348,7 +348,7 @@ func (g *Gateway) Sample(t *ebb.Trigger) ([]byte, error) {
 	if host == "" {
 		host = "localhost"
 	}
-	hr, err := http.NewRequest(method, "http://"+host+path, nil)
+	hr, err := http.NewRequestWithContext(context.Background(), method, "http://"+host+path, nil)
 	if err != nil {
 		return nil, err
 	}

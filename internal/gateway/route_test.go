@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
-	"io"
 	"log/slog"
 	"net/http/httptest"
 	"path/filepath"
@@ -53,7 +52,7 @@ func newRouteRig(t *testing.T, cfg Config, door Dispatcher) *routeRig {
 	g := newGateway(cfg, plainURL().lookup, door, r.auth, slog.New(slog.NewTextHandler(log, &slog.HandlerOptions{Level: slog.LevelDebug})))
 	g.routing.deps = RouteDeps{Store: s}
 	srv := httptest.NewUnstartedServer(g)
-	srv.Config.ErrorLog = slog.NewLogLogger(slog.NewTextHandler(io.Discard, nil), slog.LevelError)
+	srv.Config.ErrorLog = slog.NewLogLogger(slog.DiscardHandler, slog.LevelError)
 	srv.Start()
 	t.Cleanup(srv.Close)
 	r.rig = &rig{srv, g, log, srv.URL}

@@ -47,14 +47,14 @@ func TestQuotaOfConcurrencyAndMemory(t *testing.T) {
 		t.Fatal(err)
 	}
 	_, err = r.enter(t.Context(), small) // 384 MB
-	wantReason(t, err, ebb.ReasonConcurrency)
+	_ = wantReason(t, err, ebb.ReasonConcurrency)
 	// One of many places in an instance has its share of the memory only.
 	many := &ebb.Version{FunctionKey: key, MemoryMB: 400, Env: map[string]string{ebb.EnvConcurrency: "10"}}
 	if _, err := r.enter(t.Context(), many); err != nil {
 		t.Fatal(err)
 	}
 	_, err = r.enter(t.Context(), many) // a fourth
-	wantReason(t, err, ebb.ReasonConcurrency)
+	_ = wantReason(t, err, ebb.ReasonConcurrency)
 	a.leave(small)
 	if _, err := r.enter(t.Context(), many); err != nil {
 		t.Error("what was given back is not there:", err)

@@ -143,7 +143,7 @@ func (p *Pool) makeRoom(s *shelf) {
 		return
 	}
 	if s.fleet.instances < p.most(s.fleet) {
-		if in := p.oldest(s); in != nil {
+		if in := p.oldest(); in != nil {
 			p.evict(in, evictCapacity)
 		}
 		return
@@ -156,9 +156,9 @@ func (p *Pool) makeRoom(s *shelf) {
 	}
 }
 
-// oldest is the longest idle instance whose going makes room for s: where only
-// the common capacity is used up, one that takes of it. p.mu is held.
-func (p *Pool) oldest(s *shelf) *instance {
+// oldest is the longest idle instance whose going makes room: where only the
+// common capacity is used up, one that takes of it. p.mu is held.
+func (p *Pool) oldest() *instance {
 	commonOnly := p.instances < p.cfg.MaxInstances
 	for e := p.lru.Front(); e != nil; e = e.Next() {
 		if in := e.Value.(*instance); !commonOnly || in.shelf.fleet.share() > 0 {

@@ -39,7 +39,7 @@ func (in *instance) hook(h ebb.Hook) {
 		return
 	}
 	in.pool.stats.hooked(h).Add(1)
-	why := ""
+	var why string
 	switch {
 	case failure != nil:
 		why = "Error Type: " + failure.ErrorType + "\t" + string(failure.Document)

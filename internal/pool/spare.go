@@ -261,7 +261,7 @@ const yieldPause = 10 * time.Second
 
 // yield lets spares go until short bytes are free, the largest stock first. It
 // reports whether there were any.
-func (s *spares) yield(short *int64) (any bool) {
+func (s *spares) yield(short *int64) (some bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.pause = time.Now().Add(yieldPause)
@@ -273,14 +273,14 @@ func (s *spares) yield(short *int64) (any bool) {
 			}
 		}
 		if most == nil {
-			return any
+			return some
 		}
 		in := most.ready[0]
-		most.ready, any = most.ready[1:], true
+		most.ready, some = most.ready[1:], true
 		*short -= in.box.Usage().Memory
 		go s.discard(in)
 	}
-	return any
+	return some
 }
 
 // close lets all go.

@@ -238,7 +238,7 @@ func (z *zygotes) expire(now time.Time) {
 
 // yield ends zygotes until short bytes are free, those unused for longest first. It
 // reports whether there were any.
-func (z *zygotes) yield(short *int64) (any bool) {
+func (z *zygotes) yield(short *int64) (some bool) {
 	z.mu.Lock()
 	defer z.mu.Unlock()
 	z.pause = time.Now().Add(yieldPause)
@@ -250,13 +250,13 @@ func (z *zygotes) yield(short *int64) (any bool) {
 			}
 		}
 		if oldest == nil {
-			return any
+			return some
 		}
-		any = true
+		some = true
 		*short -= oldest.zygote.Usage().Memory
 		z.end(oldest)
 	}
-	return any
+	return some
 }
 
 // count is how many there are.

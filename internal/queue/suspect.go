@@ -21,14 +21,14 @@ type suspects struct {
 
 // room says how many may be claimed now, of those that crashed how often at most.
 func (s *suspects) room() (n, most int) {
-	const any = 1 << 30
+	const however = 1 << 30
 	switch {
 	case s.alone || s.running >= cohort:
 		return 0, 0
 	case s.running > 0:
 		return cohort - s.running, store.SuspectCrashes
 	}
-	return 1, any
+	return 1, however
 }
 
 // claimed notes what a plan brought.

@@ -96,7 +96,7 @@ func (s *Framed) Ready(ctx context.Context, init Init) (failure *Failure, err er
 		return nil, err
 	}
 	s.arn = init.ARN
-	if err := s.send(frameInit, 0, nil, payload); err != nil {
+	if err := s.send(frameInit, nil, payload); err != nil {
 		return nil, s.explain(ctx, err)
 	}
 	return s.await(ctx, frameReady)
@@ -110,7 +110,7 @@ func (s *Framed) Ping(ctx context.Context) (err error) {
 	}
 	defer func() { s.finish(framedNew, err != nil) }()
 	defer s.arm(ctx, time.Time{})()
-	if err := s.send(framePing, 0, nil, nil); err != nil {
+	if err := s.send(framePing, nil, nil); err != nil {
 		return s.explain(ctx, err)
 	}
 	_, err = s.await(ctx, framePong)
@@ -130,7 +130,7 @@ func (s *Framed) Hook(ctx context.Context, h ebb.Hook) (failure *Failure, err er
 	if limited {
 		head = strconv.AppendInt(head, deadline.UnixMilli(), 10)
 	}
-	if err := s.send(frameHook, 0, head, nil); err != nil {
+	if err := s.send(frameHook, head, nil); err != nil {
 		return nil, s.explain(ctx, err)
 	}
 	return s.await(ctx, frameDone)
@@ -259,7 +259,7 @@ func (s *Framed) Close() error {
 // farewell tells an idle runtime to stop and takes the lines it had still sent.
 func (s *Framed) farewell() {
 	_ = s.conn.SetDeadline(time.Now().Add(closeGrace))
-	_ = s.send(frameStop, 0, nil, nil) // the process may be gone: its last lines are still there
+	_ = s.send(frameStop, nil, nil) // the process may be gone: its last lines are still there
 	for {
 		h, err := s.in.next()
 		if err != nil {

@@ -12,9 +12,9 @@ import (
 
 var writeBuffers = sync.Pool{New: func() any { b := make([]byte, 0, writeSize); return &b }}
 
-// send writes one frame with one system call.
-func (s *Framed) send(typ frameType, stream uint32, head, payload []byte) error {
-	h := header{body: uint32(len(head) + len(payload)), typ: typ, head: uint16(len(head)), stream: stream}
+// send writes one frame, of no invocation, with one system call.
+func (s *Framed) send(typ frameType, head, payload []byte) error {
+	h := header{body: uint32(len(head) + len(payload)), typ: typ, head: uint16(len(head))}
 	p := writeBuffers.Get().(*[]byte)
 	defer writeBuffers.Put(p)
 	b := append(h.append((*p)[:0]), head...)

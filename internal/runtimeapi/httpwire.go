@@ -275,7 +275,7 @@ func (i *wireReader) read(p []byte) (n int, err error) {
 	if n, err = i.src.Read(p); n > 0 {
 		return n, nil
 	}
-	if err == io.EOF {
+	if errors.Is(err, io.EOF) {
 		err = io.ErrUnexpectedEOF
 	}
 	return n, err
@@ -296,7 +296,7 @@ func (i *wireReader) line(limit int) (string, error) {
 }
 
 func cutOff(err error) error {
-	if err == io.EOF {
+	if errors.Is(err, io.EOF) {
 		return io.ErrUnexpectedEOF
 	}
 	return err
@@ -350,7 +350,7 @@ func (r *request) discard(most int64) error {
 		return bad("the body is too long to be dropped")
 	}
 	_ = r.c.conn.SetReadDeadline(time.Now().Add(replyTime))
-	if n, err := io.CopyN(io.Discard, r, most+1); err != io.EOF {
+	if n, err := io.CopyN(io.Discard, r, most+1); !errors.Is(err, io.EOF) {
 		return errors.Join(bad("%d bytes were not enough", n), err)
 	}
 	return r.c.conn.SetReadDeadline(time.Time{})

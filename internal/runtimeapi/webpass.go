@@ -31,7 +31,7 @@ func (s *Web) pass(c *Call, sink ebb.Sink) (Outcome, error) {
 	out := Outcome{Answered: p.answered, Size: p.size}
 	switch {
 	case err == nil || left || errors.Is(uploadErr, errClientBody):
-		return out, nil // done, or the client has left
+		return out, nil //nolint:nilerr // done, or the client has left
 	case p.answered && over(c.Deadline):
 		// It served until its time was over: nothing says that it hangs.
 		return failed(ebb.ErrorTimeout, "The answer was not complete at the end of the timeout", true, sink), nil
@@ -149,7 +149,7 @@ func (p *passing) stopUpload() error {
 		return err
 	case <-timer.C: // it waits for the client
 		_ = http.NewResponseController(p.out).SetReadDeadline(time.Unix(1, 0))
-		<-p.sent
+		<-p.sent //nolint:errcheck // it was cut off
 		return nil
 	}
 }

@@ -246,7 +246,7 @@ func TestWebFlushesBeforeItWaits(t *testing.T) {
 		t.Errorf("%+v, %v: %q, %d flushes", o, err, out.Body, out.flushes)
 	}
 
-	res, err := http.Get(r.front.URL + "/slow") //nolint:noctx // ends with the test
+	res, err := http.Get(r.front.URL + "/slow")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -44,7 +44,7 @@ func (p *passing) upgrade(res *http.Response) error {
 	} else {
 		server.close()
 		_ = client.Close()
-		<-ends
+		<-ends //nolint:errcheck // it was cut off
 	}
 	if errors.Is(err, os.ErrDeadlineExceeded) || errors.Is(err, net.ErrClosed) {
 		return err // its time was over, or the session's

@@ -138,7 +138,7 @@ func (e *Endpoint) ownHolder(ctx context.Context, accessKey string, private bool
 	}
 	name, err := roleCode.DecodeString(role)
 	if err != nil {
-		return p, false, nil // then it is no key at all
+		return p, false, nil //nolint:nilerr // then it is no key at all
 	}
 	p, err = e.deps.Auth.Assume(ctx, ebb.RoleARN(id, string(name)), id, "ebb")
 	return p, true, err

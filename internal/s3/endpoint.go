@@ -116,7 +116,7 @@ func (e *Endpoint) Run(ctx context.Context) (err error) {
 	go func() { served <- srv.Serve(control) }()
 	defer func() {
 		err = errors.Join(err, srv.Close())
-		<-served
+		<-served //nolint:errcheck // it was closed
 	}()
 	boot := Boot{
 		Dir: e.cfg.Dir, Control: control.Addr().String(), Private: e.private, Public: filepath.Join(run, "public"),
@@ -244,7 +244,7 @@ func (e *Endpoint) child(ctx context.Context, boot *Boot) error {
 			case line == Ready:
 				e.answers(true)
 			case line != "":
-				e.deps.Log.Info("S3 endpoint: " + line)
+				e.deps.Log.Info("the S3 endpoint says", "line", line)
 			}
 			if err != nil {
 				break
@@ -285,8 +285,8 @@ func (e *Endpoint) start(boot *Boot) (*exec.Cmd, io.WriteCloser, io.Reader, erro
 		return nil, nil, nil, err
 	}
 	defer func() { _ = file.Close() }()
-	cmd := exec.Command(binary, "s3")
-	cmd.Env = []string{"LC_ALL=C"} // nothing of the platform's
+	cmd := exec.Command(binary, "s3") //nolint:noctx // it is told to end, and has time for that
+	cmd.Env = []string{"LC_ALL=C"}    // nothing of the platform's
 	cmd.ExtraFiles = []*os.File{file}
 	cmd.SysProcAttr = childAttr()
 	in, err := cmd.StdinPipe()

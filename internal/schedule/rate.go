@@ -44,7 +44,7 @@ func parseRate(text string, opt Options) (func(time.Time) (time.Time, bool), err
 		if after.Before(anchor) {
 			return anchor.Add(period)
 		}
-		return anchor.Add((after.Sub(anchor)/period + 1) * period)
+		return anchor.Add((after.Sub(anchor)/period + 1) * period) //nolint:durationcheck // so many periods
 	}
 	return func(after time.Time) (time.Time, bool) {
 		for range horizon {

@@ -27,7 +27,7 @@ func (n *node) getReady(ctx context.Context) error {
 	}
 	err := n.runtimes.Search(ctx)
 	if ctx.Err() != nil {
-		return nil
+		return nil //nolint:nilerr // it was told to end
 	}
 	if err != nil {
 		return err

@@ -12,7 +12,7 @@ import (
 
 // routing reads a routing configuration; all of its versions are of one state
 // machine.
-func (a *API) routing(c *call, list []RoutingConfigurationListItem) (key ebb.StateMachineKey, routes []ebb.StateMachineRoute, err error) {
+func (a *API) routing(list []RoutingConfigurationListItem) (key ebb.StateMachineKey, routes []ebb.StateMachineRoute, err error) {
 	refuse := func(format string, args ...any) error {
 		return &ebb.Error{Kind: ebb.Invalid, Type: ebb.TypeValidation, Reason: "INVALID_ROUTING_CONFIGURATION", Message: fmt.Sprintf(format, args...)}
 	}
@@ -47,7 +47,7 @@ func (a *API) routing(c *call, list []RoutingConfigurationListItem) (key ebb.Sta
 }
 
 func (a *API) createStateMachineAlias(c *call, in *CreateStateMachineAliasInput) (*CreateStateMachineAliasOutput, error) {
-	key, routes, err := a.routing(c, in.RoutingConfiguration)
+	key, routes, err := a.routing(in.RoutingConfiguration)
 	if err != nil {
 		return nil, err
 	}
@@ -85,7 +85,7 @@ func (a *API) updateStateMachineAlias(c *call, in *UpdateStateMachineAliasInput)
 	}
 	var routes []ebb.StateMachineRoute
 	if in.RoutingConfiguration != nil {
-		of, r, err := a.routing(c, in.RoutingConfiguration)
+		of, r, err := a.routing(in.RoutingConfiguration)
 		if err != nil {
 			return nil, err
 		}

@@ -60,7 +60,7 @@ func sameSchema(tx *Tx) error {
 	return nil
 }
 
-func copyOut(ctx context.Context, tx *Tx, out *sql.Tx, t table) error {
+func copyOut(ctx context.Context, tx *Tx, out *sql.Tx, t table) (err error) {
 	if _, err := out.ExecContext(ctx, "DELETE FROM "+quoted(t.name)); err != nil { // what migrations put there
 		return err
 	}
@@ -69,15 +69,15 @@ func copyOut(ctx context.Context, tx *Tx, out *sql.Tx, t table) error {
 	if err != nil {
 		return err
 	}
+	defer func() { err = errors.Join(err, insert.Close()) }()
 	values, pointers := scratch(len(t.columns))
-	err = tx.rows("SELECT "+quoted(t.columns...)+" FROM "+quoted(t.name), nil, func(scan func(...any) error) error {
+	return tx.rows("SELECT "+quoted(t.columns...)+" FROM "+quoted(t.name), nil, func(scan func(...any) error) error {
 		if err := scan(pointers...); err != nil {
 			return err
 		}
 		_, err := insert.ExecContext(ctx, values...)
 		return err
 	})
-	return errors.Join(err, insert.Close())
 }
 
 // Load fills this database, which must be PostgreSQL and one that no node has
@@ -129,11 +129,12 @@ func emptied(ctx context.Context, tx pgx.Tx, tables []table) error {
 	return nil
 }
 
-func copyIn(ctx context.Context, db *sql.DB, tx pgx.Tx, t table) error {
+func copyIn(ctx context.Context, db *sql.DB, tx pgx.Tx, t table) (err error) {
 	rows, err := db.QueryContext(ctx, "SELECT "+quoted(t.columns...)+" FROM "+quoted(t.name))
 	if err != nil {
 		return err
 	}
+	defer func() { err = errors.Join(err, rows.Close()) }()
 	values, pointers := scratch(len(t.columns))
 	_, err = tx.CopyFrom(ctx, pgx.Identifier{t.name}, t.columns, pgx.CopyFromFunc(func() ([]any, error) {
 		if !rows.Next() {
@@ -144,7 +145,7 @@ func copyIn(ctx context.Context, db *sql.DB, tx pgx.Tx, t table) error {
 	if err != nil {
 		err = fmt.Errorf("table %s: %w", t.name, err)
 	}
-	return errors.Join(err, rows.Close())
+	return err
 }
 
 // withCopy opens an SQLite file as what is copied to or from: with this binary's

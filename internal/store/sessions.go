@@ -81,7 +81,8 @@ func (p *sessions) read(ctx context.Context, begin string, fn func(*Tx) error) (
 	defer func() { p.give(ss, healthy) }() // also when fn ends the goroutine
 	// Beginning and ending must not be cut short by the caller's leaving.
 	clean := context.WithoutCancel(ctx)
-	for fresh := false; ; {
+	for {
+		var fresh bool
 		if ss, fresh, err = p.take(ctx); err != nil {
 			return err
 		}

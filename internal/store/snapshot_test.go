@@ -79,11 +79,11 @@ func TestSnapshotGoesIntoEveryEngine(t *testing.T) {
 			if err := loaded.Load(t.Context(), path); err != nil {
 				t.Fatal(err)
 			}
-			for where, copy := range map[string]*store.Store{"postgres": loaded, "sqlite": openAt(t, path)} {
-				if d := cmp.Diff(want, content(t, copy)); d != "" {
+			for where, made := range map[string]*store.Store{"postgres": loaded, "sqlite": openAt(t, path)} {
+				if d := cmp.Diff(want, content(t, made)); d != "" {
 					t.Errorf("%s differs:\n%s", where, d)
 				}
-				storetest.Must(t, copy, func(tx *store.Tx) error {
+				storetest.Must(t, made, func(tx *store.Tx) error {
 					m, err := tx.Message(ebb.MessageKey{Queue: "q", Service: storetest.Service, ID: "m"})
 					if err == nil && string(m.Body) != "\x00\xff\x01'" {
 						t.Errorf("%s: body is %q", where, m.Body)

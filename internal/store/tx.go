@@ -66,7 +66,7 @@ func (tx *Tx) usable() error {
 		return errEnded
 	}
 	if tx.lost == nil && tx.failed != nil {
-		return fmt.Errorf("store: no statement may follow one that failed: %v", tx.failed)
+		return fmt.Errorf("store: no statement may follow one that failed: %s", tx.failed.Error())
 	}
 	return tx.lost
 }

@@ -58,7 +58,6 @@ type rig struct {
 	accepted []string          // invocations of type Event
 	secrets  map[string]string // by name
 	denied   map[string]bool   // actions
-	asked    []string          // ROLE ACTION RESOURCE
 	logs     *logs.Store
 	packages *artifact.Store
 }
@@ -99,7 +98,7 @@ func (r *rig) open(cfg Config) {
 	r.t.Helper()
 	s, err := store.Open(context.Background(), r.database)
 	must(r.t, err)
-	log := slog.New(slog.NewTextHandler(io.Discard, nil))
+	log := slog.New(slog.DiscardHandler)
 	r.logs, err = logs.Open(logs.Config{Dir: filepath.Join(r.dir, "logs")}, log)
 	must(r.t, err)
 	r.packages, err = artifact.Open(artifact.Config{Dir: filepath.Join(r.dir, "packages")})

@@ -3,7 +3,6 @@ package workflow
 import (
 	"context"
 	"errors"
-	"sync"
 	"time"
 
 	"github.com/google/uuid"
@@ -135,7 +134,6 @@ type flight struct {
 	timers map[int64]*time.Timer
 	calls  map[int64]context.CancelFunc
 	finish *asl.Finish
-	wg     sync.WaitGroup
 }
 
 // run decides until the execution ends. Its error is the platform's, or the

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"iter"
-	"strconv"
 	"sync"
 	"time"
 
@@ -303,6 +302,3 @@ func (r *mapRun) fly(ctx context.Context, name string, item int64, in input) {
 		r.arrived(c)
 	}()
 }
-
-// itemKey is a place in a list as text.
-func itemKey(n int64) string { return strconv.FormatInt(n, 10) }

@@ -87,8 +87,8 @@ func (b *bench) kafka(ctx context.Context) (err error) {
 }
 
 // invoked is a load of invocations by as many callers as there are partitions.
-func (b *bench) invoked(make func() (request, error)) (sample, error) {
-	r, err := make()
+func (b *bench) invoked(target func() (request, error)) (sample, error) {
+	r, err := target()
 	if err != nil {
 		return sample{}, err
 	}

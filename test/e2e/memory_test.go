@@ -52,10 +52,10 @@ func TestMemoryOfEveryKind(t *testing.T) {
 			return deployImage(t, saved(t, buildImage(t, v1.Config{Entrypoint: []string{"/bootstrap"}}, program(t, "bootstrap"))), nil, nil)
 		},
 	}
-	for what, make := range made {
+	for what, kind := range made {
 		t.Run(what, func(t *testing.T) {
 			t.Parallel()
-			f := make(t)
+			f := kind(t)
 			invoke(t, shared, f, fmt.Sprintf(`{"Take":%d}`, some))
 			answer, failed, err := shared.Invoke(t.Context(), f, fmt.Sprintf(`{"Take":%d}`, tooMuch))
 			if err != nil || failed != "Unhandled" || !strings.Contains(answer, `"Runtime.OutOfMemory"`) {

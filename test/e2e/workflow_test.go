@@ -59,7 +59,7 @@ func TestStatesModel(t *testing.T) {
 // or leave events out.
 func TestRecordedWorkflows(t *testing.T) {
 	t.Parallel()
-	const comparable = 129
+	const want = 129
 	folder := filepath.Join(hosttest.Root(), "..", "shared", "conformance", "asl")
 	script := filepath.Join(folder, "replay.py")
 	if _, err := os.Stat(script); err != nil {
@@ -70,7 +70,7 @@ func TestRecordedWorkflows(t *testing.T) {
 	if err != nil || passed == nil {
 		t.Fatalf("%v:\n%s%s", err, out, errs)
 	}
-	if n, _ := strconv.Atoi(passed[1]); n < comparable {
-		t.Errorf("%d recordings passed, want %d:\n%s", n, comparable, out)
+	if n, _ := strconv.Atoi(passed[1]); n < want {
+		t.Errorf("%d recordings passed, want %d:\n%s", n, want, out)
 	}
 }

@@ -41,7 +41,7 @@ func (a *actor) children(run *asl.MapRun, items []any) (asl.Event, time.Duration
 		return asl.Event{}, 0, err
 	}
 	if failure != nil {
-		return asl.Event{Kind: asl.MapRunFailed, Op: run.Op, Error: &failure.Name, Cause: &failure.Cause}, 0, nil
+		return asl.Event{Kind: asl.MapRunFailed, Op: run.Op, Error: &failure.Name, Cause: &failure.Cause}, 0, nil //nolint:nilerr // failure is no error
 	}
 	results, lost, took := []any{}, int64(0), time.Duration(0)
 	for i, in := range inputs {

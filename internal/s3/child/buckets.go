@@ -210,7 +210,7 @@ func (b *buckets) settle(bucket, key string) error {
 	path := filepath.Join(b.dir, bucket, filepath.FromSlash(key))
 	f, err := os.Open(path)
 	if err != nil {
-		return nil // another request has removed or replaced it
+		return nil //nolint:nilerr // another request has removed or replaced it
 	}
 	err = errors.Join(f.Sync(), f.Close(), syncDir(filepath.Dir(path)))
 	if err == nil || errors.Is(err, fs.ErrNotExist) { // its folder went with the object

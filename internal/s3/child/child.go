@@ -181,7 +181,7 @@ func (g *gateway) publicApp() (*fiber.App, error) {
 	const limit = 10 * time.Second
 	end := time.Now().Add(limit)
 	for {
-		resp, err := client.Get("http://s3/")
+		resp, err := client.Get("http://s3/") //nolint:noctx // end bounds it
 		if err == nil {
 			_ = resp.Body.Close() // nobody reads it
 			break

@@ -139,7 +139,7 @@ func (i *iam) owner(bucket string) (ebb.ServiceID, error) {
 }
 
 func isCode(err error, code string) bool {
-	said, ok := err.(s3err.S3Error)
+	said, ok := errors.AsType[s3err.S3Error](err)
 	return ok && strings.Contains(string(said.XMLBody("", "")), "<Code>"+code+"</Code>")
 }
 

@@ -149,7 +149,7 @@ func TestCPUQuota(t *testing.T) {
 	used := func(wall time.Duration) time.Duration {
 		begin, before := time.Now(), box.Usage().CPU
 		sandboxtest.Eventually(t, "time passes", func() bool { return time.Since(begin) >= wall })
-		return (box.Usage().CPU - before) * time.Second / time.Since(begin)
+		return time.Duration(float64(time.Second) * float64(box.Usage().CPU-before) / float64(time.Since(begin)))
 	}
 	free := used(500 * time.Millisecond)
 	if err := box.LimitCPU(100); err != nil {

@@ -61,14 +61,14 @@ func testLayerLists(t *testing.T, s *store.Store) {
 			}
 			return names
 		}
-		any := store.LayerFilter{}
-		same(t, names(tx.LayerVersions(layerKey("b"), any, 0, 2)), []string{"b:10", "b:2"})
-		same(t, names(tx.LayerVersions(layerKey("b"), any, 2, 9)), []string{"b:1"})
+		all := store.LayerFilter{}
+		same(t, names(tx.LayerVersions(layerKey("b"), all, 0, 2)), []string{"b:10", "b:2"})
+		same(t, names(tx.LayerVersions(layerKey("b"), all, 2, 9)), []string{"b:1"})
 		same(t, names(tx.LayerVersions(layerKey("b"), store.LayerFilter{Runtime: "python3.1"}, 0, 9)), []string{"b:1"})
 		same(t, names(tx.LayerVersions(layerKey("b"), store.LayerFilter{Runtime: "python3_12"}, 0, 9)), []string(nil))
 		same(t, names(tx.LayerVersions(layerKey("b"), store.LayerFilter{Architecture: "arm64"}, 0, 9)), []string(nil))
-		same(t, names(tx.Layers(Service, any, "", 9)), []string{"C:1", "a:1", "b:10"})
-		same(t, names(tx.Layers(Service, any, "C", 1)), []string{"a:1"})
+		same(t, names(tx.Layers(Service, all, "", 9)), []string{"C:1", "a:1", "b:10"})
+		same(t, names(tx.Layers(Service, all, "C", 1)), []string{"a:1"})
 		same(t, names(tx.Layers(Service, store.LayerFilter{Runtime: "python3.12"}, "", 9)), []string{"b:2"})
 		same(t, names(tx.Layers(Service, store.LayerFilter{Runtime: "nodejs", Architecture: "x86_64"}, "", 9)), []string{"C:1", "b:10"})
 		return nil

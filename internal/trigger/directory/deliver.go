@@ -276,7 +276,7 @@ func (f *folder) put(r *store.Seen, how Outcome) (gone bool, err error) {
 	if identity(info) != r.Identity {
 		return false, nil // it is another one by now
 	}
-	folder := ""
+	var folder string
 	switch {
 	case how == Succeeded && f.s.After == Delete:
 		if err := f.root.Remove(f.at(r.Name)); err != nil {

@@ -124,7 +124,7 @@ func (f *folder) Run(ctx context.Context, up func()) (err error) {
 			}
 		case e := <-f.watcher.Events:
 			err = f.changed(ctx, e)
-		case <-f.watcher.Errors: // what was said is lost
+		case <-f.watcher.Errors: //nolint:errcheck // what was said is lost
 			err = f.scan(ctx)
 		case <-soon.C:
 			err = f.settled(ctx)
@@ -172,7 +172,7 @@ func (f *folder) changed(ctx context.Context, e fsnotify.Event) error {
 		}
 		select {
 		case e = <-f.watcher.Events:
-		case <-f.watcher.Errors:
+		case <-f.watcher.Errors: //nolint:errcheck // what was said is lost
 			return f.scan(ctx)
 		case <-timer.C:
 			more = false
@@ -191,7 +191,7 @@ func (f *folder) changed(ctx context.Context, e fsnotify.Event) error {
 func (f *folder) said(e fsnotify.Event, names map[string]bool) (whole bool, err error) {
 	rel, err := filepath.Rel(f.s.Path, e.Name)
 	if err != nil || !filepath.IsLocal(rel) {
-		return false, nil
+		return false, nil //nolint:nilerr // it is none of this folder
 	}
 	name := filepath.ToSlash(rel)
 	if name == "." {

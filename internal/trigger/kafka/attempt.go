@@ -3,6 +3,7 @@ package kafka
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"strconv"
 
@@ -86,7 +87,7 @@ func (l *lane) unfit(w work) (rest work, ok bool) {
 	s := l.p.m.s
 	if err := w.rs[0].wrong; err != nil {
 		condition := conditionUnreadable
-		if err == errTooLarge {
+		if errors.Is(err, errTooLarge) {
 			condition = conditionTooLarge
 		}
 		l.giveUp(w.rs[:1], condition, err.Error(), call{})

@@ -2,6 +2,7 @@ package object
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -135,7 +136,7 @@ func (l *list) found(ctx context.Context, o *objects.Object) error {
 	}
 	now := &store.Seen{Name: o.Key, Identity: o.ETag + "@" + o.LastModified.UTC().Format(time.RFC3339), At: l.k.deps.Now()}
 	note := func(tx *store.Tx) error {
-		if err := tx.PutSeen(l.t.ID, now); err != store.ErrExists {
+		if err := tx.PutSeen(l.t.ID, now); !errors.Is(err, store.ErrExists) {
 			return err
 		}
 		return nil // another node has told it

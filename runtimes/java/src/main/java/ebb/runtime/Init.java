@@ -1,5 +1,8 @@
 package ebb.runtime;
 
+import com.amazonaws.lambda.thirdparty.com.fasterxml.jackson.core.JsonFactory;
+import com.amazonaws.lambda.thirdparty.com.fasterxml.jackson.core.JsonParser;
+import com.amazonaws.lambda.thirdparty.com.fasterxml.jackson.core.JsonToken;
 import java.io.IOException;
 import java.util.HashMap;
 import java.util.Map;
@@ -15,44 +18,47 @@ final class Init {
   int concurrency = 1;
 
   static Init read(byte[] json, int from, int to) throws IOException {
-    Object sent = Plain.read(json, from, to, Map.class);
-    if (sent == Plain.NOT) { // what is escaped, or not Latin, in an odd way
-      sent = Json.mapper().readValue(json, from, to - from, Map.class);
-    }
     Init init = new Init();
-    for (Map.Entry<?, ?> e : ((Map<?, ?>) sent).entrySet()) {
-      init.field((String) e.getKey(), e.getValue());
+    try (JsonParser p = new JsonFactory().createParser(json, from, to - from)) {
+      for (p.nextToken(); p.nextToken() == JsonToken.FIELD_NAME; ) {
+        String name = p.getCurrentName();
+        p.nextToken();
+        init.field(name, p);
+      }
     }
     return init;
   }
 
-  private void field(String name, Object value) {
+  private void field(String name, JsonParser p) throws IOException {
     switch (name) {
       case "handler":
-        handler = (String) value;
+        handler = p.getText();
         break;
       case "taskRoot":
-        taskRoot = (String) value;
+        taskRoot = p.getText();
         break;
       case "arn":
-        arn = (String) value;
+        arn = p.getText();
         break;
       case "tenantId":
-        tenant = (String) value;
+        tenant = p.getText();
         break;
       case "maxResponse":
-        long max = ((Number) value).longValue();
+        long max = p.getLongValue();
         maxResponse = max <= 0 ? maxResponse : (int) Math.min(max, Integer.MAX_VALUE - 64);
         break;
       case "concurrency":
-        concurrency = Math.max(1, ((Number) value).intValue());
+        concurrency = Math.max(1, p.getIntValue());
         break;
       case "env":
-        for (Map.Entry<?, ?> e : ((Map<?, ?>) value).entrySet()) {
-          env.put((String) e.getKey(), (String) e.getValue());
+        while (p.nextToken() == JsonToken.FIELD_NAME) {
+          String key = p.getCurrentName();
+          p.nextToken();
+          env.put(key, p.getText());
         }
         break;
-      default: // of a newer platform
+      default:
+        p.skipChildren(); // of a newer platform
     }
   }
 }
