@@ -31,18 +31,30 @@ type routeSettings struct {
 	Stream        bool            `json:"stream,omitempty"`
 	StripPrefix   string          `json:"stripPrefix,omitempty"`
 	Schema        json.RawMessage `json:"schema,omitempty"`
+	CORS          *corsSettings   `json:"cors,omitempty"`
+
+	ClaimHeaders map[string]string `json:"claimHeaders,omitempty"`
+}
+
+// corsSettings are those of a route.
+type corsSettings struct {
+	AllowOrigins     []string `json:"allowOrigins,omitempty"`
+	AllowMethods     []string `json:"allowMethods,omitempty"`
+	AllowHeaders     []string `json:"allowHeaders,omitempty"`
+	AllowCredentials bool     `json:"allowCredentials,omitempty"`
 }
 
 // triggerHTTP makes a route without writing JSON.
 func (a *app) triggerHTTP() *cobra.Command {
 	var s routeSettings
+	var cors corsSettings
 	var schema string
 	cmd := &cobra.Command{
 		Use:   "http TRIGGER TARGET --path PATH --auth AUTH",
 		Short: "Make or change an HTTP route",
 		Long: "Http makes a trigger that hands HTTP requests to a function or an Express workflow, or changes\n" +
 			"the one of that name. A path has segments: itself, {name}, and at its end {name+} or *.\n" +
-			"CORS and claims in headers are set with ebb trigger put.",
+			"What has no flag here is set with ebb trigger put.",
 		Example: "  ebb trigger http orders orders:prod --host api.bank.example --method GET --path '/orders/{id}' --auth key\n" +
 			"  ebb trigger http site web --path '/*' --auth none",
 		Args: args(cobra.ExactArgs(2)),
@@ -62,6 +74,11 @@ func (a *app) triggerHTTP() *cobra.Command {
 					return usagef("--schema: %s is not JSON", schema)
 				}
 			}
+			if len(cors.AllowOrigins) > 0 {
+				s.CORS = &cors
+			} else if len(cors.AllowMethods)+len(cors.AllowHeaders) > 0 || cors.AllowCredentials {
+				return usagef("--cors-origin: missing")
+			}
 			settings, err := json.Marshal(s)
 			if err != nil {
 				return err
@@ -78,6 +95,11 @@ func (a *app) triggerHTTP() *cobra.Command {
 	f.StringSliceVar(&s.Audience, "audience", nil, "jwt: `AUDIENCE` of tokens, any of them")
 	f.StringVar(&s.JWKS, "jwks", "", "jwt: `URL` of the issuer's keys, or a file of the node's folder")
 	f.StringSliceVar(&s.Scopes, "scope", nil, "jwt: `SCOPE` that tokens must have, all of them")
+	f.StringToStringVar(&s.ClaimHeaders, "claim-header", nil, "jwt: `HEADER=CLAIM` that the function gets; may be given again")
+	f.StringSliceVar(&cors.AllowOrigins, "cors-origin", nil, "`ORIGIN` whose pages may call, or *; may be given again")
+	f.StringSliceVar(&cors.AllowMethods, "cors-method", nil, "`METHOD` that they may use, or *")
+	f.StringSliceVar(&cors.AllowHeaders, "cors-header", nil, "`HEADER` that they may send, or *")
+	f.BoolVar(&cors.AllowCredentials, "cors-credentials", false, "also with cookies and the like")
 	f.StringArrayVar(&s.Subjects, "subject", nil, "`PATTERN` with * of client certificates' subjects")
 	f.StringVar(&s.Group, "group", "", "`WORD` shared with other routes together with CORS")
 	f.Int64Var(&s.MaxBody, "max-body", 0, "`BYTES` of a request's body at most (default the node's)")

@@ -16,11 +16,16 @@ const (
 
 // Codes of diagnostics.
 const (
+	CodeMissing           = "MISSING_DESCRIPTION"
 	CodeInvalidJSON       = "INVALID_JSON_DESCRIPTION"
 	CodeSchema            = "SCHEMA_VALIDATION_FAILED"
 	CodeMissingTransition = "MISSING_TRANSITION_TARGET"
 	CodeMissingEnd        = "MISSING_END_STATE"
 	CodeDuplicateState    = "DUPLICATE_STATE_NAME"
+	CodeStateName         = "INVALID_STATE_NAME"
+	CodeDuplicateLabel    = "DUPLICATE_LABEL_NAME"
+	CodeLabel             = "INVALID_LABEL_NAME"
+	CodeTooDeep           = "TOO_DEEPLY_NESTED"
 	CodeInvalidJSONata    = "INVALID_JSONATA_EXPRESSION"
 	CodeUnsupported       = "UNSUPPORTED_JSONATA_EXPRESSION"
 

@@ -26,7 +26,7 @@ type Details struct {
 	AssignedVariables *Value  `json:"assignedVariables,omitempty"` // an object of JSON values
 	Error             *string `json:"error,omitempty"`
 	Cause             *string `json:"cause,omitempty"`
-	RoleARN           string  `json:"roleArn,omitempty"`
+	RoleARN           string  `json:"roleArn,omitempty"` // of an execution, or of a task's Credentials
 	Resource          string  `json:"resource,omitempty"`
 	ResourceType      string  `json:"resourceType,omitempty"`
 	Region            string  `json:"region,omitempty"`

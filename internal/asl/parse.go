@@ -1,6 +1,7 @@
 package asl
 
 import (
+	"bytes"
 	"fmt"
 	"slices"
 	"strings"
@@ -19,6 +20,10 @@ func Parse(definition []byte, engine *jsonata.Engine) (*Machine, []Diagnostic) {
 	b := &builder{m: &Machine{engine: engine, Language: JSONPath}, names: make(map[string]bool)}
 	if len(definition) > MaxDefinition {
 		b.errorf(CodeSchema, "", "The definition has more than %d bytes", MaxDefinition)
+		return nil, b.diagnostics
+	}
+	if text := bytes.TrimSpace(definition); len(text) == 0 || string(text) == "null" {
+		b.errorf(CodeMissing, "", "The definition is empty")
 		return nil, b.diagnostics
 	}
 	v, err := jsonata.ParseJSON(definition)
@@ -42,7 +47,12 @@ type builder struct {
 	m           *Machine
 	diagnostics []Diagnostic
 	names       map[string]bool // of all states, which are unique
+	labels      map[string]bool // of all Map states, which are unique
+	depth       int             // of states within states
 }
+
+// maxDepth is how deeply states may be nested within Map and Parallel states.
+const maxDepth = 100
 
 func (b *builder) errorf(code, location, format string, args ...any) {
 	b.diagnostics = append(b.diagnostics, Diagnostic{SeverityError, code, fmt.Sprintf(format, args...), location})
@@ -72,6 +82,11 @@ func (b *builder) machine(o *Object) {
 func (b *builder) program(n *node, language Language) *program {
 	p := &program{index: len(b.m.programs), states: make(map[string]*state)}
 	b.m.programs = append(b.m.programs, p)
+	if b.depth++; b.depth > maxDepth {
+		b.errorf(CodeTooDeep, n.location, "States are nested more than %d deep", maxDepth)
+		return p
+	}
+	defer func() { b.depth-- }()
 	start, ok := n.requiredString("StartAt")
 	p.startAt = start
 	states := n.object("States")
@@ -88,7 +103,7 @@ func (b *builder) program(n *node, language Language) *program {
 		name, v := states.At(i)
 		at := n.at("States") + "/" + name
 		if utf8.RuneCountInString(name) > 80 || name == "" {
-			b.errorf(CodeSchema, at, "State name must have 1 to 80 characters")
+			b.errorf(CodeStateName, at, "State name must have 1 to 80 characters")
 		}
 		if b.names[name] {
 			b.errorf(CodeDuplicateState, at, "Duplicate State name: %s", name)

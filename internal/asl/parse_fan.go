@@ -44,11 +44,7 @@ func (n *node) mapState(s *state) {
 	f.tolerated = n.number("ToleratedFailureCount", 0, 99999999)
 	n.oneOf("ToleratedFailurePercentage", "ToleratedFailurePercentagePath")
 	f.percentage = n.numberOf("ToleratedFailurePercentage", "ToleratedFailurePercentagePath", 0, 100, true)
-	if label, ok := n.str("Label"); ok {
-		if f.label = label; len(label) > 40 || label == "" || strings.ContainsAny(label, " \t\n?*<>{}[]:;,\\|^~$#%&`\"") {
-			n.errorf("Label", "Value is not a valid label: it must have 1 to 40 characters without white space, wildcards, brackets and special characters")
-		}
-	}
+	n.label(f)
 	n.reader(f)
 	n.batcher(f)
 	n.writer(f)
@@ -64,6 +60,25 @@ func (n *node) mapState(s *state) {
 			}
 		}
 	}
+}
+
+// label reads Label, which is part of the ARNs of the children.
+func (n *node) label(f *fan) {
+	label, ok := n.str("Label")
+	if !ok {
+		return
+	}
+	f.label = label
+	switch {
+	case len(label) > 40 || label == "" || strings.ContainsAny(label, " \t\n?*<>{}[]:;,\\|^~$#%&`\""):
+		n.b.errorf(CodeLabel, n.at("Label"), "Value is not a valid label: it must have 1 to 40 characters without white space, wildcards, brackets and special characters")
+	case n.b.labels[label]:
+		n.b.errorf(CodeDuplicateLabel, n.at("Label"), "Duplicate Label: %s", label)
+	}
+	if n.b.labels == nil {
+		n.b.labels = make(map[string]bool)
+	}
+	n.b.labels[label] = true
 }
 
 // items reads Items, which JSONata has and JSONPath has as a constant.

@@ -84,6 +84,12 @@ func (d *decision) schedule(t *Thread, st *state) *failure {
 	} else {
 		details.Input, details.Resource = &task.Parameters, st.resource
 	}
+	if task.Credentials != nil {
+		if o, ok := task.Credentials.V.(*Object); ok {
+			role, _ := o.Get("RoleArn")
+			details.RoleARN, _ = role.(string)
+		}
+	}
 	d.note(t, r.events()+"Scheduled", details)
 	t.Waits, t.Op, t.Began, t.Handed = waitsTask, op, false, false
 	d.act(Action{Task: task})

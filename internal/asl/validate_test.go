@@ -39,6 +39,14 @@ func TestDiagnostics(t *testing.T) {
 			`SCHEMA_VALIDATION_FAILED: Value is not a Reference Path: Reference path didn't start with '$' at /States/A/Choices[0]/Variable`},
 
 		{`{`, `INVALID_JSON_DESCRIPTION: expected a key at offset 1`},
+		{` `, `MISSING_DESCRIPTION: The definition is empty`},
+		{`null`, `MISSING_DESCRIPTION: The definition is empty`},
+		{`{"StartAt": "", "States": {"": {"Type": "Succeed"}}}`,
+			`SCHEMA_VALIDATION_FAILED: Value must not be empty at /StartAt|INVALID_STATE_NAME: State name must have 1 to 80 characters at /States/`},
+		{`{"StartAt": "A", "States": {"A": {"Type": "Map", "Label": "x", "ItemProcessor": ` + oneByOne("B") + `, "Next": "C"}, "C": {"Type": "Map", "Label": "x", "ItemProcessor": ` + oneByOne("D") + `, "Next": "E"}, "E": {"Type": "Map", "Label": "a b", "ItemProcessor": ` + oneByOne("F") + `, "End": true}}}`,
+			`DUPLICATE_LABEL_NAME: Duplicate Label: x at /States/C/Label|INVALID_LABEL_NAME: Value is not a valid label: it must have 1 to 40 characters without white space, wildcards, brackets and special characters at /States/E/Label`},
+		{`{"StartAt": "A", "States": {"A": {"Type": "Map", "ItemReader": {"Resource": "arn:aws:states:::s3:getObject", "ReaderConfig": {"ManifestType": "X", "Transformation": "Y"}}, "ResultWriter": {"WriterConfig": {"OutputType": "CSV", "Transformation": "Z"}}, "ItemProcessor": ` + oneByOne("B") + `, "End": true}}}`,
+			`SCHEMA_VALIDATION_FAILED: Value is not valid. Allowed values: [NONE, LOAD_AND_FLATTEN] at /States/A/ItemReader/ReaderConfig/Transformation|SCHEMA_VALIDATION_FAILED: Value is not valid. Allowed values: [ATHENA_DATA, S3_INVENTORY] at /States/A/ItemReader/ReaderConfig/ManifestType|SCHEMA_VALIDATION_FAILED: Value is not valid. Allowed values: [JSON, JSONL] at /States/A/ResultWriter/WriterConfig/OutputType|SCHEMA_VALIDATION_FAILED: Value is not valid. Allowed values: [NONE, COMPACT, FLATTEN] at /States/A/ResultWriter/WriterConfig/Transformation`},
 		{`[]`, `SCHEMA_VALIDATION_FAILED: The definition must be an object`},
 		{`{}`, `SCHEMA_VALIDATION_FAILED: These fields are required: [StartAt]|SCHEMA_VALIDATION_FAILED: These fields are required: [States]`},
 		{`{"StartAt": "A", "States": {"A": {"Type": "Parallel", "Branches": [{"StartAt": "B", "States": {"B": {"Type": "Pass", "End": true}}}, {"StartAt": "B", "States": {"B": {"Type": "Pass", "End": true}}}], "End": true}}}`,
@@ -59,6 +67,25 @@ func TestDiagnostics(t *testing.T) {
 		}
 		if got := strings.Join(texts, "|"); m != nil || got != c.want {
 			t.Errorf("%s:\n got %s\nwant %s", c.definition, got, c.want)
+		}
+	}
+}
+
+// oneByOne is an item processor of a distributed Map.
+func oneByOne(name string) string {
+	return `{"ProcessorConfig": {"Mode": "DISTRIBUTED", "ExecutionType": "STANDARD"}, "StartAt": "` + name + `", "States": {"` + name + `": {"Type": "Succeed"}}}`
+}
+
+func TestTooDeep(t *testing.T) {
+	definition := `{"StartAt": "A0", "States": {"A0": {"Type": "Succeed"}}}`
+	for i := 1; i <= maxDepth; i++ {
+		definition = fmt.Sprintf(`{"StartAt": "A%[1]d", "States": {"A%[1]d": {"Type": "Parallel", "Branches": [%[2]s], "End": true}}}`, i, definition)
+		m, problems := Parse([]byte(definition), jsonata.New(jsonata.Config{}))
+		if i < maxDepth && m == nil {
+			t.Fatal(problems)
+		}
+		if i == maxDepth && (m != nil || problems[0].Code != CodeTooDeep) {
+			t.Error(problems)
 		}
 	}
 }

@@ -20,6 +20,7 @@ type Metrics struct {
 	messages   *prometheus.CounterVec
 	unverified *prometheus.CounterVec
 	triggers   *prometheus.CounterVec
+	late       prometheus.Histogram
 	events     *prometheus.CounterVec
 	routes     *prometheus.CounterVec
 	routeTime  *prometheus.HistogramVec
@@ -32,6 +33,9 @@ type Metrics struct {
 // seconds are the bounds of durations, from a tenth of a millisecond to the
 // longest timeout of Lambda.
 var seconds = [...]float64{.0001, .0003, .001, .003, .01, .03, .1, .3, 1, 3, 10, 30, 100, 300, 900}
+
+// lateness are the bounds of how late timers may be, whose precision is a second.
+var lateness = [...]float64{.005, .01, .02, .05, .1, .2, .3, .4, .5, .6, .8, 1, 1.5, 2, 3, 5, 10, 30, 60, 300, 900}
 
 // New makes the metrics of a node, those of the process itself among them.
 func New() *Metrics {
@@ -57,11 +61,14 @@ func New() *Metrics {
 		triggers: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "ebb_trigger_events_total", Help: "Events of triggers, by what became of them.",
 		}, []string{"service", "trigger", "kind", "outcome"}),
+		late: prometheus.NewHistogram(prometheus.HistogramOpts{
+			Name: "ebb_timer_late_seconds", Help: "How long after timers were due their fires were durable.", Buckets: lateness[:],
+		}),
 		events: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "ebb_bus_events_total", Help: "Events put on the event bus, by what became of them.",
 		}, []string{"service", "outcome"}),
 	}
-	m.registry.MustRegister(m, m.starts, m.messages, m.unverified, m.triggers, m.events, m.routes, m.routeTime,
+	m.registry.MustRegister(m, m.starts, m.messages, m.unverified, m.triggers, m.late, m.events, m.routes, m.routeTime,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m
 }

@@ -266,6 +266,8 @@ func (in *instance) ready(ctx context.Context, env map[string]string, limit time
 		hint := ""
 		if port := v.WebPort(); port > 0 {
 			hint = fmt.Sprintf(": nothing listens on port %d", port)
+		} else if _, polls := in.session.(*runtimeapi.HTTP); polls {
+			hint = ": nothing has asked the Runtime API for work (an HTTP server needs " + ebb.EnvWebPort + ")"
 		}
 		failure := in.initFailure(ebb.ErrorInitTimeout, fmt.Sprintf("Initialisation timed out after %.2f seconds", limit.Seconds())+hint)
 		failure.slow, failure.hint = true, hint

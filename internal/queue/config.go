@@ -40,6 +40,9 @@ type Config struct {
 	// theirs ends.
 	Drain   time.Duration    `yaml:"-"`
 	Metrics *metrics.Metrics `yaml:"-"` // nil = not measured
+	// Hold is for how long in a row queues with Options.First may hold back those that
+	// yield; default a second.
+	Hold time.Duration `yaml:"-"`
 	// Failpoint is called between the writes of a message's way, for tests that
 	// end the process there: "enqueued", "claimed", "handled", "settled".
 	Failpoint func(point string) `yaml:"-"`
@@ -53,6 +56,9 @@ type Options struct {
 	// Together has outcomes with a Tx fn share their Tx, as those without do: for
 	// many that are small and end at once. One that fails takes no other with it.
 	Together bool
+	// First has no handler of a queue that Yields begin while messages of this one
+	// are due, for up to Config.Hold at a time: what those run would make these late.
+	First, Yields bool
 	// Poison says, in place of the handler, what is to become of a message with
 	// Config.MaxCrashes crashes. Default: Dead.
 	Poison func(m *Message, reason string) Outcome
@@ -95,6 +101,9 @@ func (c Config) withDefaults() Config {
 		if c.Exclusive {
 			c.Rescan = exclusiveRescan
 		}
+	}
+	if c.Hold == 0 {
+		c.Hold = time.Second
 	}
 	if c.Now == nil {
 		c.Now = time.Now

@@ -19,6 +19,9 @@
 // gets a third of the places, and the next one finds free places at once however
 // long the first one's handlers take.
 //
+// A queue may go first (Options.First): while messages of it are due, those that
+// yield begin no handler, for up to Config.Hold in a row.
+//
 // Invariants:
 //
 //  1. A message that Enqueue wrote in a committed Tx ends as done, dead or

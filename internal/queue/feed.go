@@ -117,7 +117,8 @@ func (l *line) plan(now time.Time, rescan bool) *plan {
 		p.orders = append(p.orders, &order{lane: n, name: n.name, want: l.room(n) + ahead - len(n.ready)})
 	}
 	if len(p.orders) > 0 {
-		l.finished = 0
+		l.finished, l.claiming = 0, true
+		l.precedes()
 	}
 	if s := &l.suspects; !s.next.IsZero() {
 		if !s.next.After(now) {
@@ -136,6 +137,7 @@ func (l *line) plan(now time.Time, rescan bool) *plan {
 func (l *line) restore(p *plan) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	l.claiming = false
 	for _, o := range p.orders {
 		if !o.lane.hungry {
 			l.clock.set(o.lane, time.Time{})
@@ -194,6 +196,8 @@ func (l *line) claim(ctx context.Context, p *plan) error {
 	for _, m := range odd {
 		l.single(m)
 	}
+	l.claiming = false
+	l.precedes()
 	l.start()
 	return nil
 }
@@ -252,6 +256,7 @@ func (l *line) giveBack() {
 		n.ready, n.queued = nil, false
 		l.waiting = 0
 	}
+	l.precedes()
 	l.mu.Unlock()
 	if len(back) == 0 {
 		return

@@ -32,20 +32,22 @@ type line struct {
 	woken chan struct{} // holds one: look again
 	work  sync.WaitGroup
 
-	mu       sync.Mutex
-	life     context.Context // of handlers; nil before run and after stopping began
-	lanes    map[string]*lane
-	clock    clock // lanes whose next message is not due yet
-	hungry   ring  // lanes with due messages in the database
-	ready    ring  // lanes with leased messages that nobody handles yet
-	held     map[ebb.MessageKey]*held
-	running  int
-	waiting  int                   // bytes of messages that are leased and not begun
-	tenants  map[ebb.ServiceID]int // running, by service
-	finished int                   // since the last claim: how far to claim ahead
-	suspects suspects
-	rescan   bool
-	counts   map[string]*metrics.Queue // by lane
+	mu        sync.Mutex
+	life      context.Context // of handlers; nil before run and after stopping began
+	lanes     map[string]*lane
+	clock     clock // lanes whose next message is not due yet
+	hungry    ring  // lanes with due messages in the database
+	ready     ring  // lanes with leased messages that nobody handles yet
+	held      map[ebb.MessageKey]*held
+	running   int
+	waiting   int                   // bytes of messages that are leased and not begun
+	tenants   map[ebb.ServiceID]int // running, by service
+	finished  int                   // since the last claim: how far to claim ahead
+	suspects  suspects
+	rescan    bool
+	claiming  bool                      // due messages are being claimed
+	preceding bool                      // messages are due that go first, see Options.First
+	counts    map[string]*metrics.Queue // by lane
 }
 
 // maxAhead is how many leased messages of a lane may wait in a process that has
@@ -127,6 +129,7 @@ func (l *line) arrived(m *ebb.Message) {
 	n := l.lane(m.Lane)
 	if m.Leased {
 		l.hold(n, m)
+		l.precedes()
 		l.start()
 		return
 	}
@@ -166,9 +169,10 @@ func (l *line) hold(n *lane, m *ebb.Message) {
 	}
 }
 
-// start begins as many handlers as there is room for, by turns.
+// start begins as many handlers as there is room for, by turns, unless those of
+// another queue go first.
 func (l *line) start() {
-	for {
+	for !l.opts.Yields || !l.q.first.hold.Load() {
 		n := l.ready.pop(func(n *lane) bool { return l.room(n) > 0 })
 		if n == nil {
 			return
@@ -250,6 +254,7 @@ func (l *line) ended(h *held, epoch int64) {
 	if n := h.next; n != nil && !h.lost && n.Epoch != epoch {
 		l.hold(l.lane(n.Lane), n)
 	}
+	l.precedes()
 	l.start()
 	if !l.hungry.empty() || h.lane == nil {
 		l.signal()

@@ -15,11 +15,11 @@ import (
 // returns then is written only if the lease still holds.
 type Handler func(ctx context.Context, m *Message) Outcome
 
-// Outcome is what is to become of a message. Make one with Done, Later or Dead.
+// Outcome is what is to become of a message. Make one with Done, Repeat, Later or Dead.
 type Outcome struct {
 	kind   kind
 	fn     func(*store.Tx) error
-	at     time.Time // Later: due; Done and Dead: kept until, zero = default
+	at     time.Time // Later and Repeat: due; Done and Dead: kept until, zero = default
 	reason string
 	body   []byte     // nil = as it was
 	kept   bool       // Done: not removed but kept
@@ -33,6 +33,7 @@ type kind uint8
 const (
 	later kind = iota // the zero Outcome: again at once, which is what a forgetful handler gets
 	done
+	repeat
 	dead
 	settled // the handler has written it itself
 )
@@ -40,6 +41,12 @@ const (
 // Done acknowledges: the message is removed, and fn (which may be nil) runs in
 // the same Tx. When fn fails, neither happens and the message comes again.
 func Done(fn func(*store.Tx) error) Outcome { return Outcome{kind: done, fn: fn} }
+
+// Repeat acknowledges as Done does, but in place of being removed the message is
+// new: due at at, with another body.
+func Repeat(at time.Time, body []byte, fn func(*store.Tx) error) Outcome {
+	return Outcome{kind: repeat, fn: fn, at: at, body: body}
+}
 
 // Settle writes, in the caller's Tx, that m is done: for a handler whose own last
 // write that belongs to, and which returns Settled when the Tx is committed.
@@ -97,6 +104,8 @@ func (o *Outcome) apply(tx *store.Tx, cfg *Config, m *ebb.Message) error {
 			crashes++
 		}
 		err = tx.ReleaseMessage(m.MessageKey, m.Epoch, o.at, !o.free, crashes, o.body)
+	case o.kind == repeat:
+		err = tx.RepeatMessage(m.MessageKey, m.Epoch, now, o.at, o.body)
 	case o.kind == done && !o.kept:
 		err = tx.DeleteMessage(m.MessageKey, m.Epoch)
 	default:

@@ -41,6 +41,7 @@ type Queue struct {
 	lines map[string]*line
 	acks  chan *ack
 	hints hints
+	first first
 }
 
 // New makes the queues named in handlers. Whatever is enqueued in others waits

@@ -88,6 +88,13 @@ func (l *line) settled(h *held, out *Outcome) {
 		c.Done()
 	case dead:
 		c.Died()
+	case repeat:
+		c.Done()
+		if h.lane != nil { // after a suspect, all lanes are looked at
+			l.mu.Lock()
+			l.expect(h.lane, out.at)
+			l.mu.Unlock()
+		}
 	case later:
 		c.Again()
 		l.mu.Lock()
@@ -123,10 +130,19 @@ func (l *line) write(m *ebb.Message, out *Outcome) error {
 	return <-a.done
 }
 
+// What waits between two Txs of outcomes, so that those that end about the same
+// time are one: for how long, or until how many there are.
+const (
+	ackPause = 4 * time.Millisecond
+	ackCrowd = 64
+)
+
 // acknowledge writes outcomes, those that wait together in one Tx, until ctx
 // ends. It ends after the last handler did.
 func (q *Queue) acknowledge(ctx context.Context) {
 	batch := make([]*ack, 0, maxAcks)
+	pause := time.NewTimer(0)
+	defer pause.Stop()
 	for {
 		batch = batch[:0]
 		select {
@@ -136,15 +152,25 @@ func (q *Queue) acknowledge(ctx context.Context) {
 			return
 		}
 	more:
-		for len(batch) < maxAcks {
+		for paused := false; len(batch) < maxAcks; {
 			select {
 			case a := <-q.acks:
 				batch = append(batch, a)
+				continue
 			default:
+			}
+			if paused || len(batch) >= ackCrowd {
 				break more
+			}
+			select {
+			case a := <-q.acks:
+				batch = append(batch, a)
+			case <-pause.C:
+				paused = true
 			}
 		}
 		q.writeAll(batch)
+		pause.Reset(ackPause)
 	}
 }
 

@@ -93,6 +93,7 @@ func (n *node) serve(ctx context.Context, stdout io.Writer) error {
 	ground.Go(func() error { return n.runWorkflow(poolCtx) })
 	ground.Go(func() error { return n.triggers.RunCounts(poolCtx) })
 	ground.Go(func() error { n.watch(poolCtx); return nil })
+	ground.Go(func() error { return giveBack(poolCtx) })
 	ground.Go(func() error { return n.auth.Run(grounded) })
 	ground.Go(func() error { return n.cluster.Run(grounded) })
 	ground.Go(func() error { return n.gateway.Run(grounded) })

@@ -24,6 +24,7 @@ func (n *node) assembleTriggers() {
 		Send:    n.sendEvent, Running: n.eventRuns,
 		Refused: n.bus.Refused,
 		Count:   func(t ebb.TriggerRef, c ebb.TriggerCounts) { n.triggers.Count(t, c) },
+		Late:    n.metrics.TimerLate,
 		Stop: func(tx *store.Tx, t *ebb.Trigger, id ebb.MessageID, reason string) error {
 			return n.deliver.Withdraw(tx, t.Service, t.Target, id, reason)
 		},

@@ -93,6 +93,11 @@ func member(name string, d *asl.Details, data bool) any {
 		return text(d.Location)
 	case "RoleArn":
 		return text(d.RoleARN)
+	case "TaskCredentials":
+		if d.RoleARN == "" {
+			return nil
+		}
+		return &TaskCredentials{RoleArn: &d.RoleARN}
 	case "Resource":
 		return text(d.Resource)
 	case "ResourceType":

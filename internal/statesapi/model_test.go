@@ -58,6 +58,8 @@ func TestHistoryEvent(t *testing.T) {
 			return *e.ExecutionFailedEventDetails.Cause == "c" && e.ExecutionFailedEventDetails.Error == nil
 		}},
 		{"ExecutionFailed", &asl.Details{}, true, func(e HistoryEvent) bool { return e.ExecutionFailedEventDetails != nil }},
+		{"TaskScheduled", &asl.Details{RoleARN: "r"}, true, func(e HistoryEvent) bool { return *e.TaskScheduledEventDetails.TaskCredentials.RoleArn == "r" }},
+		{"LambdaFunctionScheduled", &asl.Details{Resource: "f"}, true, func(e HistoryEvent) bool { return e.LambdaFunctionScheduledEventDetails.TaskCredentials == nil }},
 		{"MapStateSucceeded", nil, true, func(e HistoryEvent) bool { return *e.Type == "MapStateSucceeded" }},
 		{"ActivityScheduled", &asl.Details{Resource: "r", TimeoutInSeconds: 5}, true, func(e HistoryEvent) bool {
 			return *e.ActivityScheduledEventDetails.TimeoutInSeconds == 5 && e.ActivityScheduledEventDetails.HeartbeatInSeconds == nil

@@ -108,6 +108,14 @@ func (tx *Tx) ReleaseMessage(key ebb.MessageKey, epoch int64, due time.Time, beg
 		WHERE queue = ? AND service = ? AND id = ? AND epoch = ? AND leased = 1 AND state = 0`, args...))
 }
 
+// RepeatMessage makes a leased message one that is new at now, due at due and with
+// another body. ErrChanged: the caller does not hold its lease.
+func (tx *Tx) RepeatMessage(key ebb.MessageKey, epoch int64, now, due time.Time, body []byte) error {
+	return held(tx.exec(`UPDATE message SET leased = 0, due_at = ?, attempt = 0, crashes = 0, enqueued_at = ?, body = ?
+		WHERE queue = ? AND service = ? AND id = ? AND epoch = ? AND leased = 1 AND state = 0`,
+		due.UnixMilli(), now.UnixMilli(), blob(body), key.Queue, string(key.Service), string(key.ID), epoch))
+}
+
 // DeleteMessage removes a message whose work is done. ErrChanged: the caller
 // does not hold its lease.
 func (tx *Tx) DeleteMessage(key ebb.MessageKey, epoch int64) error {

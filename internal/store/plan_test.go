@@ -75,3 +75,32 @@ func TestQueriesUseIndexes(t *testing.T) {
 		return nil
 	})
 }
+
+// What looks for the triggers of a kind, or of a target, again and again must not
+// read all the others.
+func TestTriggersUseIndexes(t *testing.T) {
+	s := open(t)
+	for index, f := range map[string]store.TriggerFilter{
+		"triggers_kind (kind=? AND (service,name)>(?,?))": {Kind: ebb.TriggerKafka},
+		"triggers_target (target=?":                       {Target: "arn"},
+	} {
+		storetest.Read(t, s, func(tx *store.Tx) error {
+			if _, err := tx.Triggers(f, 1); err != nil {
+				return err
+			}
+			for _, q := range tx.Prepared() {
+				if !strings.Contains(q, "FROM triggers WHERE (service, name) > (?, ?) AND") || strings.Contains(q, "kind = ?") != (f.Kind != "") {
+					continue
+				}
+				plan, err := tx.Plan(q)
+				if err != nil {
+					return err
+				}
+				if text := strings.Join(plan, "; "); !strings.Contains(text, index) {
+					t.Errorf("%s\n%s", q, text)
+				}
+			}
+			return nil
+		})
+	}
+}

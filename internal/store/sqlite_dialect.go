@@ -59,12 +59,14 @@ func sqliteName(path string, settings url.Values) string {
 }
 
 // writerSettings: WAL with synchronous=FULL makes every commit durable before
-// it is acknowledged.
+// it is acknowledged. The cache (KiB, taken as it fills) holds the pages that many
+// thousands of timers or messages are spread over; a checkpoint (pages) comes
+// seldom enough that one changed again and again is copied once.
 func writerSettings() url.Values {
 	return url.Values{
 		"_txlock": {"immediate"},
 		"_pragma": {"busy_timeout(5000)", "journal_mode(WAL)", "synchronous(FULL)",
-			"foreign_keys(1)", "journal_size_limit(67108864)"},
+			"foreign_keys(1)", "journal_size_limit(67108864)", "cache_size(-16384)", "wal_autocheckpoint(4000)"},
 	}
 }
 

@@ -84,13 +84,18 @@ type TriggerFilter struct {
 	After   ebb.TriggerKey // those behind this one
 }
 
-// Triggers returns up to limit triggers, by service and name.
+// Triggers returns up to limit triggers, by service and name. Only what limits is in
+// the statement, so that an index is found for it.
 func (tx *Tx) Triggers(f TriggerFilter, limit int) (ts []*ebb.Trigger, err error) {
-	err = tx.rows("SELECT "+triggerColumns+` FROM triggers
-		WHERE (service, name) > (?, ?) AND (? = '' OR service = ?) AND (? = '' OR kind = ?) AND (? = '' OR target = ?)
-		ORDER BY service, name LIMIT ?`,
-		[]any{string(f.After.Service), f.After.Name, string(f.Service), string(f.Service), string(f.Kind), string(f.Kind),
-			f.Target, f.Target, limit}, func(scan func(...any) error) error {
+	where, args := "(service, name) > (?, ?)", []any{string(f.After.Service), f.After.Name}
+	for _, c := range [...]struct{ column, value string }{{"service", string(f.Service)}, {"kind", string(f.Kind)}, {"target", f.Target}} {
+		if c.value != "" {
+			where += " AND " + c.column + " = ?"
+			args = append(args, c.value)
+		}
+	}
+	err = tx.rows("SELECT "+triggerColumns+" FROM triggers WHERE "+where+" ORDER BY service, name LIMIT ?",
+		append(args, limit), func(scan func(...any) error) error {
 			t, err := scanTrigger(scan)
 			ts = append(ts, t)
 			return err

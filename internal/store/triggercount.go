@@ -12,25 +12,26 @@ const countColumns = "taken, filtered, delivered, retried, failed, dead, result,
 // taken over unless c has none (ResultAt is zero); TakenAt is kept in the
 // trigger's state. A trigger that is gone has no counts.
 func (tx *Tx) AddTriggerCounts(id ebb.TriggerID, c *ebb.TriggerCounts) error {
-	if err := tx.countTrigger(id); err != nil {
-		return err
-	}
-	_, err := tx.exec(`UPDATE trigger_count SET taken = taken + ?, filtered = filtered + ?, delivered = delivered + ?,
-		retried = retried + ?, failed = failed + ?, dead = dead + ? WHERE trigger_id = ?`,
-		c.Taken, c.Filtered, c.Delivered, c.Retried, c.Failed, c.Dead, string(id))
+	at := millis(c.ResultAt)
+	_, err := tx.exec(`INSERT INTO trigger_count (trigger_id, `+countColumns+`)
+		SELECT t.id, CAST(? AS BIGINT), CAST(? AS BIGINT), CAST(? AS BIGINT), CAST(? AS BIGINT), CAST(? AS BIGINT), CAST(? AS BIGINT),
+			CAST(? AS TEXT), CAST(? AS BIGINT), CASE WHEN CAST(? AS TEXT) = '' AND s.error = '' THEN 0 ELSE CAST(? AS BIGINT) END
+		FROM triggers AS t JOIN trigger_state AS s ON s.trigger_id = t.id WHERE t.id = ?
+		ON CONFLICT (trigger_id) DO UPDATE SET
+			taken = trigger_count.taken + excluded.taken, filtered = trigger_count.filtered + excluded.filtered,
+			delivered = trigger_count.delivered + excluded.delivered, retried = trigger_count.retried + excluded.retried,
+			failed = trigger_count.failed + excluded.failed, dead = trigger_count.dead + excluded.dead,
+			result = CASE WHEN excluded.result_at = 0 THEN trigger_count.result ELSE excluded.result END,
+			result_at = CASE WHEN excluded.result_at = 0 THEN trigger_count.result_at ELSE excluded.result_at END,
+			failing_at = CASE WHEN excluded.result_at = 0 THEN trigger_count.failing_at
+				WHEN excluded.failing_at = 0 OR trigger_count.failing_at = 0 THEN excluded.failing_at
+				ELSE trigger_count.failing_at END`,
+		c.Taken, c.Filtered, c.Delivered, c.Retried, c.Failed, c.Dead, c.Result, at, c.Result, at, string(id))
 	if err == nil && !c.TakenAt.IsZero() {
 		_, err = tx.exec("UPDATE trigger_state SET last_at = ? WHERE trigger_id = ? AND last_at < ?",
 			c.TakenAt.UnixMilli(), string(id), c.TakenAt.UnixMilli())
 	}
-	if err != nil || c.ResultAt.IsZero() {
-		return err
-	}
-	at := c.ResultAt.UnixMilli()
-	_, err = tx.exec("UPDATE trigger_count SET result = ?, result_at = ? WHERE trigger_id = ?", c.Result, at, string(id))
-	if err != nil {
-		return err
-	}
-	return tx.failing(id, at)
+	return err
 }
 
 // countTrigger makes the row of a trigger that is there.

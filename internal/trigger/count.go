@@ -2,7 +2,7 @@ package trigger
 
 import (
 	"context"
-	"maps"
+	"math"
 	"slices"
 	"sync"
 	"time"
@@ -11,8 +11,12 @@ import (
 	"github.com/ebb-faas/ebb/internal/store"
 )
 
-// flushEvery is how often counts are written: what a crash takes of them.
-const flushEvery = time.Second
+// flushEvery is how often counts are written, flushMost of how many triggers then at
+// most: those of very many that fire at once do not keep others from the database.
+const (
+	flushEvery = time.Second
+	flushMost  = 4 * page
+)
 
 // counts are those not written yet.
 type counts struct {
@@ -24,11 +28,14 @@ type counts struct {
 // it a second later.
 func (g *Triggers) Count(t ebb.TriggerRef, c ebb.TriggerCounts) {
 	if m := g.deps.Metrics; m != nil {
-		for outcome, n := range map[string]int64{
-			"taken": c.Taken, "filtered": c.Filtered, "delivered": c.Delivered, "retried": c.Retried, "failed": c.Failed, "dead": c.Dead,
+		for _, of := range [...]struct {
+			outcome string
+			n       int64
+		}{
+			{"taken", c.Taken}, {"filtered", c.Filtered}, {"delivered", c.Delivered}, {"retried", c.Retried}, {"failed", c.Failed}, {"dead", c.Dead},
 		} {
-			if n > 0 {
-				m.TriggerEvents(t, outcome, n)
+			if of.n > 0 {
+				m.TriggerEvents(t, of.outcome, of.n)
 			}
 		}
 	}
@@ -64,13 +71,22 @@ func add(sum, c *ebb.TriggerCounts) {
 	}
 }
 
-// flush writes the counts, in pages. Those that cannot be written are kept.
-func (g *Triggers) flush(ctx context.Context) error {
+// flush writes the counts of up to most triggers, in pages. Those that are not
+// written are kept.
+func (g *Triggers) flush(ctx context.Context, most int) error {
 	g.counts.mu.Lock()
 	pending := g.counts.pending
 	g.counts.pending = nil
 	g.counts.mu.Unlock()
-	for ids := range slices.Chunk(slices.Sorted(maps.Keys(pending)), page) {
+	defer func() { g.keepCounts(pending) }()
+	some := make([]ebb.TriggerID, 0, min(len(pending), most))
+	for id := range pending { // any: none waits for ever
+		if len(some) < most {
+			some = append(some, id)
+		}
+	}
+	slices.Sort(some)
+	for ids := range slices.Chunk(some, page) {
 		err := g.deps.Store.Tx(ctx, func(tx *store.Tx) error {
 			for _, id := range ids { // in order, so that two nodes do not wait for each other
 				if err := tx.AddTriggerCounts(id, pending[id]); err != nil {
@@ -80,7 +96,6 @@ func (g *Triggers) flush(ctx context.Context) error {
 			return nil
 		})
 		if err != nil {
-			g.keepCounts(pending)
 			return err
 		}
 		for _, id := range ids {
@@ -92,6 +107,9 @@ func (g *Triggers) flush(ctx context.Context) error {
 
 // keepCounts puts back what was not written.
 func (g *Triggers) keepCounts(pending map[ebb.TriggerID]*ebb.TriggerCounts) {
+	if len(pending) == 0 {
+		return
+	}
 	g.counts.mu.Lock()
 	defer g.counts.mu.Unlock()
 	for id, sum := range g.counts.pending {
@@ -115,13 +133,13 @@ func (g *Triggers) RunCounts(ctx context.Context) error {
 		case <-ctx.Done():
 			ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), last)
 			defer cancel()
-			if err := g.flush(ctx); err != nil {
+			if err := g.flush(ctx, math.MaxInt); err != nil {
 				g.deps.Log.Warn("what became of the last events of triggers is not counted", "error", err)
 			}
 			return nil
 		case <-tick.C:
 		}
-		if err := g.flush(ctx); err != nil && ctx.Err() == nil {
+		if err := g.flush(ctx, flushMost); err != nil && ctx.Err() == nil {
 			g.deps.Log.Error("counts of triggers are not written; they are kept", "error", err)
 		}
 	}

@@ -3,6 +3,7 @@ package workflow
 import (
 	"context"
 	"errors"
+	"strings"
 	"time"
 
 	"github.com/ebb-faas/ebb/internal/asl"
@@ -106,6 +107,9 @@ func (e *Engine) call(ctx context.Context, c *call) outcome {
 	if c.express && r.Pattern != "" {
 		return failed(failuref(asl.ErrRuntime, "Express workflows do not support %s: %s", r.Pattern, c.Resource))
 	}
+	if fail := e.assume(ctx, c); fail != nil {
+		return failed(fail)
+	}
 	var o outcome
 	switch {
 	case r.Kind == "lambda":
@@ -132,3 +136,34 @@ func (e *Engine) call(ctx context.Context, c *call) outcome {
 func failed(f *failure) outcome { return outcome{fail: f} }
 
 func succeeded(v any) outcome { return outcome{output: &asl.Value{V: v}} }
+
+// role is what the call is made with: the RoleArn of the task's Credentials, or
+// the role of the state machine.
+func (c *call) role() string {
+	if c.Credentials != nil {
+		if o := document(*c.Credentials); o != nil {
+			if arn, ok := o.Get("RoleArn"); ok {
+				role, _ := arn.(string)
+				return role
+			}
+		}
+	}
+	return c.machine.revision.Role
+}
+
+// assume asks whether the state machine's role may take on the one that the
+// task's Credentials name, which is one of the same service.
+func (e *Engine) assume(ctx context.Context, c *call) *failure {
+	role, own := c.role(), c.machine.revision.Role
+	if role == own {
+		return nil
+	}
+	p := strings.SplitN(role, ":", 6)
+	if len(p) != 6 || p[2] != "iam" || p[4] != string(c.execution.Service) || !strings.HasPrefix(p[5], "role/") {
+		return failuref(asl.ErrPermissions, "Credentials: RoleArn: %q is not the ARN of a role of this service", role)
+	}
+	if e.deps.Permit != nil && e.deps.Permit(ctx, c.execution.Service, own, "sts:AssumeRole", role) != nil {
+		return failuref(asl.ErrPermissions, "User: %s is not authorized to perform: sts:AssumeRole on resource: %s", own, role)
+	}
+	return nil
+}

@@ -89,7 +89,7 @@ func (e *Engine) next(ctx context.Context, l *live, s *step, event asl.Event, no
 		if a.MapRun == nil {
 			continue
 		}
-		started, err := e.newMapRun(l, s, a.MapRun, env)
+		started, err := e.newMapRun(ctx, l, s, a.MapRun, env)
 		if err != nil {
 			return false, err
 		}

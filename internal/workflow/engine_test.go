@@ -58,6 +58,7 @@ type rig struct {
 	accepted []string          // invocations of type Event
 	secrets  map[string]string // by name
 	denied   map[string]bool   // actions
+	asked    []string          // ROLE ACTION RESOURCE
 	logs     *logs.Store
 	packages *artifact.Store
 }

@@ -59,7 +59,7 @@ func putEntry(fields *jsonata.Object, arns []any) *jsonata.Object {
 // api is an operation of an AWS API, with the role of the call's state machine.
 func (c *call) api(api, operation string, parameters []byte) Call {
 	return Call{
-		Service: c.execution.Service, Role: c.machine.revision.Role, API: api, Operation: operation,
+		Service: c.execution.Service, Role: c.role(), API: api, Operation: operation,
 		Parameters: parameters, Trace: c.execution.Settings.TraceHeader,
 	}
 }

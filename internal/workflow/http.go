@@ -59,7 +59,7 @@ func (e *Engine) callHTTP(ctx context.Context, c *call) outcome {
 // connection finds how the task authenticates, if its state machine's role may
 // know.
 func (e *Engine) connection(ctx context.Context, c *call, arn string) (*connection, *failure) {
-	role := c.machine.revision.Role
+	role := c.role()
 	denied := func(err error) *failure {
 		return failuref("Events.ConnectionResource.AccessDenied", "The connection %s cannot be used: %s", arn, messageOf(err))
 	}
@@ -81,12 +81,12 @@ func (e *Engine) connection(ctx context.Context, c *call, arn string) (*connecti
 	return connection, nil
 }
 
-// permit asks whether the role of the call's state machine may.
+// permit asks whether the role that the call is made with may.
 func (e *Engine) permit(ctx context.Context, c *call, action, resource string) error {
 	if e.deps.Permit == nil {
 		return nil
 	}
-	return e.deps.Permit(ctx, c.execution.Service, c.machine.revision.Role, action, resource)
+	return e.deps.Permit(ctx, c.execution.Service, c.role(), action, resource)
 }
 
 // httpClient makes requests for a service. Each has a connection of its own, so

@@ -8,6 +8,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -116,6 +117,37 @@ func TestRolesOfWorkflows(t *testing.T) {
 		"Events.ConnectionResource.AccessDenied: User: "+testRole+" is not authorized to perform: events:RetrieveConnectionCredentials on resource: "+connectionARN+"key")
 }
 
+// TestCredentials: a task acts with the role that its Credentials name, if the
+// role of its state machine may take it on.
+func TestCredentials(t *testing.T) {
+	r := newRig(t)
+	task := strings.Replace(invokeTask("f", ""), `"Type": "Task"`, `"Type": "Task", "Credentials": {"RoleArn.$": "$.role"}`, 1)
+	other := strings.Replace(testRole, "worker", "other", 1)
+	x := r.run(task, `{"role": "`+other+`"}`)
+	if x.Status != ebb.ExecutionSucceeded {
+		t.Fatal(str(x.Outcome.Error), str(x.Outcome.Cause))
+	}
+	r.mu.Lock()
+	got := slices.Clone(r.asked)
+	r.mu.Unlock()
+	if !slices.Contains(got, testRole+" sts:AssumeRole "+other) || !slices.ContainsFunc(got, func(s string) bool { return strings.HasPrefix(s, other+" lambda:InvokeFunction ") }) {
+		t.Error(got)
+	}
+	events, _, err := r.History(t.Context(), x, 1, 100, false)
+	must(t, err)
+	if events[2].Type != "TaskScheduled" || events[2].Details.RoleARN != other {
+		t.Errorf("%+v", events[2])
+	}
+	r.mu.Lock()
+	r.denied = map[string]bool{"sts:AssumeRole": true}
+	r.mu.Unlock()
+	is(t, r.run(task, `{"role": "`+other+`"}`), ebb.ExecutionFailed, "States.Permissions: User: "+testRole+" is not authorized to perform: sts:AssumeRole on resource: "+other)
+	is(t, r.run(task, `{"role": "arn:aws:iam::111111111111:role/other"}`), ebb.ExecutionFailed, "States.Permissions: Credentials: RoleArn: ")
+	if x := r.run(task, `{"role": "`+testRole+`"}`); x.Status != ebb.ExecutionSucceeded {
+		t.Error("its own role is nobody else's", str(x.Outcome.Cause))
+	}
+}
+
 // TestEventInvocation: an invocation of type Event is accepted, not awaited; a
 // DryRun does nothing.
 func TestEventInvocation(t *testing.T) {
@@ -137,7 +169,10 @@ func (r *rig) accept(_ context.Context, inv *ebb.Invocation) error {
 	return nil
 }
 
-func (r *rig) permit(_ context.Context, _ ebb.ServiceID, _, action, _ string) error {
+func (r *rig) permit(_ context.Context, _ ebb.ServiceID, role, action, resource string) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.asked = append(r.asked, role+" "+action+" "+resource)
 	if r.denied[action] {
 		return errors.New("no")
 	}

@@ -162,7 +162,7 @@ func (e *Engine) invoke(ctx context.Context, c *call, inv *invocation, prefix st
 	arn := ebb.FunctionARN(e.cfg.Region, key, inv.ref.Qualifier)
 	if key.Service != c.execution.Service || e.permit(ctx, c, "lambda:InvokeFunction", arn) != nil {
 		return nil, res, failed(failuref(prefix+".AccessDeniedException", "User: %s is not authorized to perform: lambda:InvokeFunction on resource: %s (Service: Lambda, Status Code: 403, Request ID: %s)",
-			c.machine.revision.Role, arn, id))
+			c.role(), arn, id))
 	}
 	sink = &answerSink{id: id}
 	what := &ebb.Invocation{

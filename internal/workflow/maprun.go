@@ -25,7 +25,7 @@ type mapPlan struct {
 
 // newMapRun makes the row of a map run that was decided on, and the event that
 // tells its ARN.
-func (e *Engine) newMapRun(l *live, s *step, run *asl.MapRun, env asl.Env) (asl.Event, error) {
+func (e *Engine) newMapRun(ctx context.Context, l *live, s *step, run *asl.MapRun, env asl.Env) (asl.Event, error) {
 	plan, err := json.Marshal(mapPlan{run, asl.Env{Now: env.Now, Seed: env.Seed}})
 	if err != nil {
 		return asl.Event{}, err
@@ -54,7 +54,14 @@ func (e *Engine) newMapRun(l *live, s *step, run *asl.MapRun, env asl.Env) (asl.
 	if run.Redrive != "" {
 		row.ID = run.Redrive[strings.LastIndexByte(run.Redrive, ':')+1:]
 		row.RedrivenAt = env.Now
-		event = asl.Event{Kind: asl.MapRunRedriven, Op: run.Op, ARN: run.Redrive, Count: l.state.Execution.RedriveCount}
+		var old *ebb.MapRun
+		if err := e.store.Read(ctx, func(tx *store.Tx) (err error) {
+			old, err = tx.MapRun(row.ID)
+			return err
+		}); err != nil {
+			return asl.Event{}, err
+		}
+		event = asl.Event{Kind: asl.MapRunRedriven, Op: run.Op, ARN: run.Redrive, Count: old.RedriveCount + 1}
 	}
 	s.mapRuns = append(s.mapRuns, row)
 	return event, nil

@@ -210,6 +210,43 @@ func TestMapRunGoesOn(t *testing.T) {
 	}
 }
 
+// The redrives of a map run are counted from its own first.
+func TestRedrivesOfAMapRun(t *testing.T) {
+	r := newRig(t)
+	var calls atomic.Int64
+	bad := map[int64]bool{1: true, 3: true} // the task before the Map, then its child
+	r.functions["f"] = func(context.Context, []byte) (any, error) {
+		if bad[calls.Add(1)] {
+			return nil, &lambdaError{"no", "Nope"}
+		}
+		return 1, nil
+	}
+	definition := strings.Replace(distributed("STANDARD", ""), `"StartAt": "M", "States": {`, `"StartAt": "A", "States": {"A": {"Type": "Task", "Resource": "arn:aws:states:::lambda:invoke", "Parameters": {"FunctionName": "f"}, "ResultPath": null, "Next": "M"}, `, 1)
+	x := r.run(definition, `[1]`)
+	for i, want := range []string{ebb.ExecutionFailed, ebb.ExecutionFailed, ebb.ExecutionSucceeded} {
+		if i > 0 {
+			_, err := r.Redrive(t.Context(), x.ARN("us-east-1"), "")
+			must(t, err)
+			x = r.end(x.ARN("us-east-1"))
+		}
+		if x.Status != want {
+			t.Fatalf("after %d redrives: %s", i, x.Status)
+		}
+	}
+	runs, _, err := r.MapRuns(t.Context(), x, "", 10)
+	must(t, err)
+	events, _, err := r.History(t.Context(), x, 1, 100, false)
+	must(t, err)
+	for _, e := range events {
+		if e.Type == "MapRunRedriven" && e.Details.RedriveCount != 1 {
+			t.Errorf("%+v", e.Details)
+		}
+	}
+	if x.RedriveCount != 2 || len(runs) != 1 || runs[0].RedriveCount != 1 {
+		t.Errorf("%d %+v", x.RedriveCount, runs)
+	}
+}
+
 func TestMapRunStopped(t *testing.T) {
 	r := newRig(t)
 	definition := strings.Replace(distributed("STANDARD", ""), `"T": {"Type": "Task"`, `"T": {"Type": "Task", "TimeoutSeconds": 99`, 1)

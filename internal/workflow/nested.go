@@ -31,7 +31,7 @@ func (e *Engine) callExecution(ctx context.Context, c *call, r asl.Resource) out
 	}
 	a, ok := ebb.ParseStatesARN(s.StateMachine)
 	if ok && (a.Service != c.execution.Service || e.permit(ctx, c, "states:StartExecution", s.StateMachine) != nil) {
-		return failed(failuref("StepFunctions.AccessDeniedException", "User: %s is not authorized to perform: states:StartExecution on resource: %s", c.machine.revision.Role, s.StateMachine))
+		return failed(failuref("StepFunctions.AccessDeniedException", "User: %s is not authorized to perform: states:StartExecution on resource: %s", c.role(), s.StateMachine))
 	}
 	var started *ebb.Execution
 	t, err := e.resolve(ctx, s.StateMachine)

@@ -27,7 +27,7 @@ channel.onFrame = (type, stream, buf, head, payload, end) => {
       instance.hook(...buf.latin1Slice(head, payload).split('\n'));
       break;
     case TYPE.PING:
-      channel.send(TYPE.PONG, 0, 0, '', '');
+      ping();
       break;
     case TYPE.STOP:
       process.exit(0);
@@ -36,6 +36,18 @@ channel.onFrame = (type, stream, buf, head, payload, end) => {
       throw new Error(`frame of type ${type}`);
   }
 };
+
+// ping: who asks a process that waits is in no hurry, and wants one that is warm.
+// What goes wrong with that will be told when a function needs it.
+function ping() {
+  const pong = () => channel.send(TYPE.PONG, 0, 0, '', '');
+  if (instance.handler === null) {
+    require('./rehearsal.js').rehearse().then(pong, pong);
+  } else {
+    pong();
+  }
+}
+
 channel.onEnd = () => process.exit(1); // the platform is gone
 
 process.on('uncaughtException', (err) => instance.crash(err, 129));

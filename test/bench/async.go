@@ -129,17 +129,7 @@ var doneRE = regexp.MustCompile(`(?m)^ebb_queue_attempts_total\{function="node",
 
 // handled is how many events of the Node echo the platform has handled so far.
 func handled(p *platform.Platform) (int, error) {
-	r, err := http.NewRequest(http.MethodGet, p.API+"/metrics", nil)
-	if err != nil {
-		return 0, err
-	}
-	r.Header.Set("Authorization", "Bearer "+p.Client.Config().Token)
-	res, err := http.DefaultClient.Do(r)
-	if err != nil {
-		return 0, err
-	}
-	defer func() { _ = res.Body.Close() }()
-	text, err := io.ReadAll(res.Body)
+	text, err := metrics(p)
 	if err != nil {
 		return 0, err
 	}
@@ -149,4 +139,19 @@ func handled(p *platform.Platform) (int, error) {
 	}
 	n, err := strconv.ParseFloat(string(found[1]), 64)
 	return int(n), err
+}
+
+// metrics is what the platform has measured.
+func metrics(p *platform.Platform) ([]byte, error) {
+	r, err := http.NewRequest(http.MethodGet, p.API+"/metrics", nil)
+	if err != nil {
+		return nil, err
+	}
+	r.Header.Set("Authorization", "Bearer "+p.Client.Config().Token)
+	res, err := http.DefaultClient.Do(r)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = res.Body.Close() }()
+	return io.ReadAll(res.Body)
 }

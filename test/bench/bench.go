@@ -28,6 +28,7 @@ func groups() []group {
 	return []group{
 		{name: "idle", run: (*bench).idle}, // before anything has run
 		{name: "cold start", run: (*bench).cold},
+		{name: "phases", asked: true, run: (*bench).coldPhases},
 		{name: "made ahead", run: (*bench).spares},
 		{name: "burst", run: (*bench).burst},
 		{name: "density", asked: true, run: (*bench).density},

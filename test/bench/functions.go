@@ -74,14 +74,22 @@ func taken(p *platform.Platform) (int64, error) {
 
 // calmFor is how long what a node takes must not have become less to count as
 // what it takes at rest: longer than zygotes and spares are kept for demand that is
-// over, and than Go waits before it gives memory back.
-const calmFor = 130 * time.Second
+// over, and than the node waits before it gives memory back. It is only looked at
+// now and then, or it would not rest.
+const (
+	calmFor   = 75 * time.Second
+	calmEvery = 2 * time.Second
+)
 
 // calm waits until there is no instance and what the node takes becomes no less,
 // and returns that.
 func calm(ctx context.Context, p *platform.Platform) (least int64, err error) {
-	var since time.Time
+	var since, looked time.Time
 	err = platform.Poll(ctx, startLimit, func() error {
+		if time.Since(looked) < calmEvery {
+			return errors.New("looked at just now")
+		}
+		looked = time.Now()
 		n, err := p.Node(ctx)
 		if err != nil {
 			return err

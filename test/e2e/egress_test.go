@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -155,6 +156,42 @@ func TestEgress(t *testing.T) {
 		}
 		return nil
 	})
+}
+
+// TestEgressOfAService: what the service may not, its functions may not, those that
+// run already included; what was taken from them is told in their log.
+func TestEgressOfAService(t *testing.T) {
+	t.Parallel()
+	one, two := serveOutside(t), serveOutside(t)
+	a, b := "127.0.0.1:"+one.port, "127.0.0.1:"+two.port
+	p := connectedPlatform(t, fmt.Sprintf("egress:\n  allow: [%q, %q]\n", a, b))
+	f := python(connect)
+	f.Name, f.TimeoutS, f.Env = "both", 30, map[string]string{"EBB_EGRESS": a + "," + b}
+	must(t, p.Create(t.Context(), f))
+	reaches(t, p, "both", b, "", "outside heard hello")
+	bound := func(rules string) {
+		t.Helper()
+		if out, errs, code, err := p.CLI(t.Context(), "service", "set", "default", "--egress", rules); err != nil || code != 0 {
+			t.Fatalf("%d %v %s%s", code, err, out, errs)
+		}
+	}
+	bound(a)
+	reaches(t, p, "both", b, "", "ConnectionRefusedError 111")
+	reaches(t, p, "both", a, "", "outside heard hello")
+	eventually(t, func() error {
+		out, _, _, err := p.CLI(t.Context(), "logs", "both")
+		if err == nil && !strings.Contains(out, "EGRESS 1 of 2 rules are beyond what the platform allows now") {
+			err = errors.New(out)
+		}
+		return err
+	})
+	f.Name = "more"
+	if err := p.Create(t.Context(), f); err == nil || !strings.Contains(err.Error(), "tcp/"+b+" is beyond") {
+		t.Errorf("beyond what the service may: %v", err)
+	}
+	bound("any")
+	reaches(t, p, "both", b, "", "outside heard hello")
+	must(t, p.Create(t.Context(), f))
 }
 
 // TestEgressOfOneInvocation: what one was opened for is closed for the next, and

@@ -378,6 +378,13 @@ func TestImageFromPrivateRegistry(t *testing.T) {
 	if got := version(p); got != "two" {
 		t.Errorf("after the update: %q", got)
 	}
+	// By its digest an image is had wherever the tag is now.
+	if err := createImage(ctx, p, "pinned", host+"/team/app@"+digest.String(), nil, nil); err != nil {
+		t.Fatal(err)
+	}
+	if got := observe(t, p, "pinned", ask{"Read": []string{"/version"}}).Files["/version"]; got != "one" {
+		t.Errorf("pinned to the digest of one: %q", got)
+	}
 
 	srv.Close()
 	_, err = p.Lambda().UpdateFunctionCode(ctx, &lambda.UpdateFunctionCodeInput{FunctionName: aws.String("app"), ImageUri: &uri})

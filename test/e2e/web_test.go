@@ -347,6 +347,25 @@ func TestWebFailures(t *testing.T) {
 	if res, body := do(t, request(t, "POST", u+"refuse", strings.Repeat("x", 100<<10))); res.StatusCode != 401 || body != "no" {
 		t.Errorf("%s %s", res.Status, body)
 	}
+	// What it has not read is nobody's next request.
+	at, err := url.Parse(u)
+	if err != nil {
+		t.Fatal(err)
+	}
+	conn, err := net.Dial("tcp", at.Host)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = conn.Close() }()
+	_ = conn.SetDeadline(time.Now().Add(limit))
+	_, err = fmt.Fprintf(conn, "POST %srefuse HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n1000\r\nGET %[1]secho HTTP/1.1\r\nHost: x\r\n\r\n", at.Path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	said, err := io.ReadAll(conn)
+	if text := string(said); !strings.HasPrefix(text, "HTTP/1.1 401 ") || strings.Count(text, "HTTP/1.1") != 1 || !strings.Contains(text, "\r\nConnection: close\r\n") {
+		t.Errorf("%v: %s", err, text)
+	}
 }
 
 func second(_ *http.Response, body string) string { return body }
@@ -369,6 +388,13 @@ func TestWebNeverListens(t *testing.T) {
 		if err != nil || failed != "Unhandled" || !strings.Contains(answer, want) {
 			t.Errorf("%s: %s %s %v", handler, answer, failed, err)
 		}
+	}
+	// A server that nobody said to be one is told what it lacks.
+	unsaid := platform.Function{Name: "unsaid", Runtime: "provided", Handler: "x", Files: map[string]string{"bootstrap": "#!/bin/sh\nexec sleep 1000\n"}}
+	must(t, p.Create(t.Context(), unsaid))
+	answer, failed, err := p.Invoke(t.Context(), "unsaid", "{}")
+	if err != nil || failed != "Unhandled" || !strings.Contains(answer, "nothing has asked the Runtime API for work (an HTTP server needs AWS_LWA_PORT)") {
+		t.Errorf("%s %s %v", answer, failed, err)
 	}
 }
 

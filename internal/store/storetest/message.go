@@ -74,6 +74,7 @@ func testMessage(t *testing.T, s *store.Store) {
 	for _, stale := range []func(*store.Tx) error{
 		func(tx *store.Tx) error { return tx.DeleteMessage(m.MessageKey, 1) },
 		func(tx *store.Tx) error { return tx.ReleaseMessage(m.MessageKey, 1, At(0), true, 0, nil) },
+		func(tx *store.Tx) error { return tx.RepeatMessage(m.MessageKey, 1, At(0), At(0), nil) },
 		func(tx *store.Tx) error {
 			return tx.EndMessage(&ebb.Message{MessageKey: m.MessageKey, Epoch: 1, State: ebb.MessageDead})
 		},
@@ -93,7 +94,15 @@ func testMessage(t *testing.T, s *store.Store) {
 		return err
 	})
 	claim(t, s, "l", 300, 1)
-	Must(t, s, func(tx *store.Tx) error { return tx.DeleteMessage(m.MessageKey, 4) })
+	Must(t, s, func(tx *store.Tx) error { return tx.RepeatMessage(m.MessageKey, 4, At(310), At(400), []byte("new")) })
+	Read(t, s, func(tx *store.Tx) error {
+		got, err := tx.Message(m.MessageKey)
+		same(t, []any{got.Leased, got.Attempt, got.Crashes, got.EnqueuedAt, got.Due, string(got.Body)}, []any{false, 0, 0, At(310), At(400), "new"})
+		return err
+	})
+	got = claim(t, s, "l", 400, 1)
+	same(t, []any{got[0].Epoch, got[0].Attempt}, []any{int64(5), 1})
+	Must(t, s, func(tx *store.Tx) error { return tx.DeleteMessage(m.MessageKey, 5) })
 	is(t, s.Read(t.Context(), func(tx *store.Tx) error { _, err := tx.Message(m.MessageKey); return err }), store.ErrNotFound)
 	is(t, s.Read(t.Context(), func(tx *store.Tx) error { _, err := tx.NextMessage("q", "l"); return err }), store.ErrNotFound)
 }

@@ -25,6 +25,7 @@ type member struct {
 	ended chan struct{}
 
 	progress chan struct{} // something can be committed; capacity 1
+	room     chan struct{} // some partition may want records; capacity 1
 
 	turn sync.Mutex // of who commits
 
@@ -35,7 +36,7 @@ type member struct {
 
 // newMember makes a member; run has it work.
 func newMember(s *source, sec *security) (*member, error) {
-	m := &member{s: s, ended: make(chan struct{}), progress: make(chan struct{}, 1),
+	m := &member{s: s, ended: make(chan struct{}), progress: make(chan struct{}, 1), room: make(chan struct{}, 1),
 		parts: make(map[int32]*partition), committed: make(map[int32]int64)}
 	opts := append(sec.options(s.settings),
 		kgo.ConsumerGroup(s.settings.Group), kgo.ConsumeTopics(s.settings.Topic), kgo.DisableAutoCommit(),
@@ -89,31 +90,75 @@ func (m *member) poll(ctx context.Context) {
 				m.s.fetchError(err)
 			}
 		})
-		full := make(map[string][]int32)
 		fetches.EachPartition(func(f kgo.FetchTopicPartition) {
-			m.mu.Lock()
-			p := m.parts[f.Partition]
-			m.mu.Unlock()
-			if p != nil && f.Topic == m.s.settings.Topic && p.feed(f.Records, f.HighWatermark) {
-				full[f.Topic] = append(full[f.Topic], f.Partition)
+			if p := m.part(f.Partition); p != nil && f.Topic == m.s.settings.Topic {
+				p.feed(f.Records, f.HighWatermark)
 			}
 		})
-		if len(full) > 0 {
-			m.cl.PauseFetchPartitions(full)
-			// What was full may have room again already.
-			for _, num := range full[m.s.settings.Topic] {
-				m.mu.Lock()
-				p := m.parts[num]
-				m.mu.Unlock()
-				p.mu.Lock()
-				still := p.full
-				p.mu.Unlock()
-				if !still {
-					m.resume(num)
-				}
-			}
-		}
 		m.cl.AllowRebalance()
+		m.brake(ctx)
+	}
+}
+
+// part returns a partition that is handled here, or nil.
+func (m *member) part(num int32) *partition {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.parts[num]
+}
+
+// brake takes no more records while there are enough. As long as no partition wants
+// any, nothing more is asked for: a partition that is paused loses what the client
+// has fetched of it already. Only those are that have too much while others want some.
+func (m *member) brake(ctx context.Context) {
+	if len(m.over()) == 0 {
+		return
+	}
+	for m.sated() {
+		select {
+		case <-m.room:
+		case <-ctx.Done():
+			return
+		}
+	}
+	for _, num := range m.over() {
+		p := m.part(num)
+		m.cl.PauseFetchPartitions(map[string][]int32{m.s.settings.Topic: {num}})
+		if p == nil || !p.pause() {
+			m.resume(num)
+		}
+	}
+}
+
+// over are the partitions that hold too much.
+func (m *member) over() (nums []int32) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for num, p := range m.parts {
+		if p.holds() > holdMost {
+			nums = append(nums, num)
+		}
+	}
+	return nums
+}
+
+// sated reports whether no partition wants more records.
+func (m *member) sated() bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for _, p := range m.parts {
+		if p.holds() < holdAgain {
+			return false
+		}
+	}
+	return len(m.parts) > 0
+}
+
+// hungry says that some partition may want records.
+func (m *member) hungry() {
+	select {
+	case m.room <- struct{}{}:
+	default:
 	}
 }
 
@@ -130,6 +175,7 @@ func (m *member) assigned(nums []int32) {
 		m.resume(num) // it may have been full when it was here before
 		m.parts[num] = newPartition(m, num)
 	}
+	m.hungry()
 }
 
 // take removes partitions from those that are handled.
@@ -143,6 +189,7 @@ func (m *member) take(nums []int32) map[int32]*partition {
 			delete(m.parts, num)
 		}
 	}
+	m.hungry()
 	return took
 }
 

@@ -10,8 +10,8 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 )
 
-// What a partition may hold before its client is told to fetch no more of it, in
-// bytes, and when it goes on.
+// What a partition may hold before no more of it is taken, in bytes, and when it goes
+// on.
 const (
 	holdMost  = 16 << 20
 	holdAgain = 4 << 20
@@ -39,7 +39,7 @@ type partition struct {
 	next    int64  // behind the last record that came; 0 = none came
 	latest  int64  // where the next record will be
 	held    int    // bytes of records that are not handled
-	full    bool   // the client was told to fetch no more
+	paused  bool   // the client was told to fetch no more
 	handed  int64  // behind the last record that was handed over
 	until   int64  // once leave is closed: what is before it is handled yet
 }
@@ -62,8 +62,8 @@ func newPartition(m *member, num int32) *partition {
 	return p
 }
 
-// feed takes records, in order. It reports whether there are enough now.
-func (p *partition) feed(rs []*kgo.Record, latest int64) (full bool) {
+// feed takes records, in order.
+func (p *partition) feed(rs []*kgo.Record, latest int64) {
 	p.mu.Lock()
 	p.latest = max(p.latest, latest)
 	for _, r := range rs {
@@ -71,17 +71,29 @@ func (p *partition) feed(rs []*kgo.Record, latest int64) (full bool) {
 		p.next = r.Offset + 1
 		p.held += bytesOf(r)
 	}
-	full = p.held > holdMost && !p.full
-	p.full = p.full || full
 	p.mu.Unlock()
 	if len(p.lanes) == 1 {
 		p.lanes[0].push(rs...)
-		return full
+		return
 	}
 	for _, r := range rs {
 		p.lanes[p.lane(r)].push(r)
 	}
-	return full
+}
+
+// holds is how many bytes of records are not handled.
+func (p *partition) holds() int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.held
+}
+
+// pause notes that the client fetches no more, if there is still too much here.
+func (p *partition) pause() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.paused = p.held > holdMost
+	return p.paused
 }
 
 // lane is where a record goes: always the same for one key. Those without have
@@ -108,13 +120,16 @@ func (p *partition) done(rs []*record) {
 		first++
 	}
 	p.pending = p.pending[first:]
-	again := p.full && p.held < holdAgain
-	if again {
-		p.full = false
+	room, resume := p.held < holdAgain, p.paused && p.held < holdAgain
+	if resume {
+		p.paused = false
 	}
 	p.mu.Unlock()
-	if again {
+	if resume {
 		p.m.resume(p.num)
+	}
+	if room {
+		p.m.hungry()
 	}
 	if first > 0 {
 		p.m.moved()

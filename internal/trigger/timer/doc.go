@@ -2,9 +2,9 @@
 //
 // A timer that is not paused has exactly one message in the queue of timers: its
 // next fire, not before it is due. Handling that message writes, in one Tx, the
-// fire (a row for each trigger and due time), the delivery to the target, and the
-// message of the fire after it. So there is no clock to keep, no leader, and any
-// number of processes may work on one database.
+// fire (a row for each trigger and due time), the delivery to the target, and what
+// the message is from now on: the fire after it. So there is no clock to keep, no
+// leader, and any number of processes may work on one database.
 //
 // Invariants:
 //

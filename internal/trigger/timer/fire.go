@@ -79,7 +79,15 @@ func (k *Kind) Fire(ctx context.Context, m *queue.Message) queue.Outcome {
 			return k.later(ctx, m, err)
 		}
 	}
-	return queue.Done(func(tx *store.Tx) error { return f.write(tx, send) })
+	write := func(tx *store.Tx) error { return f.write(tx, send) }
+	if f.next.IsZero() {
+		return queue.Done(write)
+	}
+	at, body, err := nextFire(f.t, &f.plan.settings, f.next)
+	if err != nil {
+		return k.later(ctx, m, err)
+	}
+	return queue.Repeat(at, body, write)
 }
 
 // later has a message handled again that could not be.
@@ -206,13 +214,13 @@ func (f *fire) overlap(ctx context.Context, before ebb.MessageID) (wait bool, er
 	return false, nil
 }
 
-// write makes the fire so: its row, its delivery, the next one.
+// write makes the fire so: its row, its delivery, and when the next one is.
 func (f *fire) write(tx *store.Tx, send func(*store.Tx) error) error {
 	err := tx.InsertFire(&ebb.Fire{Trigger: f.t.ID, Due: f.due, At: f.now, Outcome: f.outcome, Task: f.task}, f.t.Revision)
 	switch {
 	case errors.Is(err, store.ErrChanged):
 		tx.AfterCommit(func() { f.k.plans.forget(f.t.ID) })
-		return nil // a change has put another message in this one's place
+		return nil // a change has put another message in this one's place, which does nothing any more
 	case errors.Is(err, store.ErrExists):
 		err = tx.SetTriggerNext(f.t.ID, f.next)
 	case err == nil:
@@ -221,10 +229,7 @@ func (f *fire) write(tx *store.Tx, send func(*store.Tx) error) error {
 	if err != nil {
 		return err
 	}
-	if !f.next.IsZero() {
-		return f.k.enqueue(tx, f.t, &f.plan.settings, f.next)
-	}
-	if f.plan.settings.DeleteAfter {
+	if f.next.IsZero() && f.plan.settings.DeleteAfter {
 		tx.AfterCommit(func() { f.k.plans.forget(f.t.ID) })
 		return tx.DeleteTrigger(f.t.ID)
 	}
@@ -257,6 +262,10 @@ func (f *fire) handOver(tx *store.Tx, send func(*store.Tx) error) error {
 			c.Failed, c.Result, c.ResultAt = 1, f.refusal, f.now
 		}
 		tx.AfterCommit(func() { count(f.t.Ref(), c) })
+	}
+	if late := f.k.deps.Late; late != nil {
+		due := f.due.Add(f.plan.settings.jitter(f.t, f.due))
+		tx.AfterCommit(func() { late(f.k.deps.Now().Sub(due)) })
 	}
 	return tx.AddTriggerState(f.t.ID, s)
 }

@@ -3,7 +3,6 @@ package timer
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"log/slog"
 	"strconv"
 	"time"
@@ -25,7 +24,7 @@ const atOnce = 1536
 
 // Queues is what package queue is told of the queue of timers.
 func Queues() map[string]queue.Options {
-	return map[string]queue.Options{Line: {Concurrency: atOnce, Together: true}}
+	return map[string]queue.Options{Line: {Concurrency: atOnce, Together: true, First: true}}
 }
 
 // Deps is what timers stand on.
@@ -43,6 +42,8 @@ type Deps struct {
 	// nil = nothing. Count is trigger.Triggers.Count; nil = nobody counts.
 	Refused func(ctx context.Context, t *ebb.Trigger, id ebb.MessageID, why error) (func(*store.Tx) error, error)
 	Count   func(t ebb.TriggerRef, c ebb.TriggerCounts)
+	// Late is told how long after it was due a fire was durable; nil = nobody is.
+	Late func(d time.Duration)
 	// Running reports whether a task that Send made is not over.
 	Running func(ctx context.Context, t *ebb.Trigger, id ebb.MessageID) (bool, error)
 	// Stop ends such a task, if it is not over.
@@ -99,20 +100,25 @@ func (k *Kind) Set(tx *store.Tx, _, now *ebb.Trigger) error {
 	return tx.SetTriggerNext(now.ID, next)
 }
 
-// enqueue puts one fire into the queue. It may be there.
+// enqueue puts the message of a timer as it is at its revision into the queue; at
+// is its first fire.
 func (k *Kind) enqueue(tx *store.Tx, t *ebb.Trigger, s *Settings, at time.Time) error {
-	body, err := json.Marshal(due{Trigger: t.ID, Revision: t.Revision, Due: at.Unix()})
+	when, body, err := nextFire(t, s, at)
 	if err != nil {
 		return err
 	}
 	_, err = k.deps.Enqueue(tx, queue.Enqueue{
-		ID:    ebb.MessageID(string(t.ID) + "@" + strconv.FormatInt(t.Revision, 10) + "@" + strconv.FormatInt(at.Unix(), 10)),
-		Queue: Line, Service: t.Service, Group: t.Name, Body: body, NotBefore: at.Add(s.jitter(t, at)),
+		ID:    ebb.MessageID(string(t.ID) + "@" + strconv.FormatInt(t.Revision, 10)),
+		Queue: Line, Service: t.Service, Group: t.Name, Body: body, NotBefore: when,
 	})
-	if errors.Is(err, store.ErrExists) {
-		return nil
-	}
 	return err
+}
+
+// nextFire is when the message of a timer that is due at at is to be handled, and
+// what it says.
+func nextFire(t *ebb.Trigger, s *Settings, at time.Time) (when time.Time, body []byte, err error) {
+	body, err = json.Marshal(due{Trigger: t.ID, Revision: t.Revision, Due: at.Unix()})
+	return at.Add(s.jitter(t, at)), body, err
 }
 
 // jitter is how much later than due a fire comes.

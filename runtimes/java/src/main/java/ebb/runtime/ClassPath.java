@@ -50,6 +50,20 @@ final class ClassPath {
     append.invoke(loader, loader instanceof URLClassLoader ? new File(path).toURI().toURL() : path);
   }
 
+  /** False if nothing on the class path has that name. The JVM's own modules are not asked, which takes long. */
+  static boolean has(ClassLoader loader, String resource) {
+    try {
+      if (loader instanceof URLClassLoader) {
+        return ((URLClassLoader) loader).findResource(resource) != null;
+      }
+      Method find = loader.getClass().getSuperclass().getDeclaredMethod("findResourceOnClassPath", String.class);
+      find.setAccessible(true);
+      return find.invoke(loader, resource) != null;
+    } catch (ReflectiveOperationException | RuntimeException e) {
+      return true; // perhaps: this JVM has no such method
+    }
+  }
+
   /** How a class path grows: in Java 8 by URL, later as the JVM does it for agents. */
   static Method method(ClassLoader loader) throws ReflectiveOperationException {
     Method append = loader instanceof URLClassLoader

@@ -13,6 +13,11 @@ final class Event extends ByteArrayInputStream {
     return count == pos;
   }
 
+  /** The value that it is, if it is Plain. */
+  Object plain(Class<?> as) {
+    return Plain.read(buf, pos, count, as);
+  }
+
   /** The same in memory of its own, for code that may keep it. */
   Event copy() {
     byte[] bytes = Arrays.copyOfRange(buf, pos, count);

@@ -12,13 +12,20 @@ import java.lang.reflect.Constructor;
 import java.lang.reflect.InvocationTargetException;
 import java.lang.reflect.Method;
 import java.lang.reflect.Modifier;
+import java.lang.reflect.ParameterizedType;
+import java.lang.reflect.Type;
 import java.util.ArrayList;
 import java.util.Collections;
+import java.util.Comparator;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 
-/** Finding the handler: 'package.Class::method' or 'package.Class'. */
+/**
+ * Finding the handler: 'package.Class::method' or 'package.Class'. Here and
+ * wherever a start comes past there are no lambdas: the first takes the JVM longer
+ * than all of this.
+ */
 final class Handlers {
   private static final String DEFAULT_METHOD = "handleRequest";
 
@@ -106,44 +113,78 @@ final class Handlers {
   }
 
   private static Handler streams(RequestStreamHandler handler) {
-    return (event, context, answer) -> handler.handleRequest(event.copy(), answer, context);
+    return new Handler() {
+      @Override
+      public void handle(Event event, Context context, Answer answer) throws Throwable {
+        handler.handleRequest(event.copy(), answer, context);
+      }
+    };
   }
 
   /** A RequestHandler. Its type parameters may come from anywhere above it. */
   private Handler object(Class<?> type) throws Throwable {
+    @SuppressWarnings("unchecked")
+    RequestHandler<Object, Object> handler = (RequestHandler<Object, Object>) objects.of(type);
+    Call call = new Call() {
+      @Override
+      public Object call(Object input, Context context) {
+        return handler.handleRequest(input, context);
+      }
+    };
+    Type[] plain = parameters(type);
+    if (plain != null) {
+      return json(Json.plain(plain[0]), Json.plain(plain[1]), call);
+    }
     TypeFactory types = Json.mapper().getTypeFactory();
     JavaType[] parameters = types.findTypeParameters(types.constructType(type), RequestHandler.class);
     boolean raw = parameters.length != 2;
-    JavaType in = raw ? TypeFactory.unknownType() : parameters[0];
-    JavaType out = raw ? TypeFactory.unknownType() : parameters[1];
-    @SuppressWarnings("unchecked")
-    RequestHandler<Object, Object> handler = (RequestHandler<Object, Object>) objects.of(type);
-    return json(in, out, handler::handleRequest);
+    return json(json(raw ? TypeFactory.unknownType() : parameters[0]), json(raw ? TypeFactory.unknownType() : parameters[1]), call);
   }
 
-  /** Something between JSON and JSON; in is null if it takes none. */
-  private Handler json(JavaType in, JavaType out, Call call) {
-    Json reader = in == null ? null : Json.of(in, custom, loader);
-    boolean nothing = out.hasRawClass(void.class) || out.hasRawClass(Void.class);
-    Json writer = nothing ? null : Json.of(out, custom, loader);
-    return (event, context, answer) -> {
-      Object input = null;
-      if (reader != null) {
-        try {
-          input = reader.read(event);
-        } catch (Throwable t) {
-          throw new RuntimeException("An error occurred during JSON parsing", t);
-        }
+  /** The parameters of the RequestHandler that type says it is, if both are plain, or null. */
+  private Type[] parameters(Class<?> type) {
+    for (Type t : type.getGenericInterfaces()) {
+      if (t instanceof ParameterizedType && ((ParameterizedType) t).getRawType() == RequestHandler.class) {
+        Type[] parameters = ((ParameterizedType) t).getActualTypeArguments();
+        return plain(parameters[0], parameters[1]) ? parameters : null;
       }
-      Object output = call.call(input, context);
-      try {
-        if (writer == null) {
-          nothing(answer);
-        } else {
-          writer.write(output, answer);
+    }
+    return null;
+  }
+
+  /** True if what is read and what is written may be plain; in is null if nothing is read. */
+  private boolean plain(Type in, Type out) {
+    return custom == null && (in == null || Plain.read(in) != null) && (out == void.class || out == Void.class || Plain.written(out));
+  }
+
+  /** What turns values of a type into JSON and back; null for void. */
+  private Json json(JavaType type) {
+    return type.hasRawClass(void.class) || type.hasRawClass(Void.class) ? null : Json.of(type, custom, loader);
+  }
+
+  /** Something between JSON and JSON; reader is null if it takes none, writer if it gives none. */
+  private static Handler json(Json reader, Json writer, Call call) {
+    return new Handler() {
+      @Override
+      public void handle(Event event, Context context, Answer answer) throws Throwable {
+        Object input = null;
+        if (reader != null) {
+          try {
+            input = reader.read(event);
+          } catch (Throwable t) {
+            throw new RuntimeException("An error occurred during JSON parsing", t);
+          }
         }
-      } catch (Throwable t) {
-        throw new RuntimeException("An error occurred during JSON serialization of response", t);
+        Object output = call.call(input, context);
+        try {
+          if (writer == null) {
+            nothing(answer);
+          } else {
+            writer.write(output, answer);
+          }
+        } catch (Throwable t) {
+          throw new RuntimeException("An error occurred during JSON serialization of response", t);
+        }
       }
     };
   }
@@ -164,7 +205,12 @@ final class Handlers {
         named.add(m);
       }
     }
-    Collections.sort(named, Handlers::order);
+    Collections.sort(named, new Comparator<Method>() {
+      @Override
+      public int compare(Method a, Method b) {
+        return order(a, b);
+      }
+    });
     for (Method m : named) {
       Handler handler = fit(type, m);
       if (handler != null) {
@@ -217,11 +263,22 @@ final class Handlers {
     if (in || out) {
       return streams(m, self, in, out, context);
     }
+    boolean takes = n > 0;
+    Call call = new Call() {
+      @Override
+      public Object call(Object value, Context c) throws Throwable {
+        return Handlers.invoke(m, self, arguments(takes, value, context, c));
+      }
+    };
+    Type input = takes ? m.getGenericParameterTypes()[0] : null;
+    if (plain(input, m.getGenericReturnType())) {
+      boolean gives = m.getReturnType() != void.class && m.getReturnType() != Void.class;
+      return json(takes ? Json.plain(input) : null, gives ? Json.plain(m.getGenericReturnType()) : null, call);
+    }
     TypeFactory types = Json.mapper().getTypeFactory();
     JavaType owner = types.constructType(type).findSuperType(m.getDeclaringClass());
     JavaType returned = types.resolveMemberType(m.getGenericReturnType(), owner.getBindings());
-    JavaType input = n == 0 ? null : types.resolveMemberType(m.getGenericParameterTypes()[0], owner.getBindings());
-    return json(input, returned, (value, c) -> invoke(m, self, arguments(input != null, value, context, c)));
+    return json(takes ? json(types.resolveMemberType(input, owner.getBindings())) : null, json(returned), call);
   }
 
   private static Object[] arguments(boolean takes, Object value, boolean context, Context c) {
@@ -232,20 +289,23 @@ final class Handlers {
   }
 
   private static Handler streams(Method m, Object self, boolean in, boolean out, boolean context) {
-    return (event, c, answer) -> {
-      List<Object> arguments = new ArrayList<>(3);
-      if (in) {
-        arguments.add(event.copy());
-      }
-      if (out) {
-        arguments.add(answer);
-      }
-      if (context) {
-        arguments.add(c);
-      }
-      invoke(m, self, arguments.toArray());
-      if (!out) {
-        nothing(answer);
+    return new Handler() {
+      @Override
+      public void handle(Event event, Context c, Answer answer) throws Throwable {
+        List<Object> arguments = new ArrayList<>(3);
+        if (in) {
+          arguments.add(event.copy());
+        }
+        if (out) {
+          arguments.add(answer);
+        }
+        if (context) {
+          arguments.add(c);
+        }
+        Handlers.invoke(m, self, arguments.toArray());
+        if (!out) {
+          nothing(answer);
+        }
       }
     };
   }

@@ -58,7 +58,12 @@ final class Hooks {
       }
       Object self = Modifier.isStatic(m.getModifiers()) ? null : objects.of(type);
       m.setAccessible(true); // its class need not be public
-      return c -> Handlers.invoke(m, self, context ? new Object[] {c} : new Object[0]);
+      return new Hook() {
+        @Override
+        public void run(Context c) throws Throwable {
+          Handlers.invoke(m, self, context ? new Object[] {c} : new Object[0]);
+        }
+      };
     }
     throw new Fault("Runtime.HandlerNotFound", "No public method named " + method
         + " with a Context or without parameters found on class " + type.getName(), null);

@@ -1,8 +1,5 @@
 package ebb.runtime;
 
-import com.amazonaws.lambda.thirdparty.com.fasterxml.jackson.core.JsonFactory;
-import com.amazonaws.lambda.thirdparty.com.fasterxml.jackson.core.JsonParser;
-import com.amazonaws.lambda.thirdparty.com.fasterxml.jackson.core.JsonToken;
 import java.io.IOException;
 import java.util.HashMap;
 import java.util.Map;
@@ -18,47 +15,44 @@ final class Init {
   int concurrency = 1;
 
   static Init read(byte[] json, int from, int to) throws IOException {
+    Object sent = Plain.read(json, from, to, Map.class);
+    if (sent == Plain.NOT) { // what is escaped, or not Latin, in an odd way
+      sent = Json.mapper().readValue(json, from, to - from, Map.class);
+    }
     Init init = new Init();
-    try (JsonParser p = new JsonFactory().createParser(json, from, to - from)) {
-      for (p.nextToken(); p.nextToken() == JsonToken.FIELD_NAME; ) {
-        String name = p.getCurrentName();
-        p.nextToken();
-        init.field(name, p);
-      }
+    for (Map.Entry<?, ?> e : ((Map<?, ?>) sent).entrySet()) {
+      init.field((String) e.getKey(), e.getValue());
     }
     return init;
   }
 
-  private void field(String name, JsonParser p) throws IOException {
+  private void field(String name, Object value) {
     switch (name) {
       case "handler":
-        handler = p.getText();
+        handler = (String) value;
         break;
       case "taskRoot":
-        taskRoot = p.getText();
+        taskRoot = (String) value;
         break;
       case "arn":
-        arn = p.getText();
+        arn = (String) value;
         break;
       case "tenantId":
-        tenant = p.getText();
+        tenant = (String) value;
         break;
       case "maxResponse":
-        long max = p.getLongValue();
+        long max = ((Number) value).longValue();
         maxResponse = max <= 0 ? maxResponse : (int) Math.min(max, Integer.MAX_VALUE - 64);
         break;
       case "concurrency":
-        concurrency = Math.max(1, p.getIntValue());
+        concurrency = Math.max(1, ((Number) value).intValue());
         break;
       case "env":
-        while (p.nextToken() == JsonToken.FIELD_NAME) {
-          String key = p.getCurrentName();
-          p.nextToken();
-          env.put(key, p.getText());
+        for (Map.Entry<?, ?> e : ((Map<?, ?>) value).entrySet()) {
+          env.put((String) e.getKey(), (String) e.getValue());
         }
         break;
-      default:
-        p.skipChildren(); // of a newer platform
+      default: // of a newer platform
     }
   }
 }

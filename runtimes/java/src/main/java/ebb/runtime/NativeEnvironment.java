@@ -46,7 +46,7 @@ final class NativeEnvironment {
       }
       NativeEnvironment found = new NativeEnvironment(unsafe(), environ, changing);
       // A program can have a copy of the variable; then this one is not in use.
-      return (Long) found.call("getAddress", new Class<?>[] {long.class}, environ) == 0 ? null : found;
+      return found.getAddress(environ) == 0 ? null : found;
     } catch (ReflectiveOperationException | RuntimeException e) {
       return null;
     }
@@ -100,14 +100,31 @@ final class NativeEnvironment {
     if (to == 0) {
       to = (Long) call("allocateMemory", new Class<?>[] {long.class}, (long) bytes.length);
     }
-    Number base = (Number) call("arrayBaseOffset", new Class<?>[] {Class.class}, byte[].class);
-    call("copyMemory", new Class<?>[] {Object.class, long.class, Object.class, long.class, long.class},
-        bytes, base.longValue(), null, to, (long) bytes.length);
+    copy(bytes, base(), null, to, bytes.length);
     return to;
   }
 
+  // Only methods without annotations are called: of those that have some the JVM
+  // makes classes at the first call, which takes longer than all else here.
+
+  private void copy(Object from, long offset, Object to, long at, long length) throws ReflectiveOperationException {
+    call("copyMemory", new Class<?>[] {Object.class, long.class, Object.class, long.class, long.class},
+        from, offset, to, at, length);
+  }
+
+  /** Where the elements of an array of bytes begin. */
+  private long base() throws ReflectiveOperationException {
+    return ((Number) call("arrayBaseOffset", new Class<?>[] {Class.class}, byte[].class)).longValue();
+  }
+
+  private long getAddress(long at) throws ReflectiveOperationException {
+    byte[] value = new byte[8];
+    copy(null, at, value, base(), value.length);
+    return ByteBuffer.wrap(value).order(ByteOrder.nativeOrder()).getLong();
+  }
+
   private void putAddress(long at, long value) throws ReflectiveOperationException {
-    call("putAddress", new Class<?>[] {long.class, long.class}, at, value);
+    copy(ByteBuffer.allocate(8).order(ByteOrder.nativeOrder()).putLong(value).array(), at);
   }
 
   private Object call(String name, Class<?>[] types, Object... arguments) throws ReflectiveOperationException {

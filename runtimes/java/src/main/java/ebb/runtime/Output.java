@@ -33,7 +33,12 @@ final class Output {
   void install() throws UnsupportedEncodingException {
     System.setOut(new PrintStream(out, false, "UTF-8"));
     System.setErr(new PrintStream(err, false, "UTF-8"));
-    Runtime.getRuntime().addShutdownHook(new Thread(this::flush, "ebb-last-lines"));
+    Runtime.getRuntime().addShutdownHook(new Thread("ebb-last-lines") {
+      @Override
+      public void run() {
+        flush();
+      }
+    });
   }
 
   /** From now on several invocations may be in flight. */

@@ -35,30 +35,51 @@ final class Warmup {
   /** Goes on until all is warm or something arrives from the platform. */
   void run() {
     try {
-      while (done < STEPS.length && platform.available() == 0) {
-        STEPS[done++].run();
+      while (platform.available() == 0 && step(done)) {
+        done++;
       }
     } catch (Exception e) {
-      done = STEPS.length; // what went wrong here will be told when a function needs it
+      done = Integer.MAX_VALUE; // what went wrong here will be told when a function needs it
     }
   }
 
-  private interface Step {
-    void run() throws Exception;
+  /** One part; false after the last. */
+  private static boolean step(int n) throws Exception {
+    switch (n) {
+      case 0:
+        rehearse(Streams.class.getName(), "{}");
+        return true;
+      case 1:
+        rehearse(Maps.class.getName(), "{\"a\":[1,2.5,\"x\",null,true,{\"b\":12345678901}]}");
+        return true;
+      case 2:
+        rehearse(Beans.class.getName(), Bean.JSON);
+        return true;
+      case 3:
+        rehearse(Beans.class.getName() + "::texts", "\"text\"");
+        return true;
+      case 4:
+        rehearse(Beans.class.getName() + "::convert", "{\"name\":\"x\"}");
+        return true;
+      case 5:
+        rehearse(Beans.class.getName() + "::fails", "[1]");
+        return true;
+      case 6:
+        LambdaEventSerializers.isLambdaSupportedEvent("");
+        return true;
+      case 7:
+        new Environment().trace("");
+        return true;
+      case 8:
+        classes();
+        return true;
+      case 9:
+        Language.use();
+        return true;
+      default:
+        return false;
+    }
   }
-
-  private static final Step[] STEPS = {
-    () -> rehearse(Streams.class.getName(), "{}"),
-    () -> rehearse(Maps.class.getName(), "{\"a\":[1,2.5,\"x\",null,true,{\"b\":12345678901}]}"),
-    () -> rehearse(Beans.class.getName(), Bean.JSON),
-    () -> rehearse(Beans.class.getName() + "::texts", "\"text\""),
-    () -> rehearse(Beans.class.getName() + "::convert", "{\"name\":\"x\"}"),
-    () -> rehearse(Beans.class.getName() + "::fails", "[1]"),
-    () -> LambdaEventSerializers.isLambdaSupportedEvent(""),
-    () -> new Environment().trace(""),
-    Warmup::classes,
-    Language::use,
-  };
 
   /** What finding a class takes, in a directory and in a jar. */
   private static void classes() throws Exception {
