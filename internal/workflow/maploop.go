@@ -198,7 +198,32 @@ func (r *mapRun) fail(ctx context.Context, cancel context.CancelFunc, f *failure
 	if err := r.engine.stopChildren(life, r.row.ID); err != nil {
 		return err
 	}
+	if err := r.keep(life, f); err != nil {
+		return err
+	}
 	return r.end(life, ebb.ExecutionFailed, asl.Event{Kind: asl.MapRunFailed, Op: r.plan.Run.Op, Error: &f.name, Cause: &f.cause})
+}
+
+// keep writes the results of a map run in which too many failed: what succeeded
+// and what to look into. That it cannot be written is told in the log, and the
+// map run fails for the reason that it had before.
+func (r *mapRun) keep(ctx context.Context, f *failure) error {
+	w := r.plan.Run.Writer
+	if w == nil || w.Resource == "" || f.name != asl.ErrToleratedExceeded {
+		return nil
+	}
+	_, lost, err := r.write(ctx)
+	if err != nil {
+		return err
+	}
+	if lost != nil {
+		r.engine.log.Warn("results of a map run that failed are not written", "mapRun", r.row.ARN(r.engine.cfg.Region), "error", lost)
+		return nil
+	}
+	for _, n := range r.ended.children {
+		r.row.ResultsWritten += n
+	}
+	return nil
 }
 
 // succeed writes or gathers the results, and ends the map run.

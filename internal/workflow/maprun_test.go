@@ -120,6 +120,32 @@ func TestResultWriter(t *testing.T) {
 	}
 }
 
+// Too many that failed are no reason to lose the results.
+func TestResultsOfAFailure(t *testing.T) {
+	r := newRig(t)
+	r.functions["f"] = func(_ context.Context, p []byte) (any, error) {
+		if strings.Contains(string(p), "bad") {
+			return nil, &lambdaError{"bad", "Bad"}
+		}
+		return json.RawMessage(p), nil
+	}
+	for _, kind := range []string{"STANDARD", "EXPRESS"} {
+		x := r.run(distributed(kind, `"MaxConcurrency": 1, "ResultWriter": {"Resource": "arn:aws:states:::s3:putObject", "Parameters": {"Bucket": "out"}}, `), `[1, "bad", 3]`)
+		is(t, x, ebb.ExecutionFailed, "States.ExceedToleratedFailureThreshold: ")
+		runs, _, err := r.MapRuns(t.Context(), x, "", 10)
+		must(t, err)
+		folder := "out/" + runs[0].ID + "/"
+		for file, want := range map[string]string{"SUCCEEDED_0.json": `"Output":"1"`, "FAILED_0.json": `"Error":"Bad"`, "manifest.json": `"FAILED":[{"Key":"` + runs[0].ID + `/FAILED_0.json"`} {
+			if got := string(r.objects[folder+file]); !strings.Contains(got, want) {
+				t.Errorf("%s %s: %s", kind, file, got)
+			}
+		}
+		if runs[0].Status != ebb.ExecutionFailed || runs[0].ResultsWritten == 0 {
+			t.Errorf("%+v", runs[0])
+		}
+	}
+}
+
 // WriterConfig says what children give, and in what form.
 func TestWriterConfig(t *testing.T) {
 	r := newRig(t)
@@ -145,9 +171,9 @@ func TestWriterConfig(t *testing.T) {
 			output(config("COMPACT", "JSON"), `[[1, 2], 3]`), output(config("FLATTEN", "JSON"), `[[1, 2], 3]`),
 			output(config("FLATTEN", "JSONL"), `[[1, {"a": 2}], 3]`),
 		}, []string{`[[1,2],3]`, `[1,2,3]`, `"1\n{\"a\":2}\n3\n"`})
-		var records []struct{ Status, Output, Input, Error string }
+		var records []struct{ Status, Output, Input, Error, RedriveStatusReason string }
 		must(t, json.Unmarshal([]byte(output(config("NONE", "JSON"), `[1, "bad"]`)), &records))
-		if len(records) != 2 || records[0].Output != "1" || records[0].Status != "SUCCEEDED" || records[1].Error != "Bad" || records[1].Input != `"bad"` {
+		if len(records) != 2 || records[0].Output != "1" || records[0].RedriveStatusReason != "Execution is SUCCEEDED and cannot be redriven" || records[0].Status != "SUCCEEDED" || records[1].Error != "Bad" || records[1].Input != `"bad"` {
 			t.Errorf("%+v", records)
 		}
 		if out := output(config("FLATTEN", "JSON"), `[[1, 2], "bad"]`); !strings.HasPrefix(out, `[1,2,{"ExecutionArn":`) {

@@ -26,6 +26,7 @@ type written struct {
 	Cause           *string         `json:",omitempty"`
 	RedriveCount    int
 	RedriveStatus   string
+	RedriveReason   string `json:"RedriveStatusReason,omitempty"`
 	StartDate       string
 	StateMachineArn string
 	Status          string
@@ -259,6 +260,7 @@ func (r *mapRun) writtenOf(c *ebb.MapRunChild) *written {
 	}
 	if w.Output != nil {
 		w.OutputDetails = map[string]bool{"Included": true}
+		w.RedriveReason = "Execution is SUCCEEDED and cannot be redriven"
 	} else {
 		w.RedriveStatus = "REDRIVABLE_BY_MAP_RUN"
 	}

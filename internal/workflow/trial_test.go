@@ -1,6 +1,7 @@
 package workflow
 
 import (
+	"context"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -70,6 +71,20 @@ func TestTrialsThatWantAMock(t *testing.T) {
 		if ebb.TypeOf(err) != TypeInvalidDefinition || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: %v", definition, err)
 		}
+	}
+}
+
+// A task that is tried takes no longer than it may.
+func TestTrialTimesOut(t *testing.T) {
+	r := newRig(t)
+	r.functions["f"] = func(ctx context.Context, _ []byte) (any, error) {
+		<-ctx.Done()
+		return nil, ctx.Err()
+	}
+	got, err := r.TestState(t.Context(), TestState{Service: service, Definition: `{"Type": "Task", "Resource": "arn:aws:states:::lambda:invoke", "Parameters": {"FunctionName": "f"}, "TimeoutSeconds": 1, "End": true}`, Role: testRole, Input: "{}"})
+	must(t, err)
+	if got.Status != asl.TriedFailed || *got.Error != asl.ErrTimeout {
+		t.Errorf("%+v", got)
 	}
 }
 

@@ -257,6 +257,16 @@ slow = call("CreateStateMachine", name=PREFIX + "slow", definition=WAIT, roleArn
 a = call("StartExecution", stateMachineArn=slow, name="one", input='{"a":1}', traceHeader="Root=1-2-3")
 check("a name again", call("StartExecution", stateMachineArn=slow, name="one", input='{"a":1}') == a)
 check("the trace", call("DescribeExecution", executionArn=a["executionArn"])["traceHeader"] == "Root=1-2-3")
+
+
+def traced(request, **_):
+    request.headers["X-Amzn-Trace-Id"] = "Root=4-5-6"
+
+
+sfn.meta.events.register("before-sign.sfn.StartExecution", traced)
+x = call("StartExecution", stateMachineArn=machine, traceHeader="Root=1-2-3")["executionArn"]
+sfn.meta.events.unregister("before-sign.sfn.StartExecution", traced)
+check("the header goes before the input", call("DescribeExecution", executionArn=x)["traceHeader"] == "Root=4-5-6")
 refused("a name with other input", "ExecutionAlreadyExists", "StartExecution", stateMachineArn=slow, name="one", input='{"a":2}')
 refused("a bad name", "InvalidName", "StartExecution", stateMachineArn=slow, name="a b")
 refused("bad input", "InvalidExecutionInput", "StartExecution", stateMachineArn=slow, input="{")
