@@ -22,8 +22,10 @@ let come = 0, release;
 const together = new Promise(resolve => { release = resolve; });
 exports.handler = async token => {
   console.log(token + " comes");
+  const busy = setTimeout(() => {}, 50000); // with nothing left to be done, Node.js would be asked no more
   if (++come === 8) release();
   await together;
+  clearTimeout(busy);
   await new Promise(resolve => setTimeout(resolve, 5));
   console.log(token + " leaves");
   return token;
