@@ -31,9 +31,6 @@ type answer struct {
 // reset makes a ready for the answer to r, and keeps its memory.
 func (a *answer) reset(c *conn, r *http.Request) {
 	clear(a.header)
-	if cap(a.out) > together {
-		a.out = nil
-	}
 	*a = answer{c: c, header: a.header, out: a.out[:0], length: -1, bodyless: r.Method == http.MethodHead, closes: r.Close}
 	if a.header == nil {
 		a.header = make(http.Header, 8)
@@ -114,6 +111,9 @@ func (a *answer) finish() {
 		_, a.err = a.c.tcp.Write(a.out)
 	}
 	a.closes = a.closes || short || a.err != nil // who waits for the rest is told in this way
+	if cap(a.out) > firstBuffer {
+		a.out = nil // it may be long until the next
+	}
 }
 
 // appendHead appends the status line and the headers. body is what is known of the

@@ -47,11 +47,14 @@ func (s *Server) Serve(l net.Listener) error {
 	}
 	s.listener, s.over = l, over
 	s.mu.Unlock()
-	rest := make(chan error, 1)
-	go func() { rest <- s.rest.Serve(over) }()
+	rested := make(chan struct{})
+	go func() {
+		defer close(rested)
+		_ = s.rest.Serve(over) // it ends when over is closed, and has no other reason to
+	}()
 	err := s.accept(l)
 	_ = errors.Join(l.Close(), over.Close()) // what there is to say, accept has said
-	<-rest
+	<-rested
 	if s.closing.Load() {
 		return http.ErrServerClosed
 	}
