@@ -315,6 +315,31 @@ func TestServiceQuotas(t *testing.T) {
 	})
 }
 
+// A service's quota of memory holds at the API: what an invocation may take of it is
+// counted with the memory of its function, as that and the quota are now.
+func TestServiceQuotaOfMemory(t *testing.T) {
+	t.Parallel()
+	c, _ := newService(t, "memory-quota", "developer", client.ServiceChange{Quota: &client.Quota{MemoryMB: 200}})
+	ctx, fn, api := t.Context(), name(t), c.Lambda()
+	put(t, c, fn, "def handler(event, context):\n    return 1\n", nil, anyRole)
+	if got := call(t, c, fn); got != "1" { // with 128 MB
+		t.Fatal(got)
+	}
+	_, err := api.UpdateFunctionConfiguration(ctx, &lambda.UpdateFunctionConfigurationInput{FunctionName: &fn, MemorySize: aws.Int32(256)})
+	must(t, err)
+	holds(t, "256 MB are more than the quota", func() bool {
+		_, err := api.Invoke(ctx, &lambda.InvokeInput{FunctionName: &fn})
+		e, yes := errors.AsType[*types.TooManyRequestsException](err)
+		return yes && e.Reason == types.ThrottleReasonConcurrentInvocationLimitExceeded && aws.ToString(e.RetryAfterSeconds) != ""
+	})
+	_, err = acting(t, "", nil).UpdateService(ctx, "memory-quota", client.ServiceChange{Quota: &client.Quota{MemoryMB: 300}})
+	must(t, err)
+	holds(t, "256 MB are less than the new quota", func() bool {
+		_, err := api.Invoke(ctx, &lambda.InvokeInput{FunctionName: &fn})
+		return err == nil
+	})
+}
+
 // A function acts with its role: what the policy names, at what it names.
 func TestFunctionActsWithItsRole(t *testing.T) {
 	t.Parallel()
