@@ -54,7 +54,9 @@ type Options struct {
 	Concurrency int  // handlers at once; 0 = Config's
 	PerGroup    bool // a lane for each group instead of one for each service
 	// Together has outcomes with a Tx fn share their Tx, as those without do: for
-	// many that are small and end at once. One that fails takes no other with it.
+	// many that are small, run nothing but SQL and end at once. One that fails takes
+	// no other with it. A process that is alone (Config.Exclusive) leases them in
+	// that Tx only; none of them is written by Settle.
 	Together bool
 	// First has no handler of a queue that Yields begin while messages of this one
 	// are due, for up to Config.Hold at a time: what those run would make these late.

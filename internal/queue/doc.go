@@ -19,6 +19,10 @@
 // gets a third of the places, and the next one finds free places at once however
 // long the first one's handlers take.
 //
+// In a process that is alone, messages of a queue with Options.Together are leased
+// in the Tx of their outcome: what a crash leaves of them is as it was before, and
+// counts as no crash.
+//
 // A queue may go first (Options.First): while messages of it are due, those that
 // yield begin no handler, for up to Config.Hold in a row.
 //

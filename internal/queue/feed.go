@@ -109,7 +109,9 @@ func (l *line) plan(now time.Time, rescan bool) *plan {
 	}
 	ahead := l.ahead()
 	for len(p.orders) < claimLanes {
-		n := l.hungry.pop(func(n *lane) bool { return l.room(n)+ahead > len(n.ready) })
+		n := l.hungry.pop(func(n *lane) bool {
+			return l.room(n)+ahead > len(n.ready) && (!l.late() || n.running+len(n.ready) == 0)
+		})
 		if n == nil {
 			break
 		}
@@ -160,7 +162,7 @@ func (l *line) claim(ctx context.Context, p *plan) error {
 			return err
 		}
 		for _, o := range p.orders {
-			if err := o.fill(tx, l.name, now, until); err != nil {
+			if err := o.fill(tx, l, now, until); err != nil {
 				return err
 			}
 		}
@@ -202,14 +204,42 @@ func (l *line) claim(ctx context.Context, p *plan) error {
 	return nil
 }
 
+// late reports whether messages are leased in the Tx of their outcome only: they
+// are of many that end at once, and nobody else could have them meanwhile. A lane
+// then has no others until all of them have ended.
+func (l *line) late() bool { return l.opts.Together && l.q.cfg.Exclusive }
+
 // fill claims what an order asks for.
-func (o *order) fill(tx *store.Tx, queue string, now, until time.Time) error {
-	var err error
-	if o.got, err = tx.ClaimMessages(queue, o.name, now, until, o.want); err != nil {
-		return err
+func (o *order) fill(tx *store.Tx, l *line, now, until time.Time) (err error) {
+	done := false
+	if l.late() {
+		if o.got, done, err = lookAt(tx, l.name, o, now); err != nil {
+			return err
+		}
 	}
-	o.next, err = none(tx.NextMessage(queue, o.name))
+	if !done {
+		if o.got, err = tx.ClaimMessages(l.name, o.name, now, until, o.want); err != nil {
+			return err
+		}
+	}
+	o.next, err = none(tx.NextMessage(l.name, o.name))
 	return err
+}
+
+// lookAt finds what is to be leased later, as it will be then; not ok if some
+// of it was leased by a process that is gone, which is to be counted.
+func lookAt(tx *store.Tx, queue string, o *order, now time.Time) (ms []*ebb.Message, ok bool, err error) {
+	if ms, err = tx.DueMessages(queue, o.name, now, o.want); err != nil {
+		return nil, false, err
+	}
+	for _, m := range ms {
+		if m.Leased {
+			return nil, false, nil
+		}
+		m.Epoch++
+		m.Attempt++
+	}
+	return ms, true, nil
 }
 
 // take starts what an order brought, the oldest first.
@@ -249,7 +279,7 @@ func (l *line) giveBack() {
 	for n := l.ready.pop(func(*lane) bool { return true }); n != nil; n = l.ready.pop(func(*lane) bool { return true }) {
 		for _, h := range n.ready {
 			delete(l.held, h.m.MessageKey)
-			if !h.lost {
+			if !h.lost && h.m.Leased {
 				back = append(back, h.m)
 			}
 		}

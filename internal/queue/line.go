@@ -256,7 +256,7 @@ func (l *line) ended(h *held, epoch int64) {
 	}
 	l.precedes()
 	l.start()
-	if !l.hungry.empty() || h.lane == nil {
+	if !l.hungry.empty() && (!l.late() || h.lane != nil && h.lane.running == 0) || h.lane == nil {
 		l.signal()
 	}
 }

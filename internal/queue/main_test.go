@@ -113,7 +113,7 @@ func got[T any](t testing.TB, c <-chan T) T {
 	case v := <-c:
 		return v
 	case <-time.After(time.Minute):
-		t.Fatal("nothing came in 20 s")
+		t.Fatal("nothing came in a minute")
 		panic("unreachable")
 	}
 }
@@ -128,7 +128,7 @@ func until(t testing.TB, what string, cond func() bool) {
 		select {
 		case <-tick.C:
 		case <-deadline:
-			t.Fatalf("not in 20 s: %s", what)
+			t.Fatalf("not in a minute: %s", what)
 		}
 	}
 }

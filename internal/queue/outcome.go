@@ -96,6 +96,11 @@ func (o Outcome) Free() Outcome {
 // no longer held.
 func (o *Outcome) apply(tx *store.Tx, cfg *Config, m *ebb.Message) error {
 	now := cfg.Now()
+	if !m.Leased {
+		if err := tx.LeaseMessage(m.MessageKey, m.Epoch-1); err != nil {
+			return err
+		}
+	}
 	var err error
 	switch {
 	case o.kind == later:

@@ -249,7 +249,7 @@ func (l *line) leases(before time.Time) (ms []ebb.Message) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	for _, h := range l.held {
-		if !h.lost && h.until.Before(before) {
+		if !h.lost && h.m.Leased && h.until.Before(before) {
 			ms = append(ms, ebb.Message{MessageKey: h.m.MessageKey, Epoch: h.m.Epoch})
 		}
 	}

@@ -53,6 +53,21 @@ func (tx *Tx) ClaimMessages(queue, lane string, now, until time.Time, limit int)
 		ORDER BY due_at LIMIT ?`, until, queue, lane, now.UnixMilli(), limit)
 }
 
+// DueMessages are those that ClaimMessages would lease, those whose lease ended
+// unrenewed among them. Nothing is changed.
+func (tx *Tx) DueMessages(queue, lane string, now time.Time, limit int) ([]*ebb.Message, error) {
+	return tx.messages("SELECT "+messageColumns+` FROM message WHERE queue = ? AND lane = ? AND state = 0 AND crashes < 2 AND due_at <= ?
+		ORDER BY due_at LIMIT ?`, queue, lane, now.UnixMilli(), limit)
+}
+
+// LeaseMessage leases a message that DueMessages found, as it was then at epoch.
+// ErrChanged: it is another by now, or leased.
+func (tx *Tx) LeaseMessage(key ebb.MessageKey, epoch int64) error {
+	return held(tx.exec(`UPDATE message SET leased = 1, epoch = epoch + 1, attempt = attempt + 1
+		WHERE queue = ? AND service = ? AND id = ? AND epoch = ? AND leased = 0 AND state = 0`,
+		key.Queue, string(key.Service), string(key.ID), epoch))
+}
+
 // ClaimSuspects leases up to limit due suspects of a queue that crashed most
 // times or fewer, those due longest first.
 func (tx *Tx) ClaimSuspects(queue string, most int, now, until time.Time, limit int) ([]*ebb.Message, error) {

@@ -100,8 +100,23 @@ func testMessage(t *testing.T, s *store.Store) {
 		same(t, []any{got.Leased, got.Attempt, got.Crashes, got.EnqueuedAt, got.Due, string(got.Body)}, []any{false, 0, 0, At(310), At(400), "new"})
 		return err
 	})
-	got = claim(t, s, "l", 400, 1)
-	same(t, []any{got[0].Epoch, got[0].Attempt}, []any{int64(5), 1})
+	Read(t, s, func(tx *store.Tx) error {
+		due, err := tx.DueMessages("q", "l", At(399), 1)
+		same(t, len(due), 0)
+		if err == nil {
+			due, err = tx.DueMessages("q", "l", At(400), 1)
+			same(t, []any{due[0].Leased, due[0].Epoch, due[0].Attempt}, []any{false, int64(4), 0})
+		}
+		return err
+	})
+	is(t, s.Tx(t.Context(), func(tx *store.Tx) error { return tx.LeaseMessage(m.MessageKey, 3) }), store.ErrChanged)
+	Must(t, s, func(tx *store.Tx) error { return tx.LeaseMessage(m.MessageKey, 4) })
+	is(t, s.Tx(t.Context(), func(tx *store.Tx) error { return tx.LeaseMessage(m.MessageKey, 5) }), store.ErrChanged)
+	Read(t, s, func(tx *store.Tx) error {
+		got, err := tx.Message(m.MessageKey)
+		same(t, []any{got.Leased, got.Epoch, got.Attempt}, []any{true, int64(5), 1})
+		return err
+	})
 	Must(t, s, func(tx *store.Tx) error { return tx.DeleteMessage(m.MessageKey, 5) })
 	is(t, s.Read(t.Context(), func(tx *store.Tx) error { _, err := tx.Message(m.MessageKey); return err }), store.ErrNotFound)
 	is(t, s.Read(t.Context(), func(tx *store.Tx) error { _, err := tx.NextMessage("q", "l"); return err }), store.ErrNotFound)

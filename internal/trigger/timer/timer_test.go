@@ -44,6 +44,7 @@ type bench struct {
 	triggers *trigger.Triggers
 	kind     *Kind
 	queue    *queue.Queue
+	alone    bool
 
 	ahead atomic.Int64 // of the real clock
 
@@ -55,7 +56,10 @@ type bench struct {
 	refuse  error
 }
 
-func open(t *testing.T) *bench {
+// open is a bench with one process, which has the database for itself.
+func open(t *testing.T) *bench { return openFor(t, true) }
+
+func openFor(t *testing.T, alone bool) *bench {
 	t.Helper()
 	s, err := store.Open(t.Context(), store.Config{Path: filepath.Join(t.TempDir(), "ebb.db"), Twice: true})
 	if err != nil {
@@ -66,7 +70,7 @@ func open(t *testing.T) *bench {
 			t.Error(err)
 		}
 	})
-	b := &bench{t: t, store: s, running: make(map[ebb.MessageID]bool)}
+	b := &bench{t: t, store: s, alone: alone, running: make(map[ebb.MessageID]bool)}
 	b.set(began)
 	b.triggers, b.kind, b.queue = b.node()
 	return b
@@ -79,7 +83,7 @@ func (b *bench) node() (*trigger.Triggers, *Kind, *queue.Queue) { return b.nodeA
 func (b *bench) nodeAt(now func() time.Time) (*trigger.Triggers, *Kind, *queue.Queue) {
 	log := slog.New(slog.DiscardHandler)
 	var kind *Kind
-	q := queue.New(queue.Config{Now: now, Rescan: 50 * time.Millisecond, Queues: Queues()}, b.store, map[string]queue.Handler{
+	q := queue.New(queue.Config{Now: now, Exclusive: b.alone, Rescan: 50 * time.Millisecond, Queues: Queues()}, b.store, map[string]queue.Handler{
 		Line: func(ctx context.Context, m *queue.Message) queue.Outcome { return kind.Fire(ctx, m) },
 	}, log)
 	kind = New(Deps{Store: b.store, Log: log, Region: "us-east-1", Now: now, Enqueue: q.Enqueue, Send: b.send,
@@ -460,7 +464,7 @@ func TestCalendarChange(t *testing.T) {
 
 // TestTwoProcesses: many timers, two processes, every fire once.
 func TestTwoProcesses(t *testing.T) {
-	b := open(t)
+	b := openFor(t, false)
 	b.ahead.Store(0)
 	b.node()
 	const timers, seconds = 40, 4
@@ -506,7 +510,7 @@ func TestTwoProcesses(t *testing.T) {
 // TestClocksStep: two processes whose clocks are put an hour forward and back,
 // each by itself: every fire once, none left out.
 func TestClocksStep(t *testing.T) {
-	b := open(t)
+	b := openFor(t, false)
 	var skew atomic.Int64
 	_, _, second := b.nodeAt(func() time.Time { return b.now().Add(time.Duration(skew.Load())) })
 	const timers = 10
