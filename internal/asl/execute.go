@@ -235,7 +235,7 @@ func (d *decision) done(t *Thread, output any) {
 func (d *decision) choose(t *Thread, st *state) *failure {
 	e := d.evaluate(t, nil, "")
 	defer e.close()
-	out, fail := st.choose(t, e)
+	out, fail := st.choose(e)
 	if fail != nil {
 		return fail
 	}
@@ -243,7 +243,7 @@ func (d *decision) choose(t *Thread, st *state) *failure {
 	return nil
 }
 
-func (st *state) choose(t *Thread, e *evaluation) (outcome, *failure) {
+func (st *state) choose(e *evaluation) (outcome, *failure) {
 	if fail := st.effective(e); fail != nil {
 		return outcome{}, fail
 	}

@@ -221,7 +221,7 @@ func TestCancelAndRedrive(t *testing.T) {
 			t.Error("what is stopped was stopped again")
 		}
 	}
-	if cause := got(t, ended); cause != queue.ErrStopped { //nolint:errorlint // it is the cause itself
+	if cause := got(t, ended); cause != queue.ErrStopped {
 		t.Errorf("the handler ended by %v", cause)
 	}
 	for _, id := range []ebb.MessageID{waiting, running} {
