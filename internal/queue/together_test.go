@@ -79,8 +79,8 @@ func TestLateLease(t *testing.T) {
 			begun <- m
 			return <-end
 		}}, quiet())
+	id := enqueue(t, s, q, queue.Enqueue{}) // before it runs, which would lease it at once
 	run(t, q)
-	id := enqueue(t, s, q, queue.Enqueue{NotBefore: time.Now().Add(time.Millisecond)})
 	for n := range int64(2) {
 		m := got(t, begun)
 		if row := state(t, q, id); row.Leased || row.Epoch != n || row.Attempt != 0 || m.Attempt != 1 || m.Epoch != n+1 {
