@@ -152,9 +152,15 @@ class Instance {
   }
 
   // loopIsEmpty: nothing can happen any more that would answer those in flight.
+  // Where there may be several, one that is yet to come can fulfil a promise.
   loopIsEmpty() {
     for (const call of [...this.calls.values()]) {
-      call.finish();
+      if (this.running === null || !call.promised) {
+        call.finish();
+      }
+    }
+    if (this.calls.size > 0) {
+      this.channel.ref(); // or the process would end
     }
   }
 
@@ -269,6 +275,7 @@ function run(instance, call, event, context) {
     return;
   }
   if (result !== null && typeof result === 'object' && typeof result.then === 'function') {
+    call.promised = true;
     result.then(call.succeed, call.fail);
   }
 }
@@ -282,6 +289,7 @@ class Invocation {
     this.partial = null; // what it printed that has no line end yet; see output.js
     this.granted = null; // what to do when more of a stream may be sent; see streaming.js
     this.context = null;
+    this.promised = false; // a promise will answer it
     this.waiting = false; // answered by callback, kept until the event loop is empty
     this.value = undefined;
     this.succeed = (value) => this.respond(value);
