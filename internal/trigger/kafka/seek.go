@@ -72,26 +72,36 @@ func (to *Seek) moment() (ms int64, ok bool) {
 
 // seek changes where partitions that this member was given are read from, if a
 // seek was asked for that was not done for them. It is committed before it is
-// said to be done, and done before the first record is read.
+// said to be done, and done before the first record is read. A partition whose
+// commit the cluster has forgotten, as it does some days after a group's last member
+// left (a trigger was paused), goes on where it was seen last.
 func (m *member) seek(ctx context.Context, all map[string]map[int32]kgo.Offset) (map[string]map[int32]kgo.Offset, error) {
 	s := m.s
 	offsets := all[s.settings.Topic]
 	defer m.remember(offsets)
 	var number int64
 	var document json.RawMessage
-	sought := make(map[string]int64)
+	sought, kept := make(map[string]int64), make(map[string]int64)
 	err := s.k.deps.Store.Read(ctx, func(tx *store.Tx) (err error) {
 		if number, document, err = tx.TriggerSeek(s.t.ID); err != nil {
 			return err
 		}
 		ps, err := tx.TriggerPositions(s.t.ID)
 		for _, p := range ps {
-			sought[p.Part] = p.Sought
+			sought[p.Part], kept[p.Part] = p.Sought, p.Position
 		}
 		return err
 	})
-	if err != nil || number == 0 {
+	if err != nil {
 		return all, err
+	}
+	for num, o := range offsets {
+		if at := kept[partName(s.settings.Topic, num)]; at > 0 && o.EpochOffset().Offset < 0 {
+			offsets[num] = kgo.NewOffset().At(at)
+		}
+	}
+	if number == 0 {
+		return all, nil
 	}
 	var to Seek
 	if err := json.Unmarshal(document, &to); err != nil {

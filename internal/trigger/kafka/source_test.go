@@ -9,8 +9,10 @@ import (
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"github.com/ebb-faas/ebb/internal/ebb"
+	"github.com/ebb-faas/ebb/internal/store"
 	"github.com/ebb-faas/ebb/internal/trigger/kafka"
 )
 
@@ -131,6 +133,45 @@ func TestSeek(t *testing.T) {
 		if _, err := b.Seek(t.Context(), tr.TriggerKey, json.RawMessage(bad)); ebb.KindOf(err) != ebb.Invalid {
 			t.Errorf("seek %s: %v", bad, err)
 		}
+	}
+}
+
+// TestForgottenCommits: a trigger that was paused for so long that the cluster has
+// forgotten its group goes on where it was, and not from the start.
+func TestForgottenCommits(t *testing.T) {
+	c := cluster(t)
+	b, name := open(t), topic(t, c, 1)
+	got := b.calls(ok)
+	cl := client(t, c.Address)
+	produce(t, cl, records(name, "0", "1", "2")...)
+	tr := b.reads(kafka.Settings{Brokers: []string{c.Address}, Topic: name, BatchSize: 1}, nil)
+	b.after(cl, tr, name, 3, got)
+	await(t, "the position", func() bool {
+		at := int64(0)
+		err := b.store.Read(t.Context(), func(tx *store.Tx) error {
+			ps, err := tx.TriggerPositions(tr.ID)
+			for _, p := range ps {
+				at = p.Position
+			}
+			return err
+		})
+		return err == nil && at == 3
+	})
+	if _, err := b.Pause(t.Context(), tr.TriggerKey); err != nil {
+		t.Fatal(err)
+	}
+	forget := kmsg.NewPtrDeleteGroupsRequest()
+	forget.Groups = []string{string(tr.ID)}
+	await(t, "the end of the group", func() bool {
+		res, err := forget.RequestWith(t.Context(), cl)
+		return err == nil && len(res.Groups) == 1 && res.Groups[0].ErrorCode == 0
+	})
+	produce(t, cl, records(name, "3")...)
+	if _, err := b.Resume(t.Context(), tr.TriggerKey); err != nil {
+		t.Fatal(err)
+	}
+	if b.after(cl, tr, name, 4, got); !slices.Equal(got(), []string{"0", "1", "2", "3"}) {
+		t.Errorf("handled %q", got())
 	}
 }
 
