@@ -109,6 +109,14 @@ type Stats struct {
 // Stats returns the counters.
 func (s *Store) Stats() Stats { return s.engine.stats() }
 
+// Mark names what has been committed so far: while it stays the same, a Read finds
+// what the one before found. It has moved before Tx returns. alone is false where
+// other processes write, too: then it says nothing.
+func (s *Store) Mark() (mark int64, alone bool) {
+	st := s.engine.stats()
+	return st.Commits + st.Failed, !s.engine.shared() // one that failed may have reached the disk after all
+}
+
 // request is one call of Tx. Whoever claims it first has it: the engine to run
 // it, or the caller to withdraw it.
 type request struct {

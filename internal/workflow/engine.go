@@ -69,6 +69,7 @@ type Engine struct {
 	jsonata *jsonata.Engine
 
 	machines   machines
+	targets    targets
 	executions executions
 	running    running
 	waiters    waiters

@@ -3,7 +3,6 @@ package workflow
 import (
 	"context"
 	"errors"
-	"math/rand/v2"
 	"strconv"
 	"strings"
 	"time"
@@ -25,16 +24,6 @@ type Start struct {
 
 	parent   ebb.ExecutionID
 	parentOp int64
-}
-
-// target is what a start refers to.
-type target struct {
-	key      ebb.StateMachineKey
-	revision string
-	kind     string // STANDARD or EXPRESS
-	version  int64
-	alias    string
-	offload  bool // see ebb.TagOffload
 }
 
 // Start starts an execution of a Standard state machine, or has an Express one
@@ -149,64 +138,6 @@ func (e *Engine) existing(ctx context.Context, want *ebb.Execution) (*ebb.Execut
 		return nil, ebb.Errorf(ebb.Conflict, TypeExecutionAlreadyExists, "Execution Already Exists: '%s'", x.ARN(e.cfg.Region))
 	}
 	return x, nil
-}
-
-// resolve finds what the ARN of a state machine, a version or an alias means now.
-func (e *Engine) resolve(ctx context.Context, arn string) (*target, error) {
-	a, ok := ebb.ParseStatesARN(arn)
-	if !ok {
-		return nil, InvalidARN(arn)
-	}
-	if a.Kind != "stateMachine" {
-		return nil, wrongKind(a.Kind)
-	}
-	key, label := a.Key()
-	if label != "" {
-		return nil, MapStateARN(arn)
-	}
-	t := &target{key: key}
-	err := e.store.Read(ctx, func(tx *store.Tx) error {
-		m, err := tx.StateMachine(key)
-		if err != nil {
-			return found(err, noStateMachine(arn))
-		}
-		if m.Deleting {
-			return ebb.Errorf(ebb.Conflict, TypeStateMachineDeleting, "State Machine is being deleted: '%s'", arn)
-		}
-		t.kind, t.revision, t.offload = m.Type, m.Revision.ID, m.Tags[ebb.TagOffload] == "true"
-		if a.Rest == "" {
-			return nil
-		}
-		t.version = a.Version()
-		if t.version == 0 {
-			alias, err := tx.StateMachineAlias(key, a.Rest)
-			if err != nil {
-				return found(err, noStateMachine(arn))
-			}
-			t.alias, t.version = a.Rest, pick(alias.Routing)
-		}
-		v, err := tx.StateMachineVersion(key, t.version)
-		if err != nil {
-			return found(err, noStateMachine(arn))
-		}
-		t.revision = v.Revision
-		return nil
-	})
-	if err != nil {
-		return nil, err
-	}
-	return t, nil
-}
-
-// pick chooses a version by weight.
-func pick(routes []ebb.StateMachineRoute) int64 {
-	n := rand.Int32N(100)
-	for _, r := range routes {
-		if n -= r.Weight; n < 0 {
-			return r.Version
-		}
-	}
-	return routes[len(routes)-1].Version
 }
 
 // Execution finds an execution by its ARN.

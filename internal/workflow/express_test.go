@@ -47,3 +47,56 @@ func TestExpress(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// TestExpressOfChangedMachine: what an ARN means is remembered only until something
+// is written; a start after a change, or the end, of a state machine knows of it.
+func TestExpressOfChangedMachine(t *testing.T) {
+	r := newRig(t)
+	ctx := t.Context()
+	key := ebb.StateMachineKey{Service: service, Name: "m"}
+	arn := r.create("m", ebb.StateMachineExpress, pass)
+	_, err := r.Publish(ctx, key, "", "")
+	must(t, err)
+	start := func(arn, want string) {
+		t.Helper()
+		for range 2 { // the second time from memory
+			res, err := r.StartSync(ctx, Start{StateMachine: arn, Input: new(`1`)})
+			must(t, err)
+			if *res.Outcome.Output != want {
+				t.Errorf("%s: %s, want %s", arn, *res.Outcome.Output, want)
+			}
+		}
+	}
+	start(arn, `1`)
+	for _, result := range []string{"2", "3"} {
+		changed := strings.Replace(pass, `"End"`, `"Result": `+result+`, "End"`, 1)
+		_, _, err := r.UpdateStateMachine(ctx, key, Update{Definition: &changed})
+		must(t, err)
+		start(arn, result)
+		start(arn+":1", `1`)
+	}
+	must(t, r.DeleteStateMachine(ctx, key))
+	if _, err := r.StartSync(ctx, Start{StateMachine: arn}); err == nil {
+		t.Error("what is deleted was started")
+	}
+}
+
+// TestTargetsAreRemembered: while nothing is written, an ARN is looked up once.
+func TestTargetsAreRemembered(t *testing.T) {
+	r := newRig(t)
+	arn := r.create("m", ebb.StateMachineExpress, pass)
+	resolve := func() *target {
+		t.Helper()
+		got, err := r.resolve(t.Context(), arn)
+		must(t, err)
+		return got
+	}
+	before := resolve()
+	if _, alone := r.store.Mark(); alone != (before == resolve()) {
+		t.Error("looked up again, or not")
+	}
+	r.create("other", "", pass)
+	if before == resolve() {
+		t.Error("remembered beyond a write")
+	}
+}
