@@ -126,6 +126,13 @@ func TestPostgreSQLCrashes(t *testing.T) {
 	cluster := platform.Cluster{Dir: filepath.Dir(place(t)), URL: url}
 	p := startNode(t, cluster, 0)
 	create(t, p, python("known", "def handler(event, context):\n    return 'known'\n"))
+	created := time.Now()
+	eventually(t, func() error { // every node, this one too, drops what it knows of it within a second
+		if time.Since(created) < 2*time.Second {
+			return errors.New("just created")
+		}
+		return nil
+	})
 	invoke(t, p, "known", "{}")
 	var changers []*changer
 	for i := range workers {
