@@ -31,6 +31,13 @@ func (p *Pool) slotFor(s *shelf) bool {
 	return p.launching < limit
 }
 
+// starts reports whether something that computes is starting.
+func (p *Pool) starts() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.launching > 0
+}
+
 // leave gives a slot back; more than once is fine. p.mu is held.
 func (p *Pool) leave(sl *slot) {
 	if sl.held {

@@ -19,8 +19,9 @@ import (
 // lately, between PrewarmMin and PrewarmMax; a runtime that nobody has used for
 // PrewarmKeep has none. A container image counts as a runtime once it was started.
 //
-// One goroutine makes them, one at a time, so that they never take more than one
-// core from the requests that are waited for.
+// One goroutine makes them, one at a time and not beside a start that a request
+// waits for: both would fork, mount and join groups, and the kernel has one lock
+// for each.
 type spares struct {
 	pool *Pool
 	wake chan struct{} // something is short; capacity 1
@@ -146,12 +147,37 @@ func (s *spares) run(ctx context.Context) {
 			s.close()
 			return
 		}
-		for st := s.short(); st != nil && ctx.Err() == nil; st = s.short() {
-			if !s.make(ctx, st) {
+		for s.short() != nil && s.hold(ctx) {
+			if st := s.short(); st != nil && !s.make(ctx, st) {
 				break // said why; tried again when one is wanted
 			}
 		}
 	}
+}
+
+// Bounds of holding back. A start from a spare is over before the first look; while
+// starts follow one another, one spare is made each holdMost.
+const (
+	holdLook = 10 * time.Millisecond
+	holdMost = 20 // looks
+)
+
+// hold waits until no request waits for a start, but not for long. It reports whether
+// ctx still goes on.
+func (s *spares) hold(ctx context.Context) bool {
+	look := time.NewTicker(holdLook)
+	defer look.Stop()
+	for range holdMost {
+		select {
+		case <-look.C:
+		case <-ctx.Done():
+			return false
+		}
+		if !s.pool.starts() {
+			break
+		}
+	}
+	return true
 }
 
 // short returns a stock that has too few spares, or nil.

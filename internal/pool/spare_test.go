@@ -1,6 +1,7 @@
 package pool
 
 import (
+	"context"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -34,6 +35,32 @@ func TestSparesAreUsedOnceAndReplaced(t *testing.T) {
 	if n := attached.Load(); n != 5 {
 		t.Errorf("%d of 5 instances came from spares", n)
 	}
+}
+
+// TestStartsGoFirst: no spare is made beside a start that a request waits for, unless
+// that goes on and on.
+func TestStartsGoFirst(t *testing.T) {
+	d := &testDriver{handle: echo, burn: 50 * time.Millisecond} // a start that computes
+	d.begin = func(context.Context) error { pass(time.Second); return nil }
+	inBubble(t, Config{PrewarmMin: 1, PrewarmMax: 1}, d, func(t *testing.T, r *rig) {
+		var call sync.WaitGroup
+		call.Go(func() { r.must(r.version("f", 3)) })
+		pass(holdLook*holdMost - holdLook/2)
+		if n := r.Counts().Spare; n != 0 || d.created.Load() != 1 {
+			t.Errorf("%d spares were made beside a start", n)
+		}
+		pass(holdLook)
+		if n := r.Counts().Spare; n != 1 {
+			t.Errorf("%d spares beside a start that takes long", n)
+		}
+		call.Wait()
+		d.begin = nil
+		r.must(r.version("g", 3)) // takes the spare
+		pass(2 * holdLook)
+		if n := r.Counts().Spare; n != 1 {
+			t.Errorf("%d spares after a start", n)
+		}
+	})
 }
 
 func TestSpareThatDiedIsNotUsed(t *testing.T) {

@@ -75,6 +75,21 @@ type ahead struct {
 	names   map[string]bool // of groups that Sweep must leave alone
 }
 
+// refillAfter is how long what was taken is not replaced: making a blank or a /tmp
+// beside the box that they were taken for makes that one late, since both fork,
+// mount and join groups.
+const refillAfter = 20 * time.Millisecond
+
+// rest waits for d and reports whether ctx still goes on.
+func rest(ctx context.Context, d time.Duration) bool {
+	select {
+	case <-time.After(d):
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}
+
 // aheadIdle is how long blanks wait for a box before they are given up.
 const aheadIdle = 10 * time.Minute
 
@@ -138,6 +153,9 @@ func (a *ahead) run(ctx context.Context) {
 		case <-a.want:
 		}
 		idle.Reset(aheadIdle)
+		if !rest(ctx, refillAfter) {
+			continue
+		}
 		for len(a.ready) < cap(a.ready) && ctx.Err() == nil {
 			s, err := a.make()
 			if err != nil {

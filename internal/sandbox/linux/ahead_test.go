@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/ebb-faas/ebb/internal/sandbox"
 	"github.com/ebb-faas/ebb/internal/sandbox/sandboxtest"
@@ -47,6 +48,22 @@ func TestAhead(t *testing.T) {
 	d.ahead.ready <- dead
 	for i := range cap(d.ahead.ready) {
 		b.Run(t, fmt.Sprintf("after-%d", i), sandbox.Limits{}, "exit", "0")
+	}
+}
+
+// TestBoxIsNotReplacedAtOnce: what comes after a box does not compete with it.
+func TestBoxIsNotReplacedAtOnce(t *testing.T) {
+	b := opened(t)
+	d := b.Driver.(*Driver)
+	full := func() bool { return len(d.ahead.ready) == cap(d.ahead.ready) }
+	b.Run(t, "first", sandbox.Limits{}, "exit", "0")
+	sandboxtest.Eventually(t, "boxes are made ahead", full)
+	began := time.Now()
+	spare := d.ahead.take()
+	defer d.ahead.drop(spare)
+	sandboxtest.Eventually(t, "there are more", full)
+	if took := time.Since(began); took < refillAfter {
+		t.Errorf("another one was made after %s", took)
 	}
 }
 

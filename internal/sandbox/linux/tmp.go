@@ -81,15 +81,18 @@ func (t *tmpStore) fill(ctx context.Context) {
 				t.log.Warn("no /tmp image can be made ahead", "error", err)
 			}
 			logged = true
-			select {
-			case <-ctx.Done():
-			case <-time.After(refillPause):
-			}
+			rest(ctx, refillPause)
 			continue
 		}
 		logged = false
 		select {
 		case t.ready <- mount:
+			continue // more than one is missing
+		default:
+		}
+		select {
+		case t.ready <- mount:
+			rest(ctx, refillAfter)
 		case <-ctx.Done():
 			_ = mount.Close()
 		}
