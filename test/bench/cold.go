@@ -3,7 +3,6 @@ package main
 import (
 	"archive/tar"
 	"bytes"
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -190,13 +189,19 @@ func writeImage(archive, program string) error {
 // (making instances ahead, compiling) is not what is measured.
 func rest(ctx context.Context, p *platform.Platform) error {
 	const look = 100 * time.Millisecond
-	var spent time.Duration
-	var at time.Time
+	spent, err := platform.TreeCPU(p.PID())
+	if err != nil {
+		return err
+	}
+	at := time.Now()
 	return platform.Poll(ctx, time.Minute, func() error {
-		now, err := platform.TreeCPU(p.PID())
 		since := time.Since(at)
-		if err != nil || since < look {
-			return cmp.Or(err, errors.New("looked too short"))
+		if since < look {
+			return errors.New("looked too short")
+		}
+		now, err := platform.TreeCPU(p.PID())
+		if err != nil {
+			return err
 		}
 		used := now - spent // less than none: a process has ended
 		spent, at = now, time.Now()
