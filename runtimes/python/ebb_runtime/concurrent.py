@@ -3,8 +3,7 @@
 A handler that is a coroutine function runs on one event loop, with all others of
 its kind; nothing runs at the same time. Any other handler runs on a thread per
 invocation in flight, and has to be safe for that."""
-import asyncio
-import inspect
+import functools
 import os
 import queue
 import sys
@@ -33,17 +32,27 @@ class Local(threading.local):
         self.value = value
 
 
-def serve(instance):
-    """Serves until the conversation ends."""
+def server(instance):
+    """Returns what serves the instance until the conversation ends."""
     handler = instance.handler
-    coroutine = inspect.iscoroutinefunction(handler) or inspect.iscoroutinefunction(getattr(handler, "__call__", None))
+    coroutine = is_coroutine_function(handler) or is_coroutine_function(getattr(handler, "__call__", None))
     instance.output.latest = NOBODY
     if ContextVar is None:
         instance.output.running = Local()
         coroutine = False  # a thread has a loop of its own
     else:
         instance.output.running = ContextVar("ebb_invocation", default=NOBODY)
-    (Loop if coroutine else Threads)(instance).serve()
+    return (Loop if coroutine else Threads)(instance)
+
+
+def is_coroutine_function(f):
+    """As inspect has it, whose import takes longer than all else here."""
+    while True:
+        f = getattr(f, "__func__", f)  # of a method
+        if not isinstance(f, functools.partial):
+            break
+        f = f.func
+    return bool(getattr(getattr(f, "__code__", None), "co_flags", 0) & 0x80)  # CO_COROUTINE
 
 
 class Server(object):
@@ -89,8 +98,10 @@ class Server(object):
 class Loop(Server):
     """All on one event loop."""
 
-    def serve(self):
-        instance = self.instance
+    def __init__(self, instance):
+        Server.__init__(self, instance)
+        import asyncio  # takes 50 ms, which threads need not wait for
+        self.asyncio = asyncio
         if instance.loop is None or instance.loop.is_closed():
             instance.loop = asyncio.new_event_loop()
         self.loop = instance.loop
@@ -100,6 +111,8 @@ class Loop(Server):
         self.reading = False
         self.first_step = None
         self.eager = self.can_be_eager()
+
+    def serve(self):
         self.loop.add_reader(self.channel.fd, self.readable)
         self.loop.run_forever()
 
@@ -142,11 +155,11 @@ class Loop(Server):
         if not self.eager:
             task = self.loop.create_task(coroutine)
         elif sys.version_info >= (3, 12):
-            task = asyncio.Task(coroutine, loop=self.loop, eager_start=True)
+            task = self.asyncio.Task(coroutine, loop=self.loop, eager_start=True)
         else:
             self.loop.call_soon = self.catch
             try:
-                task = asyncio.Task(coroutine, loop=self.loop)
+                task = self.asyncio.Task(coroutine, loop=self.loop)
             finally:
                 del self.loop.call_soon
             step, args, context = self.first_step
@@ -257,6 +270,7 @@ class Threads(Server):
 
     def wait(self, awaitable):
         """Runs a coroutine on the thread's own loop."""
+        import asyncio
         loop = getattr(self.local, "loop", None)
         if loop is None or loop.is_closed():
             loop = self.local.loop = asyncio.new_event_loop()

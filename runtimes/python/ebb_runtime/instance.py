@@ -28,9 +28,8 @@ def main(fd):
             if frame is None:
                 os._exit(1)  # the platform is gone
             instance.handle(*frame)
-            if instance.places > 1:
-                from .concurrent import serve  # only those who need it pay for it
-                serve(instance)
+            if instance.server:
+                instance.server.serve()
     except SystemExit as e:
         # The platform learns it now, however long the function's threads take.
         instance.output.flush()
@@ -61,6 +60,7 @@ class Instance(object):
         self.arn = ""
         self.max_response = sys.maxsize
         self.places = 1  # how many invocations may be in flight
+        self.server = None  # of more than one
         self.exiting = None  # the SystemExit of another thread
         self.loop = None
         self.trace_id = ""
@@ -107,6 +107,9 @@ class Instance(object):
             sys.exit(1)
         self.output.flush()
         self.places = init.get("concurrency") or 1
+        if self.places > 1:
+            from .concurrent import server  # only those who need it pay for it
+            self.server = server(self)
         self.channel.send(frames.READY, 0, b"", json.dumps({"runtime": "python/" + sys.version.split()[0]}).encode())
 
     def invoke(self, stream, head, payload):

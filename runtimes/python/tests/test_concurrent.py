@@ -72,6 +72,20 @@ class OnALoop(Case):
         self.assertEqual((answers[2].head, answers[3].head), ("KeyError", "Runtime.UnmarshalError"))
 
 
+class OnThreads(Case):
+    def test_nothing_is_loaded_for_a_loop(self):
+        p = self.start("import sys\ndef h(e, c): return sorted({'asyncio', 'inspect'} & set(sys.modules))", concurrency=4, window=65536)
+        self.assertEqual(p.invoke().json, [])
+
+    @unittest.skipIf(sys.version_info < (3, 7), "a thread for each has no loop to share")
+    def test_who_is_a_coroutine_function(self):
+        body = "async def f({}e, c): return threading.current_thread() is threading.main_thread()\n"
+        for how in ("h = f", "h = functools.partial(functools.partial(f))", "class C(object):\n    __call__ = f\nh = C()",
+                    "class C(object):\n    m = f\nh = C().m"):
+            code = "import functools, threading\n" + body.format("self, " if "class" in how else "") + how
+            self.assertIs(self.start(code, concurrency=4, window=65536).invoke().json, True, how)
+
+
 class Documents(Case):
     def test_space_around_an_event(self):
         p = self.start("def h(e, c): return e")
