@@ -74,8 +74,8 @@ class OnALoop(Case):
 
 class OnThreads(Case):
     def test_nothing_is_loaded_for_a_loop(self):
-        p = self.start("import sys\ndef h(e, c): return sorted({'asyncio', 'inspect'} & set(sys.modules))", concurrency=4, window=65536)
-        self.assertEqual(p.invoke().json, [])
+        p = self.start("import sys\ndef h(e, c): return 'asyncio' in sys.modules", concurrency=4, window=65536)
+        self.assertIs(p.invoke().json, False)
 
     @unittest.skipIf(sys.version_info < (3, 7), "a thread for each has no loop to share")
     def test_who_is_a_coroutine_function(self):
