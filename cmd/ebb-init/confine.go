@@ -27,7 +27,11 @@ func confine(start *initproto.Start) *initproto.Failed {
 			return f
 		}
 	}
-	if err := filterSyscalls(); err != nil {
+	var but []checkedCall
+	if start.Uncounted {
+		but = uncountedCalls[:]
+	}
+	if err := filterSyscalls(but...); err != nil {
 		return failed("set", "seccomp filter", err)
 	}
 	return nil
@@ -51,6 +55,10 @@ func renounce() *initproto.Failed {
 		if err != nil {
 			return failed("drop capability", decimal(uint64(capability)), err)
 		}
+	}
+	// Where ebb-init is not root of its user namespace, these are what it lives by.
+	if err := unix.Prctl(unix.PR_CAP_AMBIENT, unix.PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0); err != nil {
+		return failed("clear", "ambient capabilities", err)
 	}
 	if err := unix.Prctl(unix.PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0); err != nil {
 		return failed("set", "no_new_privs", err)

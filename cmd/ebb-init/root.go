@@ -227,7 +227,11 @@ func fillDev(root tree) *initproto.Failed {
 		minor uint32
 	}{{"null", 3}, {"zero", 5}, {"full", 7}, {"random", 8}, {"urandom", 9}}
 	for _, d := range devices {
-		if err := unix.Mknodat(dev, d.name, unix.S_IFCHR|0o666, int(unix.Mkdev(1, d.minor))); err != nil {
+		err := unix.Mknodat(dev, d.name, unix.S_IFCHR|0o666, int(unix.Mkdev(1, d.minor)))
+		if err == unix.EPERM { // in a user namespace nobody makes devices
+			err = borrowDevice(dev, d.name)
+		}
+		if err != nil {
 			return failed("make device", d.name, err)
 		}
 	}
@@ -244,6 +248,23 @@ func fillDev(root tree) *initproto.Failed {
 		return failed("make directory", "/dev/shm", err)
 	}
 	return nil
+}
+
+// borrowDevice puts the host's device into the box's /dev.
+func borrowDevice(dev int, name string) error {
+	if err := (tree{}).write(dev, name, ""); err != nil {
+		return err
+	}
+	over, err := unix.Openat(dev, name, unix.O_PATH|unix.O_CLOEXEC|unix.O_NOFOLLOW, 0)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = unix.Close(over) }()
+	device, err := cloneTree(unix.AT_FDCWD, "/dev/"+name, nosuid|noexec|readOnly)
+	if err != nil {
+		return err
+	}
+	return attach(device, over)
 }
 
 // enter makes root the root, detaches the host's, and closes the box against

@@ -63,10 +63,10 @@ type code = []unix.SockFilter
 
 func answer(verdict uint32) code { return code{{Code: ret, K: verdict}} }
 
-// filterSyscalls puts this thread, and all it forks, under the filter; calls that
-// are spared are allowed all the same.
-func filterSyscalls(spared ...uint16) error {
-	program := filterProgram(spared...)
+// filterSyscalls puts this thread, and all it forks, under the filter, in which
+// some calls are of another class than the tables say.
+func filterSyscalls(but ...checkedCall) error {
+	program := filterProgram(but...)
 	fprog := unix.SockFprog{Len: uint16(len(program)), Filter: &program[0]}
 	return unix.Prctl(unix.PR_SET_SECCOMP, unix.SECCOMP_MODE_FILTER, uintptr(unsafe.Pointer(&fprog)), 0, 0)
 }
@@ -75,7 +75,7 @@ func filterSyscalls(spared ...uint16) error {
 // each other are one range, and the ranges a binary search. The kernel remembers
 // for each number that is allowed whatever its arguments, and runs the program
 // only for the others.
-func filterProgram(spared ...uint16) code {
+func filterProgram(but ...checkedCall) code {
 	program := code{
 		{Code: load, K: offArch},
 		{Code: jeq, K: auditArch, Jt: 1},
@@ -87,7 +87,7 @@ func filterProgram(spared ...uint16) code {
 			unix.SockFilter{Code: jge, K: foreignABI, Jf: 1},
 			unix.SockFilter{Code: ret, K: kill})
 	}
-	return append(program, search(ranges(spared))...)
+	return append(program, search(ranges(but))...)
 }
 
 // span is where a range begins; it ends where the next does.
@@ -97,7 +97,7 @@ type span struct {
 }
 
 // ranges sorts the tables.
-func ranges(spared []uint16) []span {
+func ranges(but []checkedCall) []span {
 	var classes [lastNumber + 1]class
 	for _, n := range forbiddenCalls {
 		classes[n] = forbidden
@@ -110,13 +110,10 @@ func ranges(spared []uint16) []span {
 	for _, n := range forbiddenCallsOfArch {
 		classes[n] = forbidden
 	}
-	for _, list := range [...][]checkedCall{checkedCalls[:], checkedCallsOfArch} {
+	for _, list := range [...][]checkedCall{checkedCalls[:], checkedCallsOfArch, but} {
 		for _, c := range list {
 			classes[c.number] = c.class
 		}
-	}
-	for _, n := range spared {
-		classes[n] = allowed
 	}
 	spans := make([]span, 0, 160)
 	for n, c := range classes {

@@ -109,9 +109,13 @@ func fork(start *initproto.Start, places []string, fds []int) (process, *initpro
 		Env:   start.Env,
 		Files: []uintptr{uintptr(null), uintptr(fds[0]), uintptr(fds[0])},
 		Sys: &syscall.SysProcAttr{
-			Credential: &syscall.Credential{Uid: start.UID, Gid: start.UID},
-			Setsid:     true,
-			PidFD:      &child.pidfd,
+			// Who is that user already may not have the right to change groups, and
+			// has none that mean anything in its user namespace.
+			Credential: &syscall.Credential{
+				Uid: start.UID, Gid: start.UID, NoSetGroups: syscall.Geteuid() == int(start.UID),
+			},
+			Setsid: true,
+			PidFD:  &child.pidfd,
 		},
 	}
 	if start.AttachLater && slices.Contains(places, start.Dir) {

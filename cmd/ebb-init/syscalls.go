@@ -51,6 +51,11 @@ var prctlOptions = [...]uint32{
 	unix.PR_SET_MDWE, unix.PR_GET_MDWE, unix.PR_GET_MEMORY_MERGE, unix.PR_GET_AUXV,
 }
 
+// uncountedCalls make memory that no process has to map. Where only what processes
+// map is counted (Start.Uncounted), there is none such: a program falls back on
+// files.
+var uncountedCalls = [...]checkedCall{{unix.SYS_MEMFD_CREATE, absent}, {unix.SYS_SHMGET, absent}}
+
 // forbiddenCalls reach deep into the kernel or into other processes, and no
 // function needs them. They fail with EPERM, as they would for want of privilege.
 var forbiddenCalls = [...]uint16{

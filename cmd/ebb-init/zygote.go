@@ -20,7 +20,9 @@ const filterFD = 4
 const zygoteCapabilities = 1<<unix.CAP_SYS_ADMIN | 1<<unix.CAP_SYS_CHROOT | 1<<unix.CAP_SETUID | 1<<unix.CAP_SETGID
 
 // zygoteCalls are with what it does so; a copy's own filter forbids them.
-var zygoteCalls = [...]uint16{unix.SYS_SETNS, unix.SYS_UNSHARE, unix.SYS_KEYCTL}
+var zygoteCalls = [...]checkedCall{
+	{unix.SYS_SETNS, allowed}, {unix.SYS_UNSHARE, allowed}, {unix.SYS_KEYCTL, allowed},
+}
 
 // become is the third thing that ebb-init is for: it makes a root that is nobody's
 // box, and executes a zygote there in its own place: a process of ebb's own, of

@@ -50,11 +50,15 @@ func (a *app) doctorVerb() *cobra.Command {
 			"It changes nothing. The exit code is 3 if something cannot work.",
 		Example: "  ebb doctor\n  sudo ebb doctor --data /var/lib/ebb -o json",
 		Args:    args(cobra.NoArgs),
-		RunE:    func(cmd *cobra.Command, _ []string) error { return a.doctor(cmd.Context()) },
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			ctx, refused := asRoot(cmd.Context(), func() error { return nil })
+			return a.doctor(ctx, refused)
+		},
 	}
 }
 
-func (a *app) doctor(ctx context.Context) error {
+// doctor reports. noRoot says why this is no user namespace, where one is needed.
+func (a *app) doctor(ctx context.Context, noRoot error) error {
 	dir := a.dir
 	if dir == "" {
 		dir = server.DefaultData()
@@ -62,7 +66,7 @@ func (a *app) doctor(ctx context.Context) error {
 	running := a.checkServer(ctx)
 	checks := []check{
 		{Check: "system", Status: checkOK, Detail: goruntime.GOOS + "/" + goruntime.GOARCH + ", ebb " + server.Version()},
-		checkSandbox(dir), checkRuntimes(ctx), checkSpace(dir),
+		checkSandbox(dir, noRoot), checkRuntimes(ctx), checkSpace(dir),
 	}
 	cfg := server.DefaultConfig()
 	for _, p := range []struct{ name, addr string }{{"api port", cfg.Listen}, {"gateway port", cfg.Gateway}} {
@@ -95,13 +99,16 @@ func (a *app) doctor(ctx context.Context) error {
 }
 
 // checkSandbox makes one box and removes it again.
-func checkSandbox(dir string) check {
+func checkSandbox(dir string, noRoot error) check {
 	c := check{Check: "sandbox", Status: checkOK}
 	level, err := linux.Check(dir)
 	if err != nil {
 		c.Status = checkWarn
 		c.Detail = "functions would run as plain processes, without isolation: for development only"
 		c.Notes = []string{reason(err)}
+		if noRoot != nil {
+			c.Notes = append(c.Notes, reason(noRoot))
+		}
 		return c
 	}
 	c.Detail, c.Notes = level.Name+": "+level.Summary, level.Missing

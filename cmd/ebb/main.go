@@ -2,13 +2,22 @@ package main
 
 import (
 	"context"
+	"fmt"
 	"io"
 	"os"
 	"os/signal"
 	"syscall"
+
+	"github.com/ebb-faas/ebb/internal/sandbox/rootless"
 )
 
-func main() { os.Exit(run(os.Args[1:], os.Stdin, os.Stdout, os.Stderr)) }
+func main() {
+	if err := rootless.Resume(); err != nil {
+		_, _ = fmt.Fprintln(os.Stderr, "ebb:", err)
+		os.Exit(exitPlatform)
+	}
+	os.Exit(run(os.Args[1:], os.Stdin, os.Stdout, os.Stderr))
+}
 
 // run is one call of the program; it returns the exit code. The first interrupt
 // asks it to stop, the second ends it at once.

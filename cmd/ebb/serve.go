@@ -46,7 +46,11 @@ func (a *app) serveVerb() *cobra.Command {
 			if a.dir != "" {
 				cfg.Data = a.dir
 			}
-			return server.Run(cmd.Context(), cfg, a.out)
+			ctx := cmd.Context()
+			if cfg.MayBeRootless() {
+				ctx, cfg.RootlessRefused = asRoot(ctx, boxable(cfg.Data))
+			}
+			return server.Run(ctx, cfg, a.out)
 		},
 	}
 	d := server.DefaultConfig()

@@ -205,9 +205,10 @@ type Usage struct {
 
 // Level is how strong an isolation is, for doctor, start-up and the console.
 type Level struct {
-	Name    string   // "linux" or "process"
+	Name    string   // "linux", "rootless" or "process"
 	Summary string   // one line for people
 	Missing []string // what the host lacks, each with what follows from it
+	Mounts  bool     // what Spec.Root and Spec.Mounts name is where they say, and nothing else is
 	Follows bool     // see Process.AttachLater
 	Freezes bool     // Box.Freeze works
 	Forks   bool     // Driver.Zygote and Box.Fork work

@@ -39,30 +39,32 @@ type Config struct {
 	Gateway string `yaml:"gateway"` // address of the data plane
 	// PublicGateway is how clients reach the data plane, for the URLs that ebb
 	// hands out: scheme://host[:port]. Empty = the listener's own address.
-	PublicGateway string          `yaml:"publicGateway"`
-	Region        string          `yaml:"region"`
-	Sandbox       string          `yaml:"sandbox"` // auto, linux or process
-	DrainTimeout  time.Duration   `yaml:"drainTimeout"`
-	LogLevel      string          `yaml:"logLevel"` // debug, info, warn or error
-	Database      store.Config    `yaml:"database"` // without url: SQLite in the data directory
-	Secrets       secret.Config   `yaml:"secrets"`
-	Cluster       cluster.Config  `yaml:"cluster"`
-	Function      function.Config `yaml:"function"`
-	Packages      artifact.Config `yaml:"packages"`
-	Images        oci.Config      `yaml:"images"`
-	Objects       objects.Config  `yaml:"objects"`
-	S3            s3.Config       `yaml:"s3"`
-	Logs          logs.Config     `yaml:"logs"`
-	Pool          pool.Config     `yaml:"pool"`
-	Invoke        invoke.Config   `yaml:"invoke"`
-	Queue         queue.Config    `yaml:"queue"`
-	Deliver       deliver.Config  `yaml:"deliver"`
-	HTTP          gateway.Config  `yaml:"http"`
-	TLS           TLSConfig       `yaml:"tls"`
-	Triggers      trigger.Config  `yaml:"triggers"`
-	Events        event.Config    `yaml:"events"`
-	Workflow      workflow.Config `yaml:"workflow"`
-	Egress        egress.Config   `yaml:"egress"`
+	PublicGateway string `yaml:"publicGateway"`
+	Region        string `yaml:"region"`
+	Sandbox       string `yaml:"sandbox"` // auto, linux, rootless or process
+	// RootlessRefused says why this process is in no user namespace though it needs one.
+	RootlessRefused error           `yaml:"-"`
+	DrainTimeout    time.Duration   `yaml:"drainTimeout"`
+	LogLevel        string          `yaml:"logLevel"` // debug, info, warn or error
+	Database        store.Config    `yaml:"database"` // without url: SQLite in the data directory
+	Secrets         secret.Config   `yaml:"secrets"`
+	Cluster         cluster.Config  `yaml:"cluster"`
+	Function        function.Config `yaml:"function"`
+	Packages        artifact.Config `yaml:"packages"`
+	Images          oci.Config      `yaml:"images"`
+	Objects         objects.Config  `yaml:"objects"`
+	S3              s3.Config       `yaml:"s3"`
+	Logs            logs.Config     `yaml:"logs"`
+	Pool            pool.Config     `yaml:"pool"`
+	Invoke          invoke.Config   `yaml:"invoke"`
+	Queue           queue.Config    `yaml:"queue"`
+	Deliver         deliver.Config  `yaml:"deliver"`
+	HTTP            gateway.Config  `yaml:"http"`
+	TLS             TLSConfig       `yaml:"tls"`
+	Triggers        trigger.Config  `yaml:"triggers"`
+	Events          event.Config    `yaml:"events"`
+	Workflow        workflow.Config `yaml:"workflow"`
+	Egress          egress.Config   `yaml:"egress"`
 	// Mounts are folders of this host that functions may ask for.
 	Mounts []ebb.MountOffer `yaml:"mounts"`
 	// Directories are folders of this host that triggers may look at.
@@ -82,9 +84,10 @@ func (c *Config) UseDatabase(url string) error {
 
 // Values of Config.Sandbox.
 const (
-	sandboxAuto    = "auto"
-	sandboxLinux   = "linux"
-	sandboxProcess = "process"
+	sandboxAuto     = "auto"
+	sandboxLinux    = "linux"
+	sandboxRootless = "rootless"
+	sandboxProcess  = "process"
 )
 
 // DefaultConfig is what holds where nothing is set.
@@ -141,9 +144,9 @@ func (c Config) Validate() error {
 		}
 	}
 	switch c.Sandbox {
-	case sandboxAuto, sandboxLinux, sandboxProcess:
+	case sandboxAuto, sandboxLinux, sandboxRootless, sandboxProcess:
 	default:
-		errs = append(errs, fmt.Errorf("sandbox: %q is none of auto, linux, process", c.Sandbox))
+		errs = append(errs, fmt.Errorf("sandbox: %q is none of auto, linux, rootless, process", c.Sandbox))
 	}
 	if c.DrainTimeout < 0 {
 		errs = append(errs, errors.New("drainTimeout: must not be negative"))

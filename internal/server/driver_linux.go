@@ -6,6 +6,7 @@ import (
 
 	"github.com/ebb-faas/ebb/internal/sandbox"
 	"github.com/ebb-faas/ebb/internal/sandbox/linux"
+	"github.com/ebb-faas/ebb/internal/sandbox/rootless"
 )
 
 func openLinux(ctx context.Context, cfg Config, log *slog.Logger) (sandbox.Driver, error) {
@@ -13,5 +14,5 @@ func openLinux(ctx context.Context, cfg Config, log *slog.Logger) (sandbox.Drive
 	if cfg.Pool.PrewarmOff {
 		ahead = -1
 	}
-	return linux.Open(ctx, linux.Config{Dir: cfg.Data, Ahead: ahead, Egress: cfg.Egress}, log)
+	return linux.Open(ctx, linux.Config{Dir: cfg.Data, Ahead: ahead, Outer: rootless.Outer(), Egress: cfg.Egress}, log)
 }

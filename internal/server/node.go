@@ -164,8 +164,8 @@ func (n *node) assemble() {
 	if n.objects != nil {
 		cfg.Function.Objects = n.objects.Open
 	}
-	if l := n.driver.Level(); l.Name != sandboxLinux {
-		cfg.Function.NoLayers = "layers need the linux sandbox; this ebb has: " + l.Summary
+	if l := n.driver.Level(); !l.Mounts {
+		cfg.Function.NoLayers = "layers need the linux or rootless sandbox; this ebb has: " + l.Summary
 	}
 	cfg.Function.Concurrency = cmp.Or(cfg.Pool.MaxInstances, pool.DefaultMaxInstances)
 	cfg.Function.CheckTarget = n.checkTarget
@@ -203,9 +203,9 @@ func (n *node) assemble() {
 
 // findImage finds a container image, if it could run here.
 func (n *node) findImage(ctx context.Context, uri string) (*artifact.Image, artifact.OpenLayer, error) {
-	if l := n.driver.Level(); l.Name != sandboxLinux {
+	if l := n.driver.Level(); !l.Mounts {
 		return nil, nil, ebb.Errorf(ebb.Unavailable, ebb.TypeSandboxUnavailable,
-			"Code.ImageUri: container images need the linux sandbox; this ebb has: %s", l.Summary)
+			"Code.ImageUri: container images need the linux or rootless sandbox; this ebb has: %s", l.Summary)
 	}
 	return n.images.Resolve(ctx, uri)
 }

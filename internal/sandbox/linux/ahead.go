@@ -34,7 +34,11 @@ func (d *Driver) newBlank(name string, limits sandbox.Limits) (*blank, error) {
 	}
 	defer func() { _ = theirs.Close() }()
 	s := &blank{ctl: ours}
-	if s.init, err = d.startInit(theirs, &syscall.SysProcAttr{Cloneflags: namespaces, Setsid: true}); err != nil {
+	attr := &syscall.SysProcAttr{Cloneflags: namespaces, Setsid: true}
+	if d.rootless != nil {
+		d.rootless.enclose(attr)
+	}
+	if s.init, err = d.startInit(theirs, attr); err != nil {
 		return nil, errors.Join(fmt.Errorf("start ebb-init: %w", err), ours.Close())
 	}
 	// All this goes on while ebb-init starts.

@@ -189,7 +189,7 @@ func (b *box) startMessage(number uint64, p *sandbox.Process) []byte {
 	return (&initproto.Start{
 		Number: number, Argv: p.Argv, Env: p.Env, Dir: p.Dir,
 		UID: uint32(b.uid), Framed: p.Framed, AttachLater: p.AttachLater, Rlimits: b.rlimits(),
-		Landlock: b.d.landlock, Writable: b.writable,
+		Landlock: b.d.landlock, Writable: b.writable, Uncounted: b.d.watch != nil,
 	}).Encode()
 }
 
@@ -200,7 +200,11 @@ func (b *box) rlimits() []initproto.Rlimit {
 		{Resource: unix.RLIMIT_FSIZE, Value: uint64(b.limits.FileSizeMB) << 20},
 	}
 	if b.d.groups.pids == "" {
-		limits = append(limits, initproto.Rlimit{Resource: unix.RLIMIT_NPROC, Value: uint64(b.limits.PIDs)})
+		most := b.limits.PIDs
+		if b.d.rootless != nil && b.d.rootless.shared() {
+			most += initPIDs // ebb-init is the same user
+		}
+		limits = append(limits, initproto.Rlimit{Resource: unix.RLIMIT_NPROC, Value: uint64(most)})
 	}
 	return limits
 }

@@ -46,6 +46,8 @@ type cgroups struct {
 	swap    bool   // swap can be limited
 	swaps   bool   // the machine swaps at all
 	sockets bool   // v1 only: TCP buffers are counted apart and can be limited
+	watch   *watch // nil: memory is a controller's
+	outer   int    // as Config.Outer
 
 	// The kernel's part, which a directory in a test cannot play: a new group
 	// comes with its files, they do not keep it from being removed, and a write
@@ -77,11 +79,19 @@ func contains(list []string, s string) bool {
 // open makes the parent groups. A hierarchy that does not let us is given up;
 // notes say so, and what every controller that is not there means.
 func (c *cgroups) open() (notes []string, err error) {
+	barred := false
 	for _, p := range c.parents() {
-		if err := c.mkdir(p); err != nil && !errors.Is(err, fs.ErrExist) {
+		err := c.mkdir(p)
+		switch {
+		case err == nil || errors.Is(err, fs.ErrExist):
+			continue
+		case !errors.Is(err, fs.ErrPermission):
 			notes = append(notes, fmt.Sprintf("cgroup %s: %v", p, err))
-			c.giveUp(p)
+		case !barred:
+			barred = true
+			notes = append(notes, "cgroups: this user may make none here; have some delegated (systemd: Delegate=yes), with cgroup v2")
 		}
+		c.giveUp(p)
 	}
 	if c.v2 {
 		err = c.delegate(c.unified)
@@ -115,7 +125,8 @@ func (c *cgroups) giveUp(parent string) {
 // lacks says what is not limited.
 func (c *cgroups) lacks() (notes []string) {
 	if c.memory == "" {
-		notes = append(notes, "cgroup memory controller: the memory of a box is not limited, and running out of it is not told apart from a crash")
+		notes = append(notes, "cgroup memory controller: memory is measured some times a second instead, and who has more than the limit is killed then; "+
+			"what is in /tmp, /dev/shm and buffers is not counted, and there are neither memfds nor System V shared memory")
 	} else if c.swaps && !c.swap {
 		notes = append(notes, "cgroup swap accounting: a box at its memory limit may swap")
 	}
@@ -131,7 +142,11 @@ func (c *cgroups) lacks() (notes []string) {
 	if c.pids == "" {
 		notes = append(notes, "cgroup pids controller: processes are limited by uid (RLIMIT_NPROC) instead")
 	}
-	if c.freezers() == "" {
+	switch {
+	case c.freezers() != "":
+	case c.memory == "":
+		notes = append(notes, "cgroup freezer: idle instances are stopped by signals, process by process")
+	default:
 		notes = append(notes, "cgroup freezer: idle instances are not frozen and may go on working")
 	}
 	return notes
@@ -184,6 +199,8 @@ type group struct {
 	name string
 	oom  int64 // out-of-memory kills before the box ran anything
 	most int64 // bytes that the box's own processes may use
+
+	watched *watched // nil: the kernel counts
 }
 
 // create makes a box's group and sets its limits.
@@ -199,6 +216,9 @@ func (c *cgroups) create(name string, l sandbox.Limits) (*group, error) {
 
 func (g *group) limit(l sandbox.Limits) error {
 	g.most = int64(l.MemoryMB) << 20
+	if g.watched != nil {
+		g.watched.most.Store(g.most)
+	}
 	memory := strconv.FormatInt(int64(l.MemoryMB)<<20+initMemory, 10)
 	pids := strconv.Itoa(l.PIDs + initPIDs)
 	var settings [][3]string // parent, file, value
@@ -281,7 +301,12 @@ func (g *group) join(pid int) error {
 			return err
 		}
 	}
-	return nil
+	if g.c.watch == nil {
+		return nil
+	}
+	var err error
+	g.watched, err = g.c.watch.begin(pid, g.most)
+	return err
 }
 
 // kill ends all processes of the group at once, and reports whether it could.
@@ -293,7 +318,10 @@ func (g *group) kill() bool {
 func (g *group) hitMemoryLimit() bool { return g.oomKills() > g.oom }
 
 func (g *group) oomKills() int64 {
-	if g.c.memory == "" {
+	switch {
+	case g.watched != nil:
+		return g.watched.kills.Load()
+	case g.c.memory == "":
 		return 0
 	}
 	file := "memory.oom_control"
@@ -306,7 +334,11 @@ func (g *group) oomKills() int64 {
 // usage reads what the group has used.
 func (g *group) usage() sandbox.Usage {
 	var u sandbox.Usage
-	u.Memory, u.MemoryPeak = g.memory("memory.current", "memory.usage_in_bytes"), g.memoryPeak()
+	if g.watched != nil {
+		u = g.watched.usage()
+	} else {
+		u.Memory, u.MemoryPeak = g.memory("memory.current", "memory.usage_in_bytes"), g.memoryPeak()
+	}
 	switch {
 	case g.c.unified != "":
 		u.CPU = time.Duration(keyed(filepath.Join(g.c.unified, g.name, "cpu.stat"), "usage_usec")) * time.Microsecond
@@ -320,7 +352,13 @@ func (g *group) usage() sandbox.Usage {
 }
 
 // memoryPeak is the most memory that the group has used at once, in bytes.
-func (g *group) memoryPeak() int64 { return g.memory("memory.peak", "memory.max_usage_in_bytes") }
+func (g *group) memoryPeak() int64 {
+	if g.watched != nil {
+		_, peak := g.watched.memory()
+		return peak
+	}
+	return g.memory("memory.peak", "memory.max_usage_in_bytes")
+}
 
 // memory reads a file of the memory controller, by its names in cgroup v2 and v1.
 // What is beyond the limit is ebb-init's share, see initMemory.
@@ -333,6 +371,9 @@ func (g *group) memory(v2, v1 string) int64 {
 
 // remove takes the group away in every hierarchy.
 func (g *group) remove() error {
+	if g.watched != nil {
+		g.watched.end()
+	}
 	errs := []error{g.removeFrozen()}
 	for _, p := range g.c.parents() {
 		errs = append(errs, g.c.remove(filepath.Join(p, g.name), removeTimeout))

@@ -18,6 +18,7 @@ type hierarchies struct {
 	mountinfo string // /proc/self/mountinfo
 	self      string // /proc/self/cgroup
 	prefix    string // put before every path, "" outside tests
+	outer     int    // as Config.Outer
 
 	mkdir, rmdir func(dir string) error // as in cgroups
 	write        func(dir, file, value string) error
@@ -110,7 +111,7 @@ func unescape(s string) string {
 // alone. Parent groups are named name; open makes them. notes say what could not
 // be used and why.
 func detectCgroups(h hierarchies, name string) (c *cgroups, notes []string) {
-	c = &cgroups{mkdir: h.mkdir, rmdir: h.rmdir, write: h.write, swaps: swapOn(h.prefix)}
+	c = &cgroups{mkdir: h.mkdir, rmdir: h.rmdir, write: h.write, swaps: swapOn(h.prefix), outer: h.outer}
 	// handDown may have moved us down, earlier in this process's life.
 	unified := strings.TrimSuffix(h.own(""), "/"+selfGroup)
 	if unified != "" {
@@ -179,8 +180,13 @@ func (c *cgroups) handDown(own string) error {
 	if err := c.mkdir(leaf); err != nil && !errors.Is(err, os.ErrExist) {
 		return err
 	}
-	if err := c.write(leaf, "cgroup.procs", strconv.Itoa(os.Getpid())); err != nil {
-		return err
+	for _, pid := range []int{os.Getpid(), c.outer} {
+		if pid == 0 {
+			continue
+		}
+		if err := c.write(leaf, "cgroup.procs", strconv.Itoa(pid)); err != nil {
+			return err
+		}
 	}
 	return c.delegate(own)
 }

@@ -34,6 +34,9 @@ type Config struct {
 	Ahead int
 	// StartTimeout is how long the making of one box may take.
 	StartTimeout time.Duration
+	// Outer is a process that waits for this one and moves between cgroups with it;
+	// 0: there is none.
+	Outer int
 	// Egress is about connections out of boxes.
 	Egress egress.Config
 }

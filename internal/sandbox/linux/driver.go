@@ -30,8 +30,10 @@ type Driver struct {
 	landlock uint32   // version of it to use, 0: none
 	stage    string   // where boxes build their root, each in its own namespace
 	rootfs   *rootfs
+	rootless *rootless // nil: ebb is the machine's root
 	groups   *cgroups
-	tmp      *tmpStore // nil: plain directories
+	watch    *watch    // nil: a cgroup counts memory
+	tmp      *tmpStore // nil: plain directories, or if rootless memory
 	uids     *uids
 	network  *egress.Network
 	reports  *reports // nil: this host cannot restrict connections
@@ -80,54 +82,92 @@ func (d *Driver) open(ctx context.Context) error {
 		return err
 	}
 	var err error
+	if d.rootless, err = findRootless(); err != nil {
+		return err
+	}
+	if d.rootless != nil {
+		d.uids = d.rootless.uids()
+	}
 	if d.init, err = initProgram(); err != nil {
 		return err
 	}
 	if d.rootfs, err = openRootfs(filepath.Join(d.run, "etc")); err != nil {
 		return err
 	}
-	h, err := readHierarchies()
+	missing, err := d.openGroups()
 	if err != nil {
 		return err
 	}
-	groups, missing := detectCgroups(h, parentName(d.cfg.Dir))
-	d.groups = groups
-	lacking, err := groups.open()
-	if err != nil {
-		return err
-	}
-	missing = append(missing, lacking...)
 	if err := overlayWorks(); err != nil {
 		missing = append(missing, fmt.Sprintf("overlay file systems (%v): container images do not run", err))
 	}
 	if err := d.egressWorks(); err != nil {
 		missing = append(missing, fmt.Sprintf("socket-lookup programs (%v): functions that are to connect to somewhere do not start", err))
 	}
-	what := "disk-backed /tmp"
-	if d.tmp, err = openTmp(ctx, filepath.Join(d.run, "tmp"), d.cfg.TmpMB, d.cfg.TmpPool, d.log); err != nil {
-		if ctx.Err() != nil {
-			return ctx.Err()
-		}
-		what = "/tmp without size limit"
-		missing = append(missing, fmt.Sprintf(
-			"loop images (%v): /tmp is a plain directory, and only the size of a single file is limited", err))
+	what, lacking, err := d.openTmp(ctx)
+	if err != nil {
+		return err
 	}
+	missing = append(missing, lacking...)
 	walls := "seccomp allow list"
 	if d.landlock = landlockVersion(); d.landlock > 0 {
 		walls += fmt.Sprintf(", Landlock %d", d.landlock)
 	}
 	missing = append(missing, landlockLacks(d.landlock)...)
+	name, identity := "linux", "own namespaces and user id per instance"
+	if d.rootless != nil {
+		name, missing = "rootless", append(d.rootless.lacks(), missing...)
+		if identity = "own user namespace and user id per instance"; d.rootless.shared() {
+			identity = "own user namespace per instance"
+		}
+	}
 	d.level = sandbox.Level{
-		Name: "linux",
-		Summary: "own namespaces and user id per instance, no privileges, " + walls + ", " +
-			groups.level() + ", " + what,
+		Name:    name,
+		Summary: identity + ", no privileges, " + walls + ", " + d.groups.level() + ", " + what,
 		Missing: missing,
+		Mounts:  true,
 		Follows: true,
-		Freezes: groups.freezers() != "",
-		Forks:   true,
+		Freezes: d.groups.freezers() != "" || d.watch != nil,
+		Forks:   d.rootless == nil,
 		Egress:  true,
 	}
 	return nil
+}
+
+// openGroups finds out how boxes are limited, and says what is missing.
+func (d *Driver) openGroups() (missing []string, err error) {
+	h, err := readHierarchies()
+	if err != nil {
+		return nil, err
+	}
+	h.outer = d.cfg.Outer
+	d.groups, missing = detectCgroups(h, parentName(d.cfg.Dir))
+	lacking, err := d.groups.open()
+	if err == nil && d.groups.memory == "" {
+		if d.watch, err = newWatch(); err == nil {
+			d.groups.watch = d.watch
+		}
+	}
+	return append(missing, lacking...), err
+}
+
+// openTmp finds out what boxes have at /tmp, and says what it lacks.
+func (d *Driver) openTmp(ctx context.Context) (what string, missing []string, err error) {
+	if d.rootless != nil {
+		note := "loop images: /tmp is in memory, as much as its size allows, beside what the instance may have"
+		if d.watch == nil {
+			note = "loop images: /tmp is in memory, and part of what the instance may have"
+		}
+		return "/tmp in memory", []string{note}, nil
+	}
+	if d.tmp, err = openTmp(ctx, filepath.Join(d.run, "tmp"), d.cfg.TmpMB, d.cfg.TmpPool, d.log); err == nil {
+		return "disk-backed /tmp", nil, nil
+	}
+	if ctx.Err() != nil {
+		return "", nil, ctx.Err()
+	}
+	return "/tmp without size limit", []string{fmt.Sprintf(
+		"loop images (%v): /tmp is a plain directory, and only the size of a single file is limited", err)}, nil
 }
 
 // maxBacklog is how many boxes may wait to be cleaned up; whoever destroys more
@@ -217,6 +257,10 @@ func (d *Driver) release() error {
 	if d.reports != nil {
 		errs = append(errs, d.reports.close())
 		d.reports = nil
+	}
+	if d.watch != nil {
+		d.watch.close()
+		d.watch = nil
 	}
 	if d.init != nil {
 		errs = append(errs, d.init.Close())

@@ -48,6 +48,7 @@ func (s *stuck) of(source string) int {
 }
 
 var (
+	errFolderOwner = errors.New("a folder with an owner takes the machine's root: leave owner out, and let everybody write to the folder")
 	errFolderStuck = errors.New("the folder does not answer")
 	errNoIDMap     = errors.New("its file system has no id-mapped mounts: leave owner out, and let everybody write to the folder")
 )
@@ -55,6 +56,9 @@ var (
 // openFolder makes a detached mount of a folder, with what the policy says about
 // it in force.
 func (b *box) openFolder(ctx context.Context, m *sandbox.Mount) (*os.File, error) {
+	if m.Folder.Owned && b.d.rootless != nil {
+		return nil, errFolderOwner
+	}
 	tree, err := b.d.folderTree(ctx, m.Source)
 	if err != nil {
 		return nil, err

@@ -69,7 +69,11 @@ func (b *box) Thaw() error {
 // they are there, their children are too.
 func (g *group) gather(init int) error {
 	freezers := g.c.freezers()
-	if freezers == "" {
+	switch {
+	case freezers != "":
+	case g.watched != nil:
+		return nil
+	default:
 		return errors.ErrUnsupported
 	}
 	outer := filepath.Join(freezers, g.name)
@@ -101,6 +105,9 @@ func (g *group) gather(init int) error {
 
 // freeze sets the state of the group that gather filled.
 func (g *group) freeze(on bool) error {
+	if g.c.freezers() == "" {
+		return g.watched.freeze(on)
+	}
 	inner := filepath.Join(g.c.freezers(), g.name, frozenGroup)
 	file, value := "cgroup.freeze", "0"
 	if g.c.unified == "" {

@@ -18,6 +18,7 @@ type Config struct {
 	UIDBase, UIDCount int
 	TmpPool, TmpMB    int
 	Ahead             int
+	Outer             int
 	StartTimeout      time.Duration
 	Egress            egress.Config
 }

@@ -129,9 +129,14 @@ func (b *box) setup(ctx context.Context, spec sandbox.Spec) (*initproto.Setup, e
 		}
 		s.Mounts = append(s.Mounts, initproto.Mount{Source: m.Source, Target: m.Target, Writable: m.Writable})
 	}
-	if b.d.tmp != nil {
+	if b.d.tmp != nil || b.d.rootless != nil {
 		var err error
-		if b.tmp, err = b.d.tmp.take(ctx, b.limits.TmpMB); err != nil {
+		if b.d.tmp != nil {
+			b.tmp, err = b.d.tmp.take(ctx, b.limits.TmpMB)
+		} else {
+			b.tmp, err = rootlessTmp(b.limits.TmpMB)
+		}
+		if err != nil {
 			return nil, fmt.Errorf("/tmp: %w", err)
 		}
 		s.TmpFD = true

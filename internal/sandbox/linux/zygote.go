@@ -41,6 +41,9 @@ func (d *Driver) Zygote(ctx context.Context, spec sandbox.Spec, p sandbox.Proces
 	if err := errors.Join(spec.Validate(), p.Validate()); err != nil {
 		return nil, err
 	}
+	if d.rootless != nil {
+		return nil, unavailable("zygote %s: it takes the machine's root to enter boxes", spec.ID)
+	}
 	if spec.Root != "" {
 		return nil, unavailable("zygote %s: an image's program gets no privileges", spec.ID)
 	}

@@ -75,6 +75,8 @@ type Start struct {
 	// then write beneath Writable only, whatever the mounts allow.
 	Landlock uint32
 	Writable []string
+	// Uncounted says that only memory that processes map is counted.
+	Uncounted bool
 }
 
 // Attach puts mounts on places of a box that is there already, or with Early of
@@ -204,6 +206,7 @@ func (s *Start) Encode() []byte {
 	}
 	w.number(uint64(s.Landlock))
 	w.texts(s.Writable)
+	w.flag(s.Uncounted)
 	return w
 }
 
@@ -216,7 +219,7 @@ func (s *Start) Decode(message []byte) bool {
 	for range r.count() {
 		s.Rlimits = append(s.Rlimits, Rlimit{uint32(r.number()), r.number()})
 	}
-	s.Landlock, s.Writable = uint32(r.number()), r.texts()
+	s.Landlock, s.Writable, s.Uncounted = uint32(r.number()), r.texts(), r.flag()
 	return r.whole()
 }
 

@@ -23,7 +23,7 @@ func fullStart() Start {
 	return Start{
 		Number: 1 << 33, Argv: []string{"/bin/true", ""}, Env: []string{"A=1"}, Dir: "/",
 		UID: 700000, Framed: true, AttachLater: true, Rlimits: []Rlimit{{7, 1024}, {4, 0}},
-		Landlock: 6, Writable: []string{"/tmp"},
+		Landlock: 6, Writable: []string{"/tmp"}, Uncounted: true,
 	}
 }
 

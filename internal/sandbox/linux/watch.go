@@ -1,0 +1,366 @@
+//go:build linux
+
+package linux
+
+import (
+	"bytes"
+	"errors"
+	"os"
+	"slices"
+	"strconv"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/ebb-faas/ebb/internal/sandbox"
+)
+
+// watch is what there is where no cgroup counts the memory of boxes: it looks at
+// their processes, often enough that one that takes all it can is found before it
+// has taken much, and kills the largest of a box that has more than it may. It
+// stops and continues processes, too.
+type watch struct {
+	own  string // our PID namespace, as /proc names it
+	wake chan struct{}
+	stop chan struct{}
+	done sync.WaitGroup
+
+	mu    sync.Mutex
+	boxes map[string]*watched // by PID namespace
+	known map[int]string      // PID namespaces by process, "" where we may not look
+	scans int
+}
+
+// watched is one box.
+type watched struct {
+	w     *watch
+	init  int
+	space string // its PID namespace
+	most  atomic.Int64
+	peak  atomic.Int64
+	kills atomic.Int64
+
+	frozen atomic.Bool
+	mu     sync.Mutex
+	pids   []int // as of the last scan, without ebb-init
+	now    int64 // bytes, at
+	at     time.Time
+}
+
+// How often is looked: so that a process that takes fastMemory bytes in a second
+// does not get far beyond its limit.
+const (
+	fastMemory = 4 << 30
+	minLook    = 20 * time.Millisecond
+	maxLook    = 500 * time.Millisecond
+	fresh      = 10 * time.Millisecond // what was measured then is true still
+	forgetAll  = 64                    // scans after which no number of a process is believed
+)
+
+func newWatch() (*watch, error) {
+	own, err := os.Readlink("/proc/self/ns/pid")
+	if err != nil {
+		return nil, err
+	}
+	w := &watch{own: own, wake: make(chan struct{}, 1), stop: make(chan struct{}),
+		boxes: make(map[string]*watched), known: make(map[int]string)}
+	w.done.Go(w.run)
+	return w, nil
+}
+
+func (w *watch) close() {
+	close(w.stop)
+	w.done.Wait()
+}
+
+// begin watches the box whose PID 1 that is.
+func (w *watch) begin(init int, most int64) (*watched, error) {
+	space, err := os.Readlink(proc(init, "ns/pid"))
+	if err == nil && space == w.own {
+		err = errors.New("it has no PID namespace of its own")
+	}
+	if err != nil {
+		return nil, err
+	}
+	b := &watched{w: w, init: init, space: space}
+	b.most.Store(most)
+	w.mu.Lock()
+	w.boxes[space] = b
+	w.mu.Unlock()
+	w.nudge()
+	return b, nil
+}
+
+func (b *watched) end() {
+	b.w.mu.Lock()
+	defer b.w.mu.Unlock()
+	if b.w.boxes[b.space] == b {
+		delete(b.w.boxes, b.space)
+	}
+}
+
+// nudge has run look now.
+func (w *watch) nudge() {
+	select {
+	case w.wake <- struct{}{}:
+	default:
+	}
+}
+
+// run looks at all boxes until close.
+func (w *watch) run() {
+	timer := time.NewTimer(maxLook)
+	defer timer.Stop()
+	for {
+		pause, any := w.look()
+		var next <-chan time.Time
+		if any {
+			timer.Reset(pause)
+			next = timer.C
+		}
+		select {
+		case <-w.stop:
+			return
+		case <-w.wake:
+		case <-next:
+		}
+	}
+}
+
+// look measures every box that runs, and tells when to do so again.
+func (w *watch) look() (pause time.Duration, any bool) {
+	w.mu.Lock()
+	var running []*watched
+	for _, b := range w.boxes {
+		if !b.frozen.Load() {
+			running = append(running, b)
+		}
+	}
+	if len(running) > 0 {
+		w.scan()
+	}
+	w.mu.Unlock()
+	pause = maxLook
+	for _, b := range running {
+		left := b.most.Load() - b.measure()
+		if left < 0 && b.exact() > b.most.Load() {
+			b.killLargest()
+		}
+		pause = min(pause, time.Duration(float64(max(left, 0))/fastMemory*float64(time.Second)))
+	}
+	return max(pause, minLook), len(running) > 0
+}
+
+// scan finds the processes of all boxes. w.mu is held.
+func (w *watch) scan() {
+	if w.scans++; w.scans%forgetAll == 0 {
+		clear(w.known)
+	}
+	entries, err := readNames("/proc")
+	if err != nil {
+		return
+	}
+	alive := make(map[int]bool, len(entries))
+	found := make(map[string][]int, len(w.boxes))
+	for _, name := range entries {
+		pid, err := strconv.Atoi(name)
+		if err != nil {
+			continue
+		}
+		alive[pid] = true
+		space, ok := w.known[pid]
+		if !ok {
+			space, _ = os.Readlink(proc(pid, "ns/pid"))
+			w.known[pid] = space
+		}
+		if b := w.boxes[space]; b != nil && pid != b.init {
+			found[space] = append(found[space], pid)
+		}
+	}
+	for pid := range w.known {
+		if !alive[pid] {
+			delete(w.known, pid)
+		}
+	}
+	for space, b := range w.boxes {
+		b.mu.Lock()
+		b.pids = found[space]
+		b.mu.Unlock()
+	}
+}
+
+func readNames(dir string) ([]string, error) {
+	f, err := os.Open(dir)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = f.Close() }()
+	return f.Readdirnames(-1)
+}
+
+// members are the processes of the last scan.
+func (b *watched) members() []int {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.pids
+}
+
+// measure sums up what the box's processes have of their own. What two of them
+// share counts twice here.
+func (b *watched) measure() int64 {
+	var sum int64
+	for _, pid := range b.members() {
+		sum += kilobytes(proc(pid, "status"), "RssAnon:", "RssShmem:")
+	}
+	return b.note(sum)
+}
+
+// note keeps what was measured; of what is beyond the limit there is nothing left
+// when the box is done with.
+func (b *watched) note(sum int64) int64 {
+	b.mu.Lock()
+	b.now, b.at = sum, time.Now()
+	b.mu.Unlock()
+	if told := min(sum, b.most.Load()); told > b.peak.Load() {
+		b.peak.Store(told)
+	}
+	return sum
+}
+
+// exact sums up what the box has, with what is shared counted once.
+func (b *watched) exact() int64 {
+	var sum int64
+	for _, pid := range b.members() {
+		sum += kilobytes(proc(pid, "smaps_rollup"), "Pss_Anon:", "Pss_Shmem:")
+	}
+	return sum
+}
+
+// killLargest does what the kernel does to a group beyond its limit.
+func (b *watched) killLargest() {
+	largest, most := 0, int64(-1)
+	for _, pid := range b.members() {
+		if n := kilobytes(proc(pid, "status"), "RssAnon:", "RssShmem:"); n > most {
+			largest, most = pid, n
+		}
+	}
+	if largest == 0 {
+		return
+	}
+	b.kills.Add(1) // before its death can be noticed
+	if err := b.signal(largest, unix.SIGKILL); err != nil {
+		b.kills.Add(-1)
+	}
+}
+
+// signal sends a signal to a process if it is the box's.
+func (b *watched) signal(pid int, signal unix.Signal) error {
+	fd, err := unix.PidfdOpen(pid, 0)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = unix.Close(fd) }()
+	space, err := os.Readlink(proc(pid, "ns/pid"))
+	if err == nil && space != b.space {
+		err = unix.ESRCH
+	}
+	if err != nil {
+		return err
+	}
+	return unix.PidfdSendSignal(fd, signal, nil, 0)
+}
+
+// freeze stops all processes but PID 1, or lets them go on.
+func (b *watched) freeze(on bool) error {
+	signal := unix.SIGCONT
+	if on {
+		signal = unix.SIGSTOP
+	}
+	done := make(map[int]bool)
+	for range movePasses {
+		b.w.mu.Lock()
+		b.w.scan()
+		b.w.mu.Unlock()
+		again := false
+		for _, pid := range b.members() {
+			if done[pid] {
+				continue
+			}
+			done[pid], again = true, true
+			if err := b.signal(pid, signal); err != nil && !errors.Is(err, unix.ESRCH) && !errors.Is(err, os.ErrNotExist) {
+				return err
+			}
+		}
+		if !again {
+			b.frozen.Store(on)
+			if !on {
+				b.w.nudge()
+			}
+			return nil
+		}
+	}
+	return errors.New("its processes fork faster than they can be counted")
+}
+
+// memory is what the box has and what it had at most; it is measured now unless
+// that was done a moment ago.
+func (b *watched) memory() (now, peak int64) {
+	b.mu.Lock()
+	old := time.Since(b.at) > fresh
+	now = b.now
+	b.mu.Unlock()
+	if old && !b.frozen.Load() {
+		now = b.measure()
+	}
+	return min(now, b.most.Load()), b.peak.Load()
+}
+
+// usage reads CPU time and tasks from what /proc says of the box's processes: those
+// that ended are counted with who waited for them, in the end with ebb-init.
+func (b *watched) usage() (u sandbox.Usage) {
+	u.Memory, u.MemoryPeak = b.memory()
+	var ticks int64
+	for _, pid := range append(slices.Clone(b.members()), b.init) {
+		text, err := os.ReadFile(proc(pid, "stat"))
+		if err != nil {
+			continue
+		}
+		// The name, in brackets, may hold anything.
+		fields := bytes.Fields(text[bytes.LastIndexByte(text, ')')+1:])
+		if len(fields) < 18 {
+			continue
+		}
+		for _, f := range fields[11:15] { // utime, stime, cutime, cstime
+			n, _ := strconv.ParseInt(string(f), 10, 64)
+			ticks += n
+		}
+		threads, _ := strconv.Atoi(string(fields[17]))
+		u.PIDs += threads
+	}
+	u.CPU = time.Duration(ticks) * (time.Second / clockTicks)
+	return u
+}
+
+// clockTicks is the unit of CPU time in /proc, the same on every Linux.
+const clockTicks = 100
+
+func proc(pid int, file string) string { return "/proc/" + strconv.Itoa(pid) + "/" + file }
+
+// kilobytes sums up lines of a file of /proc, in bytes.
+func kilobytes(path string, names ...string) (sum int64) {
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return 0
+	}
+	for line := range bytes.Lines(text) {
+		for _, name := range names {
+			if rest, ok := bytes.CutPrefix(line, []byte(name)); ok {
+				n, _ := strconv.ParseInt(string(bytes.TrimSpace(bytes.TrimSuffix(bytes.TrimSpace(rest), []byte("kB")))), 10, 64)
+				sum += n << 10
+			}
+		}
+	}
+	return sum
+}
