@@ -277,6 +277,8 @@ func TestLeaksAreLookedFor(t *testing.T) {
 func TestEnvironmentIsReadAtTheDoors(t *testing.T) {
 	for _, s := range sources(t) {
 		door := s.test || forTests(s.dir()) || s.under("cmd", "sdk", "examples", "test", "runtimes", "internal/awsgen") || s.path == "internal/server/config.go"
+		// It hands the environment to this same program, and a word of its own with it.
+		door = door || s.under("internal/sandbox/rootless")
 		if door {
 			continue
 		}
