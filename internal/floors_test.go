@@ -70,6 +70,7 @@ var floors = map[string]int{
 	"runtimes":           2,
 
 	"internal/ebb":      1,
+	"internal/socket":   1,
 	"internal/hosttest": 1,
 	boxProtocol:         1,
 }

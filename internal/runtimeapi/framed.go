@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/ebb-faas/ebb/internal/ebb"
+	"github.com/ebb-faas/ebb/internal/socket"
 )
 
 // States of a framed session.
@@ -59,6 +60,7 @@ type turn struct {
 
 // NewFramed makes the session that speaks over conn, and owns conn from now on.
 func NewFramed(conn net.Conn, opt Options) *Framed {
+	conn = socket.New(conn)
 	return &Framed{conn: conn, opt: opt.withDefaults(), in: frameReader{src: conn}}
 }
 

@@ -108,7 +108,7 @@ func (a *answer) finish() {
 		a.out = append(a.out, body...)
 	}
 	if len(a.out) > 0 && a.err == nil {
-		_, a.err = a.c.tcp.Write(a.out)
+		_, a.err = a.c.io.Write(a.out)
 	}
 	a.closes = a.closes || short || a.err != nil // who waits for the rest is told in this way
 	if cap(a.out) > firstBuffer {

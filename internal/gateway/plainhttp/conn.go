@@ -38,6 +38,7 @@ const (
 type conn struct {
 	s      *Server
 	tcp    *net.TCPConn
+	io     net.Conn // tcp, for what is read and written all the time
 	remote string
 	state  atomic.Int32
 
@@ -159,7 +160,7 @@ func (c *conn) read() bool {
 		c.hurried = true
 		c.until(wholeWithin, 0)
 	}
-	n, err := c.tcp.Read(c.buf[c.n:])
+	n, err := c.io.Read(c.buf[c.n:])
 	c.n += n
 	switch {
 	case n > 0 && waiting:

@@ -8,6 +8,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/ebb-faas/ebb/internal/socket"
 )
 
 // Server serves connections. See the package comment.
@@ -78,7 +80,7 @@ func (s *Server) accept(l net.Listener) error {
 		}
 		pause = 0
 		if tcp, ok := c.(*net.TCPConn); ok {
-			s.begin(&conn{s: s, tcp: tcp})
+			s.begin(&conn{s: s, tcp: tcp, io: socket.New(tcp)})
 		} else {
 			s.handOver(c)
 		}
