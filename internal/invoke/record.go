@@ -70,7 +70,7 @@ func appendReport(b []byte, id ebb.InvocationID, v *ebb.Version, ph ebb.Phases, 
 // instance, and returns them if its caller asked for the tail.
 func (i *Invoker) recordFailure(inv *ebb.Invocation, v *ebb.Version, f *pool.Failure) (tail []byte) {
 	version := v.Qualifier()
-	out := pool.Outcome{Duration: f.Phases.Init}
+	out := pool.Outcome{Duration: f.Phases.Init, MemoryPeak: f.MemoryPeak}
 	out.FunctionError, out.ErrorType = ebb.FunctionErrorUnhandled, f.ErrorType
 	stream := i.logs.Stream(v.FunctionKey)
 	for _, line := range [][]byte{

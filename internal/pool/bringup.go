@@ -73,6 +73,9 @@ func (p *Pool) bringUp(s *shelf, kept bool, sl *slot, limit time.Duration) (*ins
 		phases, err = in.start(p.lifetime, limit)
 	}
 	p.stats.started(spare, in.forked).Add(1)
+	if failure := (*Failure)(nil); errors.As(err, &failure) && in.box != nil {
+		failure.MemoryPeak = in.memory.now(in.box)
+	}
 	return in, phases, err
 }
 

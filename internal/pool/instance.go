@@ -170,9 +170,12 @@ func (in *instance) destroy() {
 	}
 }
 
-// memoryEvery is how old a reading of the memory peak may be: reading it costs
-// more than a short invocation.
-const memoryEvery = 100 * time.Millisecond
+// How old a reading of the memory peak may be: reading it costs more than a short
+// invocation, which cannot take much, either.
+const (
+	memoryEvery = 100 * time.Millisecond // for one that took less than memorySoon
+	memorySoon  = 2 * time.Millisecond   // for the others
+)
 
 // memoryPeak remembers the box's peak between readings.
 type memoryPeak struct {
@@ -181,12 +184,12 @@ type memoryPeak struct {
 	bytes int64
 }
 
-// read returns the box's memory peak in bytes, at most memoryEvery old unless
-// the invocation itself took longer than that.
-func (m *memoryPeak) read(box sandbox.Box, now time.Time) int64 {
+// read returns the box's memory peak in bytes, for the report of an invocation
+// that took so long until now.
+func (m *memoryPeak) read(box sandbox.Box, now time.Time, took time.Duration) int64 {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if now.Sub(m.at) >= memoryEvery {
+	if age := now.Sub(m.at); age >= memoryEvery || took >= memorySoon && age >= memorySoon {
 		m.at, m.bytes = now, box.MemoryPeak()
 	}
 	return m.bytes
@@ -197,5 +200,5 @@ func (m *memoryPeak) now(box sandbox.Box) int64 {
 	m.mu.Lock()
 	m.at = time.Time{}
 	m.mu.Unlock()
-	return m.read(box, time.Now())
+	return m.read(box, time.Now(), 0)
 }

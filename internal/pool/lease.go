@@ -107,7 +107,7 @@ func (l *Lease) Invoke(ctx context.Context, inv *ebb.Invocation, arn string, sin
 	in.after(&l.call, &o, begin)
 	now := time.Now()
 	o.Duration = now.Sub(begin)
-	o.MemoryPeak = in.memory.read(in.box, now)
+	o.MemoryPeak = in.memory.read(in.box, now, o.Duration)
 	return o
 }
 

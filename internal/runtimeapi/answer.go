@@ -46,7 +46,7 @@ func (a *answer) whole(h header, functionError string) error {
 	var contentType string
 	switch {
 	case functionError != "":
-		a.out.ErrorType = string(head)
+		a.out.ErrorType = plain(string(head))
 	case len(head) > 0:
 		contentType = string(head)
 	}

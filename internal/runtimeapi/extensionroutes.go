@@ -161,7 +161,7 @@ func (e *Extensions) report(c *httpConn, r *request) {
 		refuse(c, forbidden("InvalidRequestFormat", "The error document is cut off or too large"))
 		return
 	}
-	errorType := r.header.get(headerExtensionError)
+	errorType := plain(r.header.get(headerExtensionError))
 	e.mu.Lock()
 	x, no := e.who(r)
 	if no == nil {

@@ -125,5 +125,5 @@ func document(in frameBody, h header) (errorType string, document []byte, err er
 	if err != nil {
 		return "", nil, err
 	}
-	return string(b[:h.head]), append([]byte(nil), b[h.head:]...), nil
+	return plain(string(b[:h.head])), append([]byte(nil), b[h.head:]...), nil
 }

@@ -223,6 +223,8 @@ func TestHTTPError(t *testing.T) {
 		{"Runtime.Custom", `not json`, "Runtime.Custom"},
 		{"Function.Oops", `{}`, "Function.Oops"},
 		{"Runtime.lower", ``, "Runtime.Unknown"},
+		{"", `{"errorType":"X\nREPORT RequestId: y\tStatus"}`, "X REPORT RequestId: y Status"}, // it stands in ebb's own lines
+		{"", `{"errorType":"` + strings.Repeat("错", 1000) + `"}`, strings.Repeat("错", maxErrorType/3)},
 		{"Function.1", ``, "Function.Unknown"},
 		{"", ``, "Runtime.Unknown"},
 	}

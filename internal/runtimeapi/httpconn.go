@@ -23,6 +23,7 @@ const (
 	headTime      = 10 * time.Second // for a request's head, once it has begun
 	replyTime     = 10 * time.Second // for the other side to take an answer
 	unreadAllowed = 256 << 10        // of a body nobody wanted, before the connection is closed instead
+	maxLarge      = 4                // connections that may have more in ebb's memory than a usual head and body
 )
 
 // httpServer serves a listener inside a box.
@@ -39,10 +40,14 @@ type httpServer struct {
 	mu    sync.Mutex
 	begun bool
 	conns map[*httpConn]struct{}
+	large int       // of conns, how many are large
+	room  sync.Cond // on mu: one of them is not any more, or need not wait to be
 }
 
 func newHTTPServer(l net.Listener, most int) *httpServer {
-	return &httpServer{l: l, most: most, closed: make(chan struct{}), conns: make(map[*httpConn]struct{})}
+	s := &httpServer{l: l, most: most, closed: make(chan struct{}), conns: make(map[*httpConn]struct{})}
+	s.room.L = &s.mu
+	return s
 }
 
 // begin serves, from the first call on. Until then, what is sent waits in the
@@ -71,6 +76,7 @@ func (s *httpServer) close() error {
 		for c := range s.conns {
 			_ = c.conn.Close() // what runs on it ends
 		}
+		s.room.Broadcast()
 		s.mu.Unlock()
 	})
 	err := s.l.Close()
@@ -100,6 +106,9 @@ type httpConn struct {
 	ending bool        // to be closed after this answer
 	body   []byte      // memory for bodies
 
+	large  bool        // has more in memory than is usual; changed with s.mu held, by its own goroutine
+	halted atomic.Bool // whoever waits for the request in hand gave up; set with s.mu held
+
 	out sync.Mutex // of what is written
 }
 
@@ -114,6 +123,7 @@ func (s *httpServer) accept() {
 			return
 		}
 		c := &httpConn{s: s, conn: conn, in: wireReader{src: conn}}
+		c.in.enlarge = c.enlarge
 		if !s.admit(c) {
 			_ = conn.Close()
 			continue
@@ -138,6 +148,54 @@ func (s *httpServer) gone(c *httpConn) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	delete(s.conns, c)
+	s.shrink(c)
+}
+
+// enlarge lets c have more in memory than is usual. That memory is ebb's and not
+// the box's, so only some of a box's connections may at once; the others wait, and
+// it is the box's own time that passes.
+func (c *httpConn) enlarge() error {
+	if c.large {
+		return nil
+	}
+	s := c.s
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for s.large == maxLarge && !c.halted.Load() && !s.ended() {
+		s.room.Wait()
+	}
+	if c.halted.Load() || s.ended() {
+		return net.ErrClosed
+	}
+	c.large = true
+	s.large++
+	return nil
+}
+
+// shrink takes the leave back. s.mu is held.
+func (s *httpServer) shrink(c *httpConn) {
+	if c.large {
+		c.large = false
+		s.large--
+		s.room.Signal()
+	}
+}
+
+// tidy lets go of what the last request needed, and no usual one does.
+func (c *httpConn) tidy() {
+	if cap(c.body) > readSize {
+		c.body = nil
+	}
+	if cap(c.in.buf) > largeHead {
+		c.in.buf = append(make([]byte, 0, max(usualHead, c.in.w-c.in.r)), c.in.buf[c.in.r:c.in.w]...)
+		c.in.r, c.in.w, c.in.buf = 0, len(c.in.buf), c.in.buf[:cap(c.in.buf)]
+	}
+	c.halted.Store(false)
+	if c.large && len(c.in.buf) <= largeHead {
+		c.s.mu.Lock()
+		defer c.s.mu.Unlock()
+		c.s.shrink(c)
+	}
 }
 
 // run serves requests until the connection ends.
@@ -162,11 +220,18 @@ func (c *httpConn) run() {
 		if err := r.discard(unreadAllowed); err != nil {
 			return
 		}
+		c.tidy()
 	}
 }
 
-// interrupt makes a read of a request's body end.
-func (c *httpConn) interrupt() { _ = c.conn.SetReadDeadline(time.Unix(1, 0)) } // fails only on a closed connection
+// interrupt makes a read of a request's body end, and a wait for room for it.
+func (c *httpConn) interrupt() {
+	_ = c.conn.SetReadDeadline(time.Unix(1, 0)) // fails only on a closed connection
+	c.s.mu.Lock()
+	defer c.s.mu.Unlock()
+	c.halted.Store(true)
+	c.s.room.Broadcast()
+}
 
 // invocation answers a poll. A runtime that is gone by now shows as a process
 // that ended: what could not be written needs no other report.
@@ -262,10 +327,7 @@ func (c *httpConn) write(head, body []byte, until time.Time) {
 // longer one is read to its end all the same, within reason, so that the
 // connection survives the refusal.
 func (c *httpConn) readBody(r *request, limit int64) (body []byte, tooLarge bool, err error) {
-	if cap(c.body) > readSize {
-		c.body = nil
-	}
-	body, tooLarge, err = readAll(r, c.body[:0], r.length, limit)
+	body, tooLarge, err = readAll(r, c.body[:0], r.length, limit, c.enlarge)
 	if err == nil && !tooLarge {
 		c.body = body[:0]
 	}
@@ -273,14 +335,25 @@ func (c *httpConn) readBody(r *request, limit int64) (body []byte, tooLarge bool
 }
 
 // readAll reads r, of which size bytes are expected (-1 = unknown), into buf.
-func readAll(r io.Reader, buf []byte, size, limit int64) (body []byte, tooLarge bool, err error) {
+// enlarge is asked before more than readSize bytes are kept.
+func readAll(r io.Reader, buf []byte, size, limit int64, enlarge func() error) (body []byte, tooLarge bool, err error) {
+	if size > readSize && size <= limit {
+		if err := enlarge(); err != nil {
+			return nil, false, err
+		}
+	}
 	if size > int64(cap(buf)) && size <= limit {
 		buf = make([]byte, 0, size+1)
 	} else if cap(buf) == 0 {
 		buf = make([]byte, 0, 512)
 	}
-	for int64(len(buf)) <= limit {
+	for size <= limit && int64(len(buf)) <= limit {
 		if len(buf) == cap(buf) {
+			if 2*len(buf) > readSize {
+				if err := enlarge(); err != nil {
+					return nil, false, err
+				}
+			}
 			buf = append(buf, 0)[:len(buf)]
 		}
 		n, err := r.Read(buf[len(buf):cap(buf)])

@@ -10,6 +10,8 @@ import (
 	"net/http"
 	"regexp"
 	"strings"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/ebb-faas/ebb/internal/ebb"
 )
@@ -259,7 +261,7 @@ func documentType(document []byte, header string) string {
 		ErrorType string `json:"errorType"`
 	}
 	if json.Unmarshal(document, &d) == nil && d.ErrorType != "" {
-		return d.ErrorType
+		return plain(d.ErrorType)
 	}
 	switch {
 	case errorTypeRE.MatchString(header):
@@ -268,6 +270,24 @@ func documentType(document []byte, header string) string {
 		return "Function.Unknown"
 	}
 	return ebb.ErrorUnknown
+}
+
+// maxErrorType is the longest type of an error that ebb writes down, in bytes.
+const maxErrorType = 256
+
+// plain makes the type of an error, which is the function's own word, fit to stand
+// in ebb's lines and rows: short, and with nothing that would begin another line.
+func plain(errorType string) string {
+	fits := func(r rune) bool { return r != utf8.RuneError && unicode.IsPrint(r) }
+	if len(errorType) <= maxErrorType && strings.IndexFunc(errorType, func(r rune) bool { return !fits(r) }) < 0 {
+		return errorType
+	}
+	return strings.Map(func(r rune) rune {
+		if fits(r) {
+			return r
+		}
+		return ' '
+	}, strings.ToValidUTF8(errorType[:min(len(errorType), maxErrorType)], ""))
 }
 
 // answer gives the sink a whole body.

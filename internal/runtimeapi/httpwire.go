@@ -14,7 +14,8 @@ import (
 
 const (
 	usualHead  = 4 << 10
-	maxReqHead = 2 << 20 // an X-Ray error cause is a header of up to 1 MB
+	largeHead  = 64 << 10 // beyond, a connection needs leave: see httpConn.enlarge
+	maxReqHead = 2 << 20  // an X-Ray error cause is a header of up to 1 MB
 	maxFields  = 100
 	maxLine    = 4 << 10 // of a chunk's size
 )
@@ -78,9 +79,18 @@ func (f fields) lists(name, what string) bool {
 
 // wireReader is what comes in on a connection.
 type wireReader struct {
-	src  net.Conn
-	buf  []byte
-	r, w int // buf[r:w] is unread
+	src     net.Conn
+	enlarge func() error // asked before more than largeHead is kept; nil = it may
+	buf     []byte
+	r, w    int // buf[r:w] is unread
+}
+
+// large asks before size bytes are kept.
+func (i *wireReader) large(size int) error {
+	if size <= largeHead || i.enlarge == nil {
+		return nil
+	}
+	return i.enlarge()
 }
 
 // more reads what is there, and makes room for it up to limit bytes unread.
@@ -97,6 +107,9 @@ func (i *wireReader) more(limit int) error {
 		i.w = copy(i.buf, i.buf[i.r:i.w])
 		i.r = 0
 	default:
+		if err := i.large(2 * len(i.buf)); err != nil {
+			return err
+		}
 		i.buf = append(i.buf, make([]byte, len(i.buf))...)
 	}
 	n, err := i.src.Read(i.buf[i.w:])
@@ -332,7 +345,11 @@ func (r *request) chunk() error {
 			return nil
 		}
 		one, err := parseFields(line)
-		if room -= len(line); err != nil || room <= 0 || len(r.trailer) == maxFields {
+		room -= len(line)
+		if err := in.large(maxReqHead - room); err != nil {
+			return err
+		}
+		if err != nil || room <= 0 || len(r.trailer) == maxFields {
 			return errors.Join(bad("malformed trailers"), err)
 		}
 		r.trailer = append(r.trailer, one...)

@@ -140,7 +140,8 @@ func (t *telemetry) parse(body []byte) (*subscription, error) {
 		}
 	}
 	sub.client = &http.Client{Transport: &http.Transport{
-		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) { return t.dial(ctx, int(port)) },
+		DialContext:            func(ctx context.Context, _, _ string) (net.Conn, error) { return t.dial(ctx, int(port)) },
+		MaxResponseHeaderBytes: largeHead,
 	}}
 	return sub, nil
 }

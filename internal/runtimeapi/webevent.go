@@ -59,7 +59,7 @@ func (t *trip) whole(limit int64) (body []byte, tooLarge bool, status int, err e
 	if err != nil {
 		return nil, false, 0, err
 	}
-	body, tooLarge, err = readAll(res.Body, nil, res.ContentLength, limit)
+	body, tooLarge, err = readAll(res.Body, nil, res.ContentLength, limit, func() error { return nil })
 	if err == nil && !tooLarge {
 		t.done()
 	}

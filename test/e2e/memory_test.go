@@ -91,6 +91,34 @@ func TestMemoryOfEveryKind(t *testing.T) {
 	})
 }
 
+// TestMemoryOfInitialisation: REPORT tells how much memory was used where a function
+// did not get beyond its initialisation, too.
+func TestMemoryOfInitialisation(t *testing.T) {
+	t.Parallel()
+	needsBoxes(t)
+	for name, c := range map[string]struct {
+		source     string
+		least      int
+		wantedType string
+	}{
+		"fails":         {"held = bytearray(60 << 20)\nraise ValueError('no')\n", 60, "ValueError"},
+		"exits":         {"held = bytearray(60 << 20)\nimport os\nos._exit(3)\n", 60, "Runtime.ExitError"},
+		"out of memory": {"held = bytearray(800 << 20)\n", 120, "Runtime.OutOfMemory"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			f := deploy(t, python(c.source+"def handler(event, context): return 1\n"))
+			answer, failed, err := shared.Invoke(t.Context(), f, `{}`)
+			if err != nil || failed != "Unhandled" || !strings.Contains(answer, c.wantedType) {
+				t.Errorf("%s %s %v", answer, failed, err)
+			}
+			if used := usedMemory(t, f, 1); used[0] < c.least || used[0] > 128 {
+				t.Errorf("memory used: %v, want %d at least", used, c.least)
+			}
+		})
+	}
+}
+
 const javaTaker = `import java.nio.ByteBuffer;
 import java.util.*;
 public class Taker {
