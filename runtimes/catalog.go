@@ -15,6 +15,8 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+
+	"github.com/ebb-faas/ebb/internal/ebb"
 )
 
 // Protocols of a runtime process.
@@ -29,21 +31,23 @@ const bootstrapDir = "/var/runtime"
 
 // Runtime is one way to run functions on this host.
 type Runtime struct {
-	ID       string   // as it was looked up, for example python3.11
-	Family   string   // for example python
-	Version  string   // full version of the interpreter, "" without one
-	Protocol string   // Framed, HTTP or Web
-	Argv     []string // command as catalog.json has it; Command makes it one that can be run
-	Dir      string   // where the process must start, because it cannot go there by itself; "" = anywhere
-	Env      []string // KEY=VALUE that the runtime needs from its start on
-	Mounts   []Mount  // what the command needs besides what every box has
-	StartEnv []string // names of variables that count only if set at process start; "*" = all
-	Prepare  *Prepare // what makes starts faster if it was run once; nil = nothing
-	Compile  *Prepare // likewise, once for each code that it runs; see Prepare.For
-	Zygote   []string // command of a process that instances are copied from, see ZygoteCommand; nil = there is none
-	Heap     Heap     // of {heapMB} in Argv
-	Root     string   // tree on the host that is the box's root (a container image's); "" = the host's own programs
-	Literal  bool     // Argv is run as it stands
+	ID           string    // as it was looked up, for example python3.11
+	Family       string    // for example python
+	Version      string    // full version of the interpreter, "" without one
+	Protocol     string    // Framed, HTTP or Web
+	Argv         []string  // command as catalog.json has it; Command makes it one that can be run
+	Dir          string    // where the process must start, because it cannot go there by itself; "" = anywhere
+	Env          []string  // KEY=VALUE that the runtime needs from its start on
+	Mounts       []Mount   // what the command needs besides what every box has
+	StartEnv     []string  // names of variables that count only if set at process start; "*" = all
+	Prepare      *Prepare  // what makes starts faster if it was run once; nil = nothing
+	Compile      *Prepare  // likewise, once for each code that it runs; see Prepare.For
+	Zygote       []string  // command of a process that instances are copied from, see ZygoteCommand; nil = there is none
+	Heap         Heap      // of {heapMB} in Argv
+	Root         string    // tree on the host that is the box's root (a container image's); "" = the host's own programs
+	Literal      bool      // Argv is run as it stands
+	User         *ebb.User // who of the image it is; nil = a user that the image does not know
+	WritableRoot bool      // Root can be written to
 }
 
 // Mount makes a file or directory of the host visible in the box, read-only.

@@ -76,6 +76,9 @@ func (r *Runtime) argument(a string, memoryMB int, path func(string) string) str
 func (r *Runtime) Kind(memoryMB int) string {
 	if r.Protocol == HTTP || r.Protocol == Web { // only a box is made ahead
 		kind := "box\x00" + r.Root
+		if r.WritableRoot {
+			kind += "\x00writable"
+		}
 		for _, m := range r.Mounts {
 			kind += "\x00" + m.Source + "\x00" + m.Target
 		}

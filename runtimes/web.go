@@ -12,7 +12,7 @@ func (r *Runtime) Web(handler string) *Runtime {
 	w := &Runtime{
 		ID: r.ID, Family: r.Family, Version: r.Version,
 		Protocol: Web, Argv: r.Argv, Env: r.Env, StartEnv: []string{"*"},
-		Dir: r.Dir, Root: r.Root, Literal: r.Literal,
+		Dir: r.Dir, Root: r.Root, Literal: r.Literal, User: r.User,
 	}
 	if handler != "" {
 		w.Argv, w.Dir, w.Literal = shell[:], "", true

@@ -18,7 +18,7 @@ func attachAll(a *initproto.Attach, mounts []int, child process) *initproto.Fail
 	}
 	defer func() { _ = unix.Close(root) }()
 	for i, path := range a.Targets {
-		if f := place(tree{root}, path, mounts[i]); f != nil {
+		if f := place(tree{fd: root}, path, mounts[i]); f != nil {
 			return f
 		}
 	}

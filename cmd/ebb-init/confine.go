@@ -15,11 +15,7 @@ import (
 // capabilities in force stay: setting the child's identity needs them, and they
 // leave it with that.
 func confine(start *initproto.Start) *initproto.Failed {
-	// /proc/self/cgroup shows / instead of where ebb put the box.
-	if err := unix.Unshare(unix.CLONE_NEWCGROUP); err != nil && err != unix.EINVAL {
-		return failed("unshare", "cgroup namespace", err)
-	}
-	if f := renounce(); f != nil {
+	if f := renounce(0); f != nil {
 		return f
 	}
 	if start.Landlock > 0 {
@@ -27,6 +23,11 @@ func confine(start *initproto.Start) *initproto.Failed {
 			return f
 		}
 	}
+	return filterFor(start)
+}
+
+// filterFor puts this thread, and all it forks, under the filter for a process.
+func filterFor(start *initproto.Start) *initproto.Failed {
 	var but []checkedCall
 	if start.Uncounted {
 		but = uncountedCalls[:]
@@ -37,9 +38,18 @@ func confine(start *initproto.Start) *initproto.Failed {
 	return nil
 }
 
+// hideGroups has /proc/self/cgroup of what this thread forks show / instead of where
+// ebb put the box.
+func hideGroups() *initproto.Failed {
+	if err := unix.Unshare(unix.CLONE_NEWCGROUP); err != nil && err != unix.EINVAL {
+		return failed("unshare", "cgroup namespace", err)
+	}
+	return nil
+}
+
 // renounce takes what this thread could get or was left by others: keys, and
-// privileges that a program it executes might bring.
-func renounce() *initproto.Failed {
+// privileges that a program it executes might bring, but for a few capabilities.
+func renounce(keep uint32) *initproto.Failed {
 	// A session keyring of the box's own: ebb's would be open to whoever
 	// inherits it. No name: an anonymous one. ENOSYS, EPERM: no keyrings here, so
 	// nothing to inherit.
@@ -48,6 +58,9 @@ func renounce() *initproto.Failed {
 		return failed("join a session keyring", "", err)
 	}
 	for capability := uintptr(0); ; capability++ {
+		if capability < 32 && keep>>capability&1 != 0 {
+			continue
+		}
 		err := unix.Prctl(unix.PR_CAPBSET_DROP, capability, 0, 0, 0)
 		if err == unix.EINVAL { // beyond the kernel's last capability
 			break

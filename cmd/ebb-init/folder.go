@@ -10,8 +10,8 @@ import (
 	"github.com/ebb-faas/ebb/internal/sandbox/linux/initproto"
 )
 
-// outside is what ebb-init is for when it is not PID 1 of a box: to become a zygote,
-// or to open a folder of the host in a process of its own, that ebb can give up if
+// outside is what ebb-init is for when it is not PID 1 of a box: to become a zygote
+// or the process of an image's user, or to open a folder of the host in a process of its own, that ebb can give up if
 // the folder's server is gone. Without a question it is a process whose user namespace somebody looks at. It
 // does not return.
 func outside(ctl *control) {
@@ -23,6 +23,10 @@ func outside(ctl *control) {
 	message, _ := ctl.receive()
 	if initproto.KindOf(message) == initproto.KindSetup {
 		ctl.send(become(ctl, message).Encode())
+		syscall.Exit(1)
+	}
+	if initproto.KindOf(message) == initproto.KindStart {
+		ctl.send(becomeUser(message).Encode())
 		syscall.Exit(1)
 	}
 	var m initproto.Folder

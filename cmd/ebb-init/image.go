@@ -13,36 +13,82 @@ import (
 // what is masked in them, to different places.
 var ownDirs = [...]string{"dev", "etc", "proc", "run", "tmp"}
 
-// stageImage lays an image over the empty root at dir: the image's tree is never
-// written to, what the box needs besides goes to the tmpfs of the root.
-func stageImage(root tree, dir, image string) (tree, *initproto.Failed) {
+// stageImage lays an image over the empty root: the image's tree is never
+// written to. What is, goes to the tmpfs of the root, or if the box may write to its
+// root, to the disk that has its /tmp. It returns the root and the mount of /tmp.
+func stageImage(stage tree, setup *initproto.Setup, tmp, image int) (tree, int, *initproto.Failed) {
+	stage.owner = int(setup.Range)
+	lower, layers := setup.Image, setup.Root
+	if image >= 0 {
+		if f := place(stage, "/lower", image); f != nil {
+			return tree{}, tmp, f
+		}
+		lower = setup.Root + "/lower"
+	}
+	if setup.Disk {
+		layers = setup.Root + "/disk"
+		var f *initproto.Failed
+		if tmp, f = splitDisk(stage, layers, tmp); f != nil {
+			return tree{}, tmp, f
+		}
+	} else if tmp >= 0 {
+		if err := stage.give(tmp, "."); err != nil {
+			return tree{}, tmp, failed("give away", "/tmp", err)
+		}
+	}
 	for _, name := range [...]string{"upper", "work"} {
-		if err := unix.Mkdirat(root.fd, name, 0o755); err != nil {
-			return tree{}, failed("make directory", name, err)
+		err := stage.within(layers[len(setup.Root):]+"/"+name, stage.mkdir)
+		if err != nil {
+			return tree{}, tmp, failed("make directory", name, err)
 		}
 	}
-	_ = unix.Close(root.fd)
-	mount, err := newMount("overlay", nosuid|nodev,
-		option{"lowerdir", escape(image)}, option{"upperdir", escape(dir) + "/upper"}, option{"workdir", escape(dir) + "/work"})
+	_ = unix.Close(stage.fd)
+	options := []option{{"lowerdir", escape(lower)}, {"upperdir", escape(layers) + "/upper"}, {"workdir", escape(layers) + "/work"}}
+	if setup.Disk {
+		options = append(options, option{key: "volatile"}) // it goes with the box
+	}
+	mount, err := newMount("overlay", nosuid|nodev, options...)
 	if err != nil {
-		return tree{}, failed("mount overlay", image, err)
+		return tree{}, tmp, failed("mount overlay", setup.Image, err)
 	}
-	root, f := over(dir, mount)
+	root, f := over(setup.Root, mount)
 	if f != nil {
-		return root, f
+		return root, tmp, f
 	}
+	root.owner = stage.owner
 	for _, name := range ownDirs {
-		if err := makeDir(root.fd, name); err != nil {
-			return tree{}, failed("make directory", name, err)
+		if err := root.makeDir(name); err != nil {
+			return tree{}, tmp, failed("make directory", name, err)
 		}
 	}
-	return root, nil
+	return root, tmp, nil
 }
 
-// makeDir makes sure that name in dir is a directory.
-func makeDir(dir int, name string) error {
+// splitDisk has the box's disk, at dir, hold a /tmp beside the rest, and returns a
+// detached mount of that.
+func splitDisk(stage tree, dir string, disk int) (tmp int, f *initproto.Failed) {
+	if f := place(stage, "/disk", disk); f != nil {
+		return -1, f
+	}
+	err := stage.within("/disk/tmp", func(parent int, name string) error {
+		if err := stage.mkdir(parent, name); err != nil {
+			return err
+		}
+		return unix.Fchmodat(parent, name, 0o1777, 0)
+	})
+	if err == nil {
+		tmp, err = unix.OpenTree(unix.AT_FDCWD, dir+"/tmp", unix.OPEN_TREE_CLONE|unix.OPEN_TREE_CLOEXEC)
+	}
+	if err != nil {
+		return -1, failed("make directory", "/tmp", err)
+	}
+	return tmp, nil
+}
+
+// makeDir makes sure that name in the tree's root is a directory.
+func (t tree) makeDir(name string) error {
 	var st unix.Stat_t
-	err := unix.Fstatat(dir, name, &st, unix.AT_SYMLINK_NOFOLLOW)
+	err := unix.Fstatat(t.fd, name, &st, unix.AT_SYMLINK_NOFOLLOW)
 	switch {
 	case err == unix.ENOENT:
 	case err != nil:
@@ -50,11 +96,11 @@ func makeDir(dir int, name string) error {
 	case st.Mode&unix.S_IFMT == unix.S_IFDIR:
 		return nil
 	default:
-		if err := unix.Unlinkat(dir, name, 0); err != nil {
+		if err := unix.Unlinkat(t.fd, name, 0); err != nil {
 			return err
 		}
 	}
-	return unix.Mkdirat(dir, name, 0o755)
+	return t.mkdir(t.fd, name)
 }
 
 // escape writes a path as overlay's options take it.

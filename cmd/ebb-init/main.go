@@ -39,14 +39,25 @@ func main() {
 func live(ctl *control) *initproto.Failed {
 	var setup initproto.Setup
 	message, fds := ctl.receive()
-	if !setup.Decode(message) || setup.TmpFD != (len(fds) == 1) {
+	tmp, image := -1, -1
+	whole := setup.Decode(message)
+	for _, m := range [...]struct {
+		comes bool
+		fd    *int
+	}{{setup.TmpFD, &tmp}, {setup.ImageFD, &image}} {
+		if whole = whole && (!m.comes || len(fds) > 0); whole && m.comes {
+			*m.fd, fds = fds[0], fds[1:]
+		}
+	}
+	if !whole || len(fds) > 0 || setup.Disk && !setup.TmpFD {
 		return &initproto.Failed{Stage: "read setup message"}
 	}
-	tmp := -1
-	if setup.TmpFD {
-		tmp = fds[0]
+	if setup.Image != "" {
+		if failed := lowPorts(); failed != nil {
+			return failed
+		}
 	}
-	if failed := buildRoot(&setup, tmp); failed != nil {
+	if failed := buildRoot(&setup, tmp, image); failed != nil {
 		return failed
 	}
 	listeners, failed := openNetwork()

@@ -16,7 +16,12 @@ func newMount(kind string, attr int, options ...option) (int, error) {
 	}
 	defer func() { _ = unix.Close(fs) }()
 	for _, o := range options {
-		if err := unix.FsconfigSetString(fs, o.key, o.value); err != nil {
+		if o.value == "" {
+			err = unix.FsconfigSetFlag(fs, o.key)
+		} else {
+			err = unix.FsconfigSetString(fs, o.key, o.value)
+		}
+		if err != nil {
 			return -1, err
 		}
 	}
@@ -50,8 +55,36 @@ func attach(mount, target int) error {
 }
 
 // tree is a directory that becomes the box's root. All paths are resolved as if
-// it already were: neither .. nor an absolute link leads out.
-type tree struct{ fd int }
+// it already were: neither .. nor an absolute link leads out. What is made in it
+// belongs to owner.
+type tree struct {
+	fd    int
+	owner int // 0: root of the host
+}
+
+// owned adds to the options of a tmpfs whose it is.
+func (t tree) owned(options ...option) []option {
+	if t.owner == 0 {
+		return options
+	}
+	owner := decimal(uint64(t.owner))
+	return append(options, option{"uid", owner}, option{"gid", owner})
+}
+
+// give makes owner the owner of something in dir.
+func (t tree) give(dir int, name string) error {
+	if t.owner == 0 {
+		return nil
+	}
+	return unix.Fchownat(dir, name, t.owner, t.owner, unix.AT_SYMLINK_NOFOLLOW)
+}
+
+func (t tree) mkdir(dir int, name string) error {
+	if err := unix.Mkdirat(dir, name, 0o755); err != nil {
+		return err
+	}
+	return t.give(dir, name)
+}
 
 // open returns an O_PATH descriptor.
 func (t tree) open(path string) (int, error) {
@@ -74,9 +107,7 @@ func (t tree) within(path string, do func(dir int, name string) error) error {
 	dir, name := splitPath(path)
 	fd, err := t.open(dir)
 	if err == unix.ENOENT && dir != "/" {
-		if err = t.within(dir, func(parent int, name string) error {
-			return unix.Mkdirat(parent, name, 0o755)
-		}); err == nil {
+		if err = t.within(dir, t.mkdir); err == nil {
 			fd, err = t.open(dir)
 		}
 	}
@@ -96,7 +127,7 @@ func (t tree) target(path string, directory bool) (int, error) {
 	}
 	err = t.within(path, func(dir int, name string) error {
 		if directory {
-			return unix.Mkdirat(dir, name, 0o755)
+			return t.mkdir(dir, name)
 		}
 		return t.write(dir, name, "")
 	})
@@ -106,14 +137,16 @@ func (t tree) target(path string, directory bool) (int, error) {
 	return t.open(path)
 }
 
-func (tree) write(dir int, name, content string) error {
+func (t tree) write(dir int, name, content string) error {
 	fd, err := unix.Openat(dir, name, unix.O_WRONLY|unix.O_CREAT|unix.O_EXCL|unix.O_CLOEXEC|unix.O_NOFOLLOW, 0o644)
 	if err != nil {
 		return err
 	}
 	defer func() { _ = unix.Close(fd) }()
-	_, err = unix.Write(fd, []byte(content))
-	return err
+	if _, err := unix.Write(fd, []byte(content)); err != nil {
+		return err
+	}
+	return t.give(dir, name)
 }
 
 func splitPath(path string) (dir, name string) {

@@ -33,8 +33,9 @@ const mountRoot = "/mnt"
 const emptyDir = "/run/.ebb-empty"
 
 // buildRoot makes the box's root, enters it and leaves the host's behind.
-// tmp is the detached mount of /tmp, or -1 if Setup.Mounts brings one.
-func buildRoot(setup *initproto.Setup, tmp int) *initproto.Failed {
+// tmp is the detached mount of /tmp, or -1 if Setup.Mounts brings one; image that of
+// the image's tree, or -1 if Setup.Image is where it is.
+func buildRoot(setup *initproto.Setup, tmp, image int) *initproto.Failed {
 	unix.Umask(0o022)
 	// Nothing that is mounted here may show up on the host.
 	if err := unix.Mount("", "/", "", unix.MS_REC|unix.MS_PRIVATE, ""); err != nil {
@@ -42,7 +43,7 @@ func buildRoot(setup *initproto.Setup, tmp int) *initproto.Failed {
 	}
 	root, f := stage(setup.Root)
 	if f == nil && setup.Image != "" {
-		root, f = stageImage(root, setup.Root, setup.Image)
+		root, tmp, f = stageImage(root, setup, tmp, image)
 	}
 	if f != nil {
 		return f
@@ -55,7 +56,7 @@ func buildRoot(setup *initproto.Setup, tmp int) *initproto.Failed {
 	}
 	for _, path := range setup.Places {
 		if path == mountRoot {
-			if f := mountAt(root, path, "tmpfs", nosuid|nodev|noexec, option{"mode", "0755"}, option{"size", "16k"}); f != nil {
+			if f := mountAt(root, path, "tmpfs", nosuid|nodev|noexec, root.owned(option{"mode", "0755"}, option{"size", "16k"})...); f != nil {
 				return f
 			}
 		}
@@ -77,7 +78,7 @@ func buildRoot(setup *initproto.Setup, tmp int) *initproto.Failed {
 			return f
 		}
 	}
-	if f := enter(root); f != nil {
+	if f := enter(root, setup.Disk); f != nil {
 		return f
 	}
 	if err := unix.Sethostname([]byte(setup.Hostname)); err != nil {
@@ -110,7 +111,7 @@ func over(dir string, mount int) (tree, *initproto.Failed) {
 	if err != nil {
 		return tree{}, failed("open", dir, err)
 	}
-	return tree{fd}, nil
+	return tree{fd: fd}, nil
 }
 
 func openDir(path string) (int, error) {
@@ -181,7 +182,7 @@ func mountKernel(root tree, setup *initproto.Setup) *initproto.Failed {
 			return f
 		}
 	}
-	if f := mountAt(root, "/dev", "tmpfs", nosuid|noexec, option{"mode", "0755"}, option{"size", "64k"}); f != nil {
+	if f := mountAt(root, "/dev", "tmpfs", nosuid|noexec, root.owned(option{"mode", "0755"}, option{"size", "64k"})...); f != nil {
 		return f
 	}
 	if f := fillDev(root); f != nil {
@@ -189,7 +190,7 @@ func mountKernel(root tree, setup *initproto.Setup) *initproto.Failed {
 	}
 	shm := setup.ShmBytes
 	return mountAt(root, "/dev/shm", "tmpfs", nosuid|nodev|noexec,
-		option{"mode", "1777"}, option{"size", decimal(shm)}, option{"nr_inodes", decimal(shm/4096 + 16)})
+		root.owned(option{"mode", "1777"}, option{"size", decimal(shm)}, option{"nr_inodes", decimal(shm/4096 + 16)})...)
 }
 
 func mountAt(root tree, path, kind string, attr int, options ...option) *initproto.Failed {
@@ -268,8 +269,8 @@ func borrowDevice(dev int, name string) error {
 }
 
 // enter makes root the root, detaches the host's, and closes the box against
-// writing.
-func enter(root tree) *initproto.Failed {
+// writing, but for its root if that is writable.
+func enter(root tree, writable bool) *initproto.Failed {
 	if err := unix.Fchdir(root.fd); err != nil {
 		return failed("enter", "/", err)
 	}
@@ -296,6 +297,9 @@ func enter(root tree) *initproto.Failed {
 		}
 	}
 	for _, path := range [...]string{"/", "/dev"} {
+		if writable && path == "/" {
+			continue
+		}
 		set := unix.MountAttr{Attr_set: readOnly}
 		if err := unix.MountSetattr(unix.AT_FDCWD, path, 0, &set); err != nil {
 			return failed("make read-only", path, err)

@@ -88,7 +88,12 @@ func launch(start *initproto.Start, places []string, fds []int) (child process, 
 	go func() {
 		defer close(done)
 		runtime.LockOSThread()
-		if f = confine(start); f == nil {
+		if f = hideGroups(); f != nil {
+			return
+		}
+		if start.Range != 0 {
+			child, f = forkUser(start, fds)
+		} else if f = confine(start); f == nil {
 			child, f = fork(start, places, fds)
 		}
 	}()

@@ -37,7 +37,7 @@ func become(ctl *control, message []byte) *initproto.Failed {
 	if !setup.Decode(message) || setup.TmpFD || !setup.NoProc {
 		return &initproto.Failed{Stage: "read setup message"}
 	}
-	if f := buildRoot(&setup, -1); f != nil {
+	if f := buildRoot(&setup, -1, -1); f != nil {
 		return f
 	}
 	ctl.send([]byte{byte(initproto.KindReady)})
@@ -71,7 +71,7 @@ func zygotePrivileges(uid uint32) *initproto.Failed {
 	if err := setCapabilities(zygoteCapabilities|1<<unix.CAP_SETPCAP, zygoteCapabilities); err != nil {
 		return failed("keep", "capabilities", err)
 	}
-	if f := renounce(); f != nil {
+	if f := renounce(0); f != nil {
 		return f
 	}
 	if err := unix.Prctl(unix.PR_SET_KEEPCAPS, 1, 0, 0, 0); err != nil {

@@ -115,17 +115,29 @@ func (s *Store) LoadedImages(ctx context.Context) error {
 	return s.sync(fewFiles+1, []string{imagesDir, layersDir})
 }
 
-// restoreModes gives the files of a layer the modes that its index names.
+// restoreModes gives the files of a layer the modes and owners that its index names.
 func (s *Store) restoreModes(l ebb.Digest) error {
 	entries, err := s.readIndex(l)
 	if err != nil {
 		return err
 	}
 	for i := range entries {
-		if e := &entries[i]; e.Do == entryFile && e.Exec {
-			if err := s.root.Chmod(layerPath(l)+"/"+filePath(e.File), execMode); err != nil {
+		e := &entries[i]
+		if e.Do != entryFile {
+			continue
+		}
+		name, mode := layerPath(l)+"/"+filePath(e.File), fs.FileMode(fileMode)
+		if e.Exec {
+			mode = execMode
+		}
+		if o := e.Owner; o != nil && s.owners {
+			mode = o.mode()
+			if err := s.root.Chown(name, o.UID, o.GID); err != nil {
 				return err
 			}
+		}
+		if err := s.root.Chmod(name, mode); err != nil {
+			return err
 		}
 	}
 	if _, err := s.layerSize(l); err != nil {

@@ -21,9 +21,12 @@
 //     temporary name, synced to disk and renamed.
 //  2. Nothing of a package or an image is visible before every entry of it was
 //     checked and unpacked. A tree holds only directories, regular files and
-//     symbolic links; nobody may write to it and everybody may read it. The
-//     links of a package stay inside it; those of an image mean a place inside
-//     the box whose root it is, and are never followed on the host.
+//     symbolic links. A package's nobody may write to and everybody may read;
+//     an image's has the owners and modes of the image, without bits that lend an
+//     identity, and lies where nobody but ebb can come; where ebb may not give
+//     files away they are as a package's. The links of a package stay inside it;
+//     those of an image mean a place inside the box whose root it is, and are
+//     never followed on the host.
 //  3. Sizes are counted from bytes that were really read or written, never
 //     believed from a header; a layer is hashed, never believed to be what its
 //     image says.

@@ -46,6 +46,7 @@ type Image struct {
 	Resolved string       // exactly where it came from: a reference with the digest
 	Layers   []ebb.Digest // diff ids, the base first
 	Config   ImageConfig
+	User     *ebb.User `json:",omitempty"` // found in the layers by PutImage
 }
 
 // ImageConfig is what an image says about running it.
@@ -54,7 +55,7 @@ type ImageConfig struct {
 	Cmd        []string `json:",omitempty"`
 	Env        []string `json:",omitempty"` // KEY=VALUE
 	WorkingDir string   `json:",omitempty"`
-	User       string   `json:",omitempty"` // told, not obeyed: every box has a user of its own
+	User       string   `json:",omitempty"` // as it stands there; Image.User is who that is
 }
 
 // OpenLayer opens one layer of an image, by its place in Image.Layers, as an
@@ -133,12 +134,20 @@ func (s *Store) putImage(ctx context.Context, img *Image, open OpenLayer) error 
 	if err := s.putLayers(ctx, img, open); err != nil {
 		return err
 	}
+	tree, err := s.mergeImage(img)
+	if err != nil {
+		return err
+	}
+	stored := *img
+	if stored.User, err = s.resolveUser(img, tree); err != nil {
+		return err
+	}
 	if !s.exists(rootPath(img.Digest)) {
-		if err := s.assemble(ctx, img); err != nil {
+		if err := s.assemble(ctx, img, tree); err != nil {
 			return err
 		}
 	}
-	return s.writeImage(img)
+	return s.writeImage(&stored)
 }
 
 // putLayers makes sure that every layer is stored. What came whole stays, even
@@ -253,7 +262,11 @@ func (s *Store) Image(ctx context.Context, d ebb.Digest) (*Image, string, error)
 	}
 	defer unlock()
 	if !s.exists(rootPath(d)) {
-		if err := s.assemble(ctx, img); err != nil {
+		tree, err := s.mergeImage(img)
+		if err == nil {
+			err = s.assemble(ctx, img, tree)
+		}
+		if err != nil {
 			return nil, "", storageFault("unpack image", err)
 		}
 	}

@@ -51,9 +51,41 @@ type entry struct {
 	Path   string `json:"p"` // clean, relative, "" = the root itself
 	Do     string `json:"d"`
 	Exec   bool   `json:"x,omitempty"`
+	Owner  *owner `json:"o,omitempty"` // nil: the store cannot keep owners
 	Target string `json:"t,omitempty"` // of a symlink as it stands; of a link a clean path
 	File   int    `json:"n,omitempty"` // number of a file's content
 }
+
+// owner is whose a name of an image is and what they may do with it, in the image's
+// own numbers.
+type owner struct {
+	Mode uint32 `json:"m"` // permissions, and the sticky bit
+	UID  int    `json:"u,omitempty"`
+	GID  int    `json:"g,omitempty"`
+}
+
+// ownerOf takes from a header what means something in a box: no bits that lend an
+// identity, and nobody beyond a box's own users.
+func ownerOf(h *tar.Header) *owner {
+	id := func(n int) int {
+		if n < 0 || n > ebb.MaxUserID {
+			return nobody
+		}
+		return n
+	}
+	return &owner{Mode: uint32(h.Mode) & 0o1777, UID: id(h.Uid), GID: id(h.Gid)}
+}
+
+func (o *owner) mode() fs.FileMode {
+	mode := fs.FileMode(o.Mode & 0o777)
+	if o.Mode&0o1000 != 0 {
+		mode |= fs.ModeSticky
+	}
+	return mode
+}
+
+// nobody is the user and the group of files whose owner no box can have.
+const nobody = 65534
 
 // layerSize is what a layer takes of an image's limits.
 type layerSize struct {
@@ -167,7 +199,7 @@ func (s *Store) unpackLayer(ctx context.Context, d ebb.Digest, left *budget, r i
 	// Bytes that are no file's are counted too: a tar may be all padding.
 	const framing = 64 << 20
 	stream := &cappedReader{r: io.TeeReader(&ctxReader{ctx, r}, sum), left: s.cfg.MaxImage + int64(s.cfg.MaxImageFiles)*2048 + framing}
-	w := &layerWriter{root: root, left: left, encode: json.NewEncoder(lines), buf: make([]byte, 64<<10)}
+	w := &layerWriter{root: root, left: left, owners: s.owners, encode: json.NewEncoder(lines), buf: make([]byte, 64<<10)}
 	defer func() {
 		if err != nil { // another attempt may come
 			left.give(w.size)
@@ -229,6 +261,7 @@ type layerWriter struct {
 	root   *os.Root
 	left   *budget
 	encode *json.Encoder
+	owners bool // are kept
 	buf    []byte
 	files  int
 	size   layerSize
@@ -250,6 +283,9 @@ func (w *layerWriter) all(r *tar.Reader) error {
 		}
 		if e == nil {
 			continue
+		}
+		if w.owners && e.Do != entryRemove && e.Do != entryOpaque {
+			e.Owner = ownerOf(h)
 		}
 		if err := w.add(e, h, r); err != nil {
 			return err
@@ -299,6 +335,9 @@ func (w *layerWriter) content(e *entry, h *tar.Header, r io.Reader) (err error) 
 		if rerr != nil {
 			return fmt.Errorf("%q: %w", h.Name, rerr)
 		}
+	}
+	if o := e.Owner; o != nil {
+		return errors.Join(f.Chown(o.UID, o.GID), f.Chmod(o.mode()))
 	}
 	if e.Exec {
 		return f.Chmod(execMode)

@@ -14,6 +14,7 @@ import (
 type merged struct {
 	children map[string]*merged // not nil: a folder
 	target   string             // not "": a symbolic link
+	owner    *owner             // nil: nobody in particular
 	layer    ebb.Digest         // of a file
 	file     int
 }
@@ -64,14 +65,14 @@ func (m *merged) add(layer ebb.Digest, e *entry) error {
 	if e.Do == entryRemove || e.Do == entryOpaque || e.Path == "" {
 		return nil
 	}
-	made := &merged{}
+	made := &merged{owner: e.Owner}
 	switch e.Do {
 	case entryFile:
 		made.layer, made.file = layer, e.File
 	case entrySymlink:
 		made.target = e.Target
 	case entryDir:
-		made = newFolder()
+		made = &merged{children: make(map[string]*merged), owner: e.Owner}
 	case entryLink:
 		other := m.find(e.Target)
 		if other == nil || other.isFolder() {
@@ -87,6 +88,7 @@ func (m *merged) add(layer ebb.Digest, e *entry) error {
 		return err
 	}
 	if old := parent.children[base]; old != nil && old.isFolder() && made.isFolder() {
+		old.owner = made.owner
 		return nil // it stays, with what is in it
 	}
 	parent.children[base] = made

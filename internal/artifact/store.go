@@ -110,6 +110,7 @@ type Store struct {
 	slots  *semaphore.Weighted
 	fetch  *semaphore.Weighted // layers that may be on their way at once
 	stored atomic.Int64        // bytes of all zips
+	owners bool                // files of images can be given to anybody
 
 	life    context.Context // of storing images: ends with Close
 	end     context.CancelFunc
@@ -151,7 +152,11 @@ func Open(cfg Config) (*Store, error) {
 		pulls: make(map[ebb.Digest]*pull),
 	}
 	s.life, s.end = context.WithCancel(context.Background())
-	if err := s.recover(); err != nil {
+	err = s.recover()
+	if err == nil {
+		err = s.probeOwners()
+	}
+	if err != nil {
 		return nil, errors.Join(err, s.Close())
 	}
 	return s, nil
@@ -196,6 +201,25 @@ func (s *Store) recover() error {
 				s.stored.Add(fi.Size())
 			}
 		}
+	}
+	return nil
+}
+
+// probeOwners finds out whether files of images can belong to whom they belong in
+// the image. Nobody but ebb comes near them then: the numbers may be those of the
+// host's own users.
+func (s *Store) probeOwners() error {
+	tmp := rootsDir + "/" + tmpName()
+	if err := s.root.Mkdir(tmp, 0o700); err != nil {
+		return storageFault("open", err)
+	}
+	s.owners = s.root.Chown(tmp, nobody, nobody) == nil
+	err := s.root.Remove(tmp)
+	if s.owners {
+		err = errors.Join(err, s.root.Chmod(layersDir, 0o700), s.root.Chmod(rootsDir, 0o700))
+	}
+	if err != nil {
+		return storageFault("open", err)
 	}
 	return nil
 }

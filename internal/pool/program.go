@@ -4,6 +4,7 @@ import (
 	"context"
 	"os"
 	"path"
+	"slices"
 	"strings"
 
 	"github.com/ebb-faas/ebb/internal/artifact"
@@ -35,6 +36,7 @@ func (in *instance) code(ctx context.Context) (*runtimes.Runtime, []sandbox.Moun
 		rt := imageRuntime(v, img, root)
 		if v.WebPort() > 0 {
 			rt = rt.Web("")
+			rt.WritableRoot = true // as servers are used to; a function of the Runtime API has /tmp, as in Lambda
 		}
 		if len(rt.Argv) == 0 {
 			return nil, nil, in.initFailure(ebb.ErrorInvalidEntrypoint,
@@ -84,8 +86,7 @@ func (p *Pool) runtime(v *ebb.Version) (*runtimes.Runtime, bool) {
 }
 
 // imageRuntime is a container image as a runtime: what the image says about
-// running it, each part unless the version says otherwise. USER means nothing:
-// every box has a user of its own.
+// running it, each part unless the version says otherwise.
 func imageRuntime(v *ebb.Version, img *artifact.Image, root string) *runtimes.Runtime {
 	entry, cmd, dir := img.Config.Entrypoint, img.Config.Cmd, img.Config.WorkingDir
 	if c := &v.Image.Config; !c.Empty() {
@@ -99,13 +100,18 @@ func imageRuntime(v *ebb.Version, img *artifact.Image, root string) *runtimes.Ru
 			dir = c.WorkingDirectory
 		}
 	}
+	env := img.Config.Env
+	if img.User != nil && !slices.ContainsFunc(env, func(kv string) bool { return strings.HasPrefix(kv, "HOME=") }) {
+		env = append(slices.Clone(env), "HOME="+img.User.Home)
+	}
 	return &runtimes.Runtime{
 		ID:       v.Image.URI,
 		Protocol: runtimes.HTTP,
 		Argv:     append(append([]string(nil), entry...), cmd...),
 		Dir:      path.Join("/", dir),
-		Env:      img.Config.Env,
+		Env:      env,
 		Root:     root,
+		User:     img.User,
 		Literal:  true,
 	}
 }

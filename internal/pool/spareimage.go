@@ -15,10 +15,11 @@ const imageStocks = 8
 type imageKey struct {
 	digest ebb.Digest
 	dir    string // working directory, where the version sets it
+	web    bool   // its root can be written to
 }
 
 func imageOf(v *ebb.Version) imageKey {
-	return imageKey{v.Code.Digest, v.Image.Config.WorkingDirectory}
+	return imageKey{v.Code.Digest, v.Image.Config.WorkingDirectory, v.WebPort() > 0}
 }
 
 // runtime is what a spare for v would run: for an image, only if it was started

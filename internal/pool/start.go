@@ -119,7 +119,7 @@ func (in *instance) spec(rt *runtimes.Runtime, limits sandbox.Limits) sandbox.Sp
 	for _, m := range rt.Mounts {
 		mounts = append(mounts, sandbox.Mount{Source: m.Source, Target: m.Target})
 	}
-	spec := sandbox.Spec{ID: string(in.id), Root: rt.Root, Mounts: mounts, Limits: limits}
+	spec := sandbox.Spec{ID: string(in.id), Root: rt.Root, User: rt.User, WritableRoot: rt.WritableRoot, Mounts: mounts, Limits: limits}
 	if rt.Root != "" && rt.Dir != "" && rt.Dir != "/" {
 		spec.Places = append(spec.Places, rt.Dir) // a WORKDIR need not be in any layer
 	}

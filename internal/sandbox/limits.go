@@ -49,8 +49,8 @@ func (s *Spec) Validate() error {
 	if !validID(s.ID) {
 		return invalid("ID: %q is not 1 to 40 of a-z, 0-9 and -", s.ID)
 	}
-	if s.Root != "" && !cleanAbsolute(s.Root) {
-		return invalid("Root: %q is not a clean absolute path", s.Root)
+	if err := s.validateRoot(); err != nil {
+		return err
 	}
 	for _, m := range s.Mounts {
 		if !cleanAbsolute(m.Source) {
@@ -71,6 +71,23 @@ func (s *Spec) Validate() error {
 	for _, p := range s.Places {
 		if !cleanAbsolute(p) || p == "/" {
 			return invalid("Places: %q is not a clean absolute path below /", p)
+		}
+	}
+	return nil
+}
+
+func (s *Spec) validateRoot() error {
+	switch {
+	case s.Root == "" && (s.User != nil || s.WritableRoot):
+		return invalid("User, WritableRoot: are for a box with a Root")
+	case s.Root != "" && !cleanAbsolute(s.Root):
+		return invalid("Root: %q is not a clean absolute path", s.Root)
+	case s.User == nil:
+		return nil
+	}
+	for _, id := range append([]int{s.User.UID, s.User.GID}, s.User.Groups...) {
+		if id < 0 || id > ebb.MaxUserID {
+			return invalid("User: the number %d is not between 0 and %d", id, ebb.MaxUserID)
 		}
 	}
 	return nil

@@ -7,6 +7,7 @@ import (
 	"os"
 	"time"
 
+	"github.com/ebb-faas/ebb/internal/ebb"
 	"github.com/ebb-faas/ebb/internal/egress"
 )
 
@@ -126,9 +127,17 @@ type Spec struct {
 	// Root is the directory on the host whose tree is what the box sees as /, read
 	// only: a container image's. The driver adds /proc, /dev, /tmp and what makes
 	// /etc know the box's own name and user. "" = the host's programs and libraries.
-	Root   string
-	Mounts []Mount // in order; later ones may cover earlier ones
-	Limits Limits
+	Root string
+	// User is who the processes are in a box with a Root whose files have the
+	// owners of the image: they see its numbers, and on the host a range of numbers
+	// is the box's own. nil = a user of the box's own. Where Level.Users is false it
+	// is as if it were nil.
+	User *ebb.User
+	// WritableRoot lets the box write to its Root as far as User may. What it writes
+	// is on the disk of its /tmp, shares that one's size and goes with the box.
+	WritableRoot bool
+	Mounts       []Mount // in order; later ones may cover earlier ones
+	Limits       Limits
 	// Places are directories of the box that Attach may mount on later.
 	Places []string
 }
@@ -213,4 +222,5 @@ type Level struct {
 	Freezes bool     // Box.Freeze works
 	Forks   bool     // Driver.Zygote and Box.Fork work
 	Egress  bool     // connections are restricted to what Box.SetEgress allows
+	Users   bool     // Spec.User is obeyed
 }

@@ -15,6 +15,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/ebb-faas/ebb/internal/ebb"
 	"github.com/ebb-faas/ebb/internal/sandbox"
 	"github.com/ebb-faas/ebb/internal/sandbox/linux/initproto"
 )
@@ -26,12 +27,15 @@ type box struct {
 	id         string
 	limits     sandbox.Limits
 	image      bool        // its root is an image's
-	uid        int         // 0: none taken
+	uid, gid   int         // of its process, on the host; 0: none taken
+	ids        *idRange    // of the image's users; nil: there is one user only
+	user       *ebb.User   // who the process is, with ids
 	init       *os.Process // PID 1 of the box
 	ctl        *net.UnixConn
 	group      *group
-	tmp        *os.File // the mount at /tmp, or nil
-	tmpDir     string   // the directory at /tmp, or ""
+	tmp        *os.File // the mount of the disk with /tmp, or nil
+	tmpDir     string   // the directory instead of that, or ""
+	imageTree  *os.File // the image's tree until ebb-init has it, or nil
 	writable   []string // where the process may write at all
 	runtimeAPI net.Listener
 	endpoint   net.Listener
@@ -161,6 +165,9 @@ func (b *box) start(p sandbox.Process) error {
 		return err
 	}
 	defer func() { _ = write.Close() }()
+	if err := b.ownOutput(write); err != nil {
+		return errors.Join(err, read.Close())
+	}
 	files := []*os.File{write}
 	var conn *net.UnixConn
 	if p.Framed {
@@ -186,11 +193,13 @@ func (b *box) start(p sandbox.Process) error {
 
 // startMessage has ebb-init start p. The process of Start has number 0.
 func (b *box) startMessage(number uint64, p *sandbox.Process) []byte {
-	return (&initproto.Start{
+	start := &initproto.Start{
 		Number: number, Argv: p.Argv, Env: p.Env, Dir: p.Dir,
-		UID: uint32(b.uid), Framed: p.Framed, AttachLater: p.AttachLater, Rlimits: b.rlimits(),
+		Framed: p.Framed, AttachLater: p.AttachLater, Rlimits: b.rlimits(),
 		Landlock: b.d.landlock, Writable: b.writable, Uncounted: b.d.watch != nil,
-	}).Encode()
+	}
+	b.asUser(start)
+	return start.Encode()
 }
 
 func (b *box) rlimits() []initproto.Rlimit {
@@ -335,8 +344,10 @@ func (b *box) clean() {
 	}()
 	b.closeWay()
 	var errs []error
-	if b.tmp != nil {
-		errs = append(errs, b.tmp.Close())
+	for _, f := range []*os.File{b.tmp, b.imageTree} {
+		if f != nil {
+			errs = append(errs, f.Close())
+		}
 	}
 	if b.tmpDir != "" {
 		errs = append(errs, os.RemoveAll(b.tmpDir))
@@ -345,9 +356,7 @@ func (b *box) clean() {
 		errs = append(errs, b.group.remove())
 		b.d.ahead.forget(b.group.name)
 	}
-	if b.uid != 0 {
-		b.d.uids.release(b.uid)
-	}
+	b.anonymise()
 	if err := errors.Join(errs...); err != nil {
 		b.d.log.Warn("box not cleaned up", "box", b.id, "error", err)
 	}

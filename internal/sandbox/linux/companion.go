@@ -90,6 +90,9 @@ func (b *box) Spawn(_ context.Context, p sandbox.Process) (*sandbox.Companion, e
 		return nil, unavailable("box %s: %w", b.id, err)
 	}
 	defer func() { _ = write.Close() }()
+	if err := b.ownOutput(write); err != nil {
+		return nil, unavailable("box %s: %w", b.id, errors.Join(err, read.Close()))
+	}
 	number, companion := b.companions.begin(read)
 	if err := b.send(b.startMessage(number, &p), write); err != nil {
 		b.companions.end(number, sandbox.Exit{Code: -1, Err: err})

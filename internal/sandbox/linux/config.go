@@ -9,12 +9,15 @@ import (
 	"github.com/ebb-faas/ebb/internal/ebb"
 	"github.com/ebb-faas/ebb/internal/egress"
 	"github.com/ebb-faas/ebb/internal/sandbox"
+	"github.com/ebb-faas/ebb/internal/sandbox/linux/initproto"
 )
 
 // Defaults of Config.
 const (
 	DefaultUIDBase      = 700000
 	DefaultUIDCount     = 65536
+	DefaultRangeBase    = 1 << 30
+	DefaultRangeCount   = 16384
 	DefaultTmpPool      = 4
 	DefaultAhead        = 4
 	DefaultStartTimeout = 10 * time.Second
@@ -27,6 +30,9 @@ type Config struct {
 	// UIDBase and UIDCount are the range of user ids that boxes get. Two ebbs on
 	// one machine must have ranges apart.
 	UIDBase, UIDCount int
+	// RangeBase and RangeCount are for boxes with users of an image, which get 65536
+	// ids each.
+	RangeBase, RangeCount int
 	// TmpPool is how many /tmp images of TmpMB are kept ready.
 	TmpPool int
 	TmpMB   int
@@ -47,6 +53,12 @@ func (c Config) withDefaults() Config {
 	}
 	if c.UIDCount == 0 {
 		c.UIDCount = DefaultUIDCount
+	}
+	if c.RangeBase == 0 {
+		c.RangeBase = DefaultRangeBase
+	}
+	if c.RangeCount == 0 {
+		c.RangeCount = DefaultRangeCount
 	}
 	if c.TmpPool == 0 {
 		c.TmpPool = DefaultTmpPool
@@ -72,6 +84,12 @@ func (c Config) Validate() error {
 		return badConfig("UIDBase: %d is not between 1000 and 2147483647", c.UIDBase)
 	case c.UIDCount < 1 || c.UIDCount > 1<<20 || c.UIDBase+c.UIDCount > 1<<31:
 		return badConfig("UIDCount: %d is not a range of 1 to 1048576 ids below 2^31", c.UIDCount)
+	case c.RangeBase < 1<<16 || c.RangeBase > 1<<31-initproto.RangeSize:
+		return badConfig("RangeBase: %d is not between 65536 and %d", c.RangeBase, 1<<31-initproto.RangeSize)
+	case c.RangeCount < 1 || c.RangeCount > (1<<31-c.RangeBase)/initproto.RangeSize:
+		return badConfig("RangeCount: %d ranges of 65536 ids do not end below 2^31", c.RangeCount)
+	case c.UIDBase < c.RangeBase+c.RangeCount*initproto.RangeSize && c.RangeBase < c.UIDBase+c.UIDCount:
+		return badConfig("RangeBase: the ranges from %d are not apart from the ids from %d", c.RangeBase, c.UIDBase)
 	case c.TmpPool < 0 || c.TmpPool > 256:
 		return badConfig("TmpPool: %d is not between 0 and 256", c.TmpPool)
 	case c.Ahead < -1 || c.Ahead > 256:

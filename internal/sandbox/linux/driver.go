@@ -35,6 +35,7 @@ type Driver struct {
 	watch    *watch    // nil: a cgroup counts memory
 	tmp      *tmpStore // nil: plain directories, or if rootless memory
 	uids     *uids
+	ranges   *idRanges
 	network  *egress.Network
 	reports  *reports // nil: this host cannot restrict connections
 	ways     sync.Map // number of a box's way out → *egress.Relay
@@ -64,7 +65,7 @@ func Open(ctx context.Context, cfg Config, log *slog.Logger) (*Driver, error) {
 	}
 	d := &Driver{
 		cfg: cfg, run: filepath.Join(cfg.Dir, "run"), log: log,
-		uids: newUIDs(cfg.UIDBase, cfg.UIDCount), live: make(map[string]*box),
+		uids: newUIDs(cfg.UIDBase, cfg.UIDCount), ranges: &idRanges{base: cfg.RangeBase, count: cfg.RangeCount}, live: make(map[string]*box),
 		zygotes: make(map[string]*zygote),
 		network: egress.New(cfg.Egress),
 	}
@@ -101,6 +102,10 @@ func (d *Driver) open(ctx context.Context) error {
 	if err := overlayWorks(); err != nil {
 		missing = append(missing, fmt.Sprintf("overlay file systems (%v): container images do not run", err))
 	}
+	users := d.usersWork()
+	if users != nil {
+		missing = append(missing, fmt.Sprintf("users of images (%v): USER of a container image has no effect: its processes are a user that the image does not know, with what everybody may do there", users))
+	}
 	if err := d.egressWorks(); err != nil {
 		missing = append(missing, fmt.Sprintf("socket-lookup programs (%v): functions that are to connect to somewhere do not start", err))
 	}
@@ -130,6 +135,7 @@ func (d *Driver) open(ctx context.Context) error {
 		Freezes: d.groups.freezers() != "" || d.watch != nil,
 		Forks:   d.rootless == nil,
 		Egress:  true,
+		Users:   users == nil,
 	}
 	return nil
 }
@@ -262,6 +268,7 @@ func (d *Driver) release() error {
 		d.watch.close()
 		d.watch = nil
 	}
+	errs = append(errs, d.ranges.close())
 	if d.init != nil {
 		errs = append(errs, d.init.Close())
 		d.init = nil

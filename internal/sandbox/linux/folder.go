@@ -71,7 +71,7 @@ func (b *box) openFolder(ctx context.Context, m *sandbox.Mount) (*os.File, error
 		set.Attr_set |= unix.MOUNT_ATTR_NOEXEC
 	}
 	if m.Folder.Owned {
-		users, err := b.d.users(m.Folder, b.uid)
+		users, err := b.d.users(m.Folder, b.uid, b.gid)
 		if err != nil {
 			return nil, errors.Join(fmt.Errorf("map the owner: %w", err), tree.Close())
 		}
@@ -139,10 +139,15 @@ func (d *Driver) folderTree(ctx context.Context, source string) (*os.File, error
 
 // users makes a user namespace in which the owner of a folder's files is the
 // user of a box, and nobody else is anybody.
-func (d *Driver) users(f *sandbox.Folder, uid int) (*os.File, error) {
+func (d *Driver) users(f *sandbox.Folder, uid, gid int) (*os.File, error) {
+	return d.userNamespace([]syscall.SysProcIDMap{{ContainerID: f.UID, HostID: uid, Size: 1}},
+		[]syscall.SysProcIDMap{{ContainerID: f.GID, HostID: gid, Size: 1}})
+}
+
+// userNamespace makes one that no process is in.
+func (d *Driver) userNamespace(uids, gids []syscall.SysProcIDMap) (*os.File, error) {
 	p, ctl, err := d.startOutside(unix.CLONE_NEWUSER, func(attr *syscall.SysProcAttr) {
-		attr.UidMappings = []syscall.SysProcIDMap{{ContainerID: f.UID, HostID: uid, Size: 1}}
-		attr.GidMappings = []syscall.SysProcIDMap{{ContainerID: f.GID, HostID: uid, Size: 1}}
+		attr.UidMappings, attr.GidMappings = uids, gids
 	})
 	if err != nil {
 		return nil, err

@@ -51,13 +51,19 @@ func imageFiles(dir string, uid int) ([]initproto.File, error) {
 		return nil, err
 	}
 	defer func() { _ = root.Close() }()
+	return append(networkFiles(), []initproto.File{
+		{Path: "/etc/passwd", Content: accounts(root, "etc/passwd", userLine(uid), passwdLines(uid))},
+		{Path: "/etc/group", Content: accounts(root, "etc/group", groupLine(uid), groupLines(uid))},
+	}...), nil
+}
+
+// networkFiles are what every box with an image's root has of its own in /etc.
+func networkFiles() []initproto.File {
 	return []initproto.File{
 		{Path: "/etc/hosts", Content: hosts},
 		{Path: "/etc/hostname", Content: hostname + "\n"},
 		{Path: "/etc/resolv.conf"},
-		{Path: "/etc/passwd", Content: accounts(root, "etc/passwd", userLine(uid), passwdLines(uid))},
-		{Path: "/etc/group", Content: accounts(root, "etc/group", groupLine(uid), groupLines(uid))},
-	}, nil
+	}
 }
 
 // accounts is an image's file with a line added, or what every box has if the

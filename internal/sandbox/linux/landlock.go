@@ -40,9 +40,13 @@ func landlockLacks(version uint32) []string {
 const mountRoot = "/mnt"
 
 // writablePlaces are where the process of a box may write: its own /tmp and
-// /dev/shm, and the mounts that say so.
+// /dev/shm, its root if
+// that is writable, and the mounts that say so.
 func writablePlaces(spec *sandbox.Spec) []string {
 	places := []string{"/tmp", "/dev/shm"}
+	if spec.WritableRoot {
+		places = append(places, "/")
+	}
 	for _, m := range spec.Mounts {
 		if m.Writable {
 			places = append(places, m.Target)

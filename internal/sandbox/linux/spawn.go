@@ -31,7 +31,7 @@ func (b *box) create(ctx context.Context, spec sandbox.Spec) error {
 		return err
 	}
 	b.init, b.ctl, b.group = blank.init, blank.ctl, blank.group
-	if b.uid, err = b.d.uids.take(); err != nil {
+	if err = b.identify(spec.User); err != nil {
 		return err
 	}
 	setup, err := b.setup(ctx, spec)
@@ -107,7 +107,6 @@ func socketPair(kind int) (ours *net.UnixConn, theirs *os.File, err error) {
 func (b *box) setup(ctx context.Context, spec sandbox.Spec) (*initproto.Setup, error) {
 	s := &initproto.Setup{
 		Root:     b.d.stage,
-		Image:    spec.Root,
 		Hostname: hostname,
 		Places:   places(&spec),
 		ShmBytes: uint64(b.limits.ShmMB) << 20,
@@ -117,11 +116,9 @@ func (b *box) setup(ctx context.Context, spec sandbox.Spec) (*initproto.Setup, e
 		s.Links, s.Files = b.d.rootfs.links, b.d.rootfs.files(b.uid)
 		s.Mounts = append(s.Mounts, b.d.rootfs.mounts...)
 	} else {
-		files, err := imageFiles(spec.Root, b.uid)
-		if err != nil {
+		if err := b.setRoot(s, &spec); err != nil {
 			return nil, fmt.Errorf("image: %w", err)
 		}
-		s.Files = files
 	}
 	for _, m := range spec.Mounts {
 		if m.Folder != nil {
@@ -129,26 +126,35 @@ func (b *box) setup(ctx context.Context, spec sandbox.Spec) (*initproto.Setup, e
 		}
 		s.Mounts = append(s.Mounts, initproto.Mount{Source: m.Source, Target: m.Target, Writable: m.Writable})
 	}
+	s.Disk = spec.WritableRoot
+	if err := b.setTmp(ctx, s); err != nil {
+		return nil, fmt.Errorf("/tmp: %w", err)
+	}
+	return s, nil
+}
+
+// setTmp gets the box a disk for /tmp, or a directory where there are none.
+func (b *box) setTmp(ctx context.Context, s *initproto.Setup) (err error) {
 	if b.d.tmp != nil || b.d.rootless != nil {
-		var err error
 		if b.d.tmp != nil {
 			b.tmp, err = b.d.tmp.take(ctx, b.limits.TmpMB)
 		} else {
 			b.tmp, err = rootlessTmp(b.limits.TmpMB)
 		}
-		if err != nil {
-			return nil, fmt.Errorf("/tmp: %w", err)
-		}
 		s.TmpFD = true
-		return s, nil
+		return err
 	}
-	dir := b.d.plainTmp(b.id)
-	b.tmpDir = dir
-	if err := errors.Join(os.MkdirAll(dir, 0o700), os.Chown(dir, b.uid, b.uid)); err != nil {
-		return nil, fmt.Errorf("/tmp: %w", err)
+	b.tmpDir = b.d.plainTmp(b.id)
+	if err := errors.Join(os.MkdirAll(b.tmpDir, 0o700), os.Chown(b.tmpDir, b.uid, b.gid)); err != nil {
+		return err
 	}
-	s.Mounts = append(s.Mounts, initproto.Mount{Source: dir, Target: "/tmp", Writable: true})
-	return s, nil
+	if s.Disk {
+		b.tmp, err = openTree(sandbox.Mount{Source: b.tmpDir, Writable: true})
+		s.TmpFD = true
+		return err
+	}
+	s.Mounts = append(s.Mounts, initproto.Mount{Source: b.tmpDir, Target: "/tmp", Writable: true})
+	return nil
 }
 
 // plainTmp is the directory behind a box's /tmp where there are no loop images.
@@ -161,11 +167,17 @@ func (b *box) handshake(ctx context.Context, setup *initproto.Setup) error {
 	unhook := context.AfterFunc(ctx, func() { _ = b.ctl.SetReadDeadline(time.Unix(1, 0)) })
 	defer unhook()
 	var fds []*os.File
-	if b.tmp != nil {
-		fds = append(fds, b.tmp)
+	for _, f := range []*os.File{b.tmp, b.imageTree} {
+		if f != nil {
+			fds = append(fds, f)
+		}
 	}
 	if err := b.send(setup.Encode(), fds...); err != nil {
 		return err
+	}
+	if b.imageTree != nil {
+		_ = b.imageTree.Close()
+		b.imageTree = nil
 	}
 	message, files, err := b.receive()
 	if err != nil {

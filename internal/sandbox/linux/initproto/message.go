@@ -6,7 +6,7 @@ type Kind byte
 // The kinds, in the order of a box's life. Behind the name: who sends it and
 // which descriptors come with it.
 const (
-	KindSetup  Kind = 1  // ebb; with Setup.TmpFD one: the mount of /tmp
+	KindSetup  Kind = 1  // ebb; with Setup.TmpFD and Setup.ImageFD one each
 	KindReady  Kind = 2  // ebb-init; the listeners of RuntimePort and EndpointPort
 	KindStart  Kind = 3  // ebb; the output pipe, and with Start.Framed the framed socket
 	KindSignal Kind = 4  // ebb
@@ -32,6 +32,9 @@ const (
 // buffer carries more than that.
 const MaxMessage = 128 << 10
 
+// RangeSize is how many users and groups a box with a Range has, from 0.
+const RangeSize = 1 << 16
+
 // Setup is what the box must become before anything runs in it.
 type Setup struct {
 	Root     string   // an empty host directory to build the box's root on
@@ -42,6 +45,9 @@ type Setup struct {
 	Mounts   []Mount  // binds, in order
 	Places   []string // directories that Attach may mount on
 	TmpFD    bool     // /tmp is the detached mount that comes with the message
+	ImageFD  bool     // Image's tree comes with the message as a detached mount, the last
+	Disk     bool     // the mount of TmpFD holds what is written to the root too
+	Range    uint32   // first of the user ids that the box's own users have on the host; 0 = none
 	NoProc   bool     // without /proc: what begins here is in ebb's own PID namespace
 	ShmBytes uint64   // size of /dev/shm
 }
@@ -66,7 +72,11 @@ type Start struct {
 	Argv   []string
 	Env    []string
 	Dir    string
-	UID    uint32 // also the group; no supplementary groups
+	UID    uint32 // with Range: as the process sees it
+	GID    uint32
+	Groups []uint32 // supplementary ones
+	// Range is as in Setup; with it the process comes into a user namespace of its own.
+	Range  uint32
 	Framed bool
 	// AttachLater keeps the privileges that Attach takes until it has come.
 	AttachLater bool
@@ -166,6 +176,9 @@ func (s *Setup) Encode() []byte {
 	}
 	w.texts(s.Places)
 	w.flag(s.TmpFD)
+	w.flag(s.ImageFD)
+	w.flag(s.Disk)
+	w.number(uint64(s.Range))
 	w.flag(s.NoProc)
 	w.number(s.ShmBytes)
 	return w
@@ -185,7 +198,8 @@ func (s *Setup) Decode(message []byte) bool {
 		s.Mounts = append(s.Mounts, Mount{r.text(), r.text(), r.flag()})
 	}
 	s.Places = r.texts()
-	s.TmpFD, s.NoProc, s.ShmBytes = r.flag(), r.flag(), r.number()
+	s.TmpFD, s.ImageFD, s.Disk, s.Range = r.flag(), r.flag(), r.flag(), uint32(r.number())
+	s.NoProc, s.ShmBytes = r.flag(), r.number()
 	return r.whole()
 }
 
@@ -197,6 +211,12 @@ func (s *Start) Encode() []byte {
 	w.texts(s.Env)
 	w.text(s.Dir)
 	w.number(uint64(s.UID))
+	w.number(uint64(s.GID))
+	w.number(uint64(len(s.Groups)))
+	for _, g := range s.Groups {
+		w.number(uint64(g))
+	}
+	w.number(uint64(s.Range))
 	w.flag(s.Framed)
 	w.flag(s.AttachLater)
 	w.number(uint64(len(s.Rlimits)))
@@ -215,7 +235,11 @@ func (s *Start) Decode(message []byte) bool {
 	r := read(message, KindStart)
 	s.Number = r.number()
 	s.Argv, s.Env, s.Dir = r.texts(), r.texts(), r.text()
-	s.UID, s.Framed, s.AttachLater = uint32(r.number()), r.flag(), r.flag()
+	s.UID, s.GID = uint32(r.number()), uint32(r.number())
+	for range r.count() {
+		s.Groups = append(s.Groups, uint32(r.number()))
+	}
+	s.Range, s.Framed, s.AttachLater = uint32(r.number()), r.flag(), r.flag()
 	for range r.count() {
 		s.Rlimits = append(s.Rlimits, Rlimit{uint32(r.number()), r.number()})
 	}

@@ -15,14 +15,14 @@ func fullSetup() Setup {
 		Links:  []Link{{"/bin", "usr/bin"}},
 		Files:  []File{{"/run/hosts", "127.0.0.1 localhost\n"}, {"/x", ""}},
 		Mounts: []Mount{{"/a", "/b", true}, {"/c", "/d", false}},
-		Places: []string{"/var/task"}, TmpFD: true, NoProc: true, ShmBytes: 1 << 40,
+		Places: []string{"/var/task"}, TmpFD: true, ImageFD: true, Disk: true, Range: 1 << 30, NoProc: true, ShmBytes: 1 << 40,
 	}
 }
 
 func fullStart() Start {
 	return Start{
 		Number: 1 << 33, Argv: []string{"/bin/true", ""}, Env: []string{"A=1"}, Dir: "/",
-		UID: 700000, Framed: true, AttachLater: true, Rlimits: []Rlimit{{7, 1024}, {4, 0}},
+		UID: 700000, GID: 12, Groups: []uint32{3, 4}, Range: 1 << 30, Framed: true, AttachLater: true, Rlimits: []Rlimit{{7, 1024}, {4, 0}},
 		Landlock: 6, Writable: []string{"/tmp"}, Uncounted: true,
 	}
 }
