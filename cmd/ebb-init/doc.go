@@ -25,7 +25,9 @@
 //     kills all of the box. So a killed ebb leaves nothing behind.
 //  2. No path that the box's owner or its user controls is followed outside the
 //     new root while it is built.
-//  3. User code has the box's uid, no capability, no way to get one
+//  3. User code has the box's uid (an image's user one of the box's range, in a user
+//     namespace that it is begun in by a second ebb-init), no capability (an image's
+//     root those over the range), no way to get one
 //     (no_new_privs, empty bounding set), no system call that no table allows,
 //     no place to write that ebb did not name (Landlock), and no descriptor
 //     beyond the four it is given. All this is on the thread that forks it. A

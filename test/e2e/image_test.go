@@ -46,6 +46,7 @@ type observed struct {
 	Dir   string
 	User  string
 	UID   int
+	GID   int
 	Env   map[string]string
 	Files map[string]string
 	Glob  []string
@@ -66,7 +67,7 @@ func layer(t *testing.T, files ...file) v1.Layer {
 	for _, f := range files {
 		h := &tar.Header{Name: f.name, Mode: f.mode, Size: int64(len(f.content)), Typeflag: tar.TypeReg, Uid: 4321, Gid: 4321}
 		if h.Mode == 0 {
-			h.Mode = 0o600
+			h.Mode = 0o644
 		}
 		if to, link := strings.CutPrefix(f.content, "-> "); link {
 			h.Typeflag, h.Linkname, h.Size, f.content = tar.TypeSymlink, to, 0, ""
@@ -94,7 +95,7 @@ func layer(t *testing.T, files ...file) v1.Layer {
 func program(t *testing.T, path string) v1.Layer {
 	t.Helper()
 	text := compiled(t, observer)
-	return layer(t, file{path, text, 0o700})
+	return layer(t, file{path, text, 0o755})
 }
 
 func buildImage(t *testing.T, c v1.Config, layers ...v1.Layer) v1.Image {
@@ -187,7 +188,7 @@ func TestImageFromScratch(t *testing.T) {
 	if want := []string{"/tmp/x", "/dev/shm/x", "/dev/null"}; !slices.Equal(got.Wrote, want) {
 		t.Errorf("wrote %v, want %v", got.Wrote, want)
 	}
-	if got.UID < 1000 || got.User != "sandbox" || got.Dir != "/" || !slices.Equal(got.Args, []string{"/bootstrap"}) {
+	if got.UID != 0 || got.Env["HOME"] != "/" || got.Dir != "/" || !slices.Equal(got.Args, []string{"/bootstrap"}) {
 		t.Errorf("%+v", got)
 	}
 	if !strings.Contains(got.Files["/etc/hosts"], "127.0.0.1 localhost") {
@@ -233,13 +234,14 @@ func TestImageConfigAndOverrides(t *testing.T) {
 	uri := saved(t, buildImage(t, v1.Config{
 		User: "app:app", WorkingDir: "/srv/made", Entrypoint: []string{"observer", "--entry"}, Cmd: []string{"app.handler"},
 		Env: []string{"PATH=/opt/bin", "GREETING=of the image", "ONLY=image", "LANG=de_DE.UTF-8", "AWS_REGION=nowhere"},
-	}, program(t, "opt/bin/observer"), layer(t, file{"etc/passwd", "app:x:1000:1000::/home/app:/bin/sh\n", 0}, file{"etc/shadow", "hash", 0o600})))
+	}, program(t, "opt/bin/observer"), layer(t, file{"etc/passwd", "app:x:1000:1000::/home/app:/bin/sh\n", 0},
+		file{"etc/group", "app:x:1001:\n", 0}, file{"etc/shadow", "hash", 0o600})))
 	f := deployImage(t, uri, nil, map[string]string{"GREETING": "of the function"})
 	got := observe(t, shared, f, ask{"Read": []string{"/etc/passwd", "/etc/shadow"}})
 	if want := []string{"observer", "--entry", "app.handler"}; !slices.Equal(got.Args, want) || got.Dir != "/srv/made" {
 		t.Errorf("%v in %s, want %v", got.Args, got.Dir, want)
 	}
-	if got.UID == 1000 || got.User != "sandbox" || !strings.HasPrefix(got.Files["/etc/passwd"], "app:x:1000:") {
+	if got.UID != 1000 || got.GID != 1001 || got.User != "app" || got.Env["HOME"] != "/home/app" || !strings.HasPrefix(got.Files["/etc/passwd"], "app:x:1000:") {
 		t.Errorf("%+v", got)
 	}
 	for key, want := range map[string]string{"GREETING": "of the function", "ONLY": "image", "LANG": "de_DE.UTF-8", "AWS_REGION": "us-east-1", "PATH": "/opt/bin"} {
@@ -538,7 +540,7 @@ func TestImageBoxesAreMadeAhead(t *testing.T) {
 	if !strings.Contains(report, "\tBox: 0.00 ms") {
 		t.Errorf("the box was made when it was needed: %s", report)
 	}
-	if got := observe(t, p, "f", ask{}); got.Dir != "/srv" || got.UID < 1000 {
+	if got := observe(t, p, "f", ask{}); got.Dir != "/srv" || got.UID != 0 {
 		t.Errorf("%+v", got)
 	}
 }

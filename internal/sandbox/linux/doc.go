@@ -20,7 +20,8 @@
 //
 //  1. PID 1 of a box is in its cgroups before it is told what to do, and all
 //     else in the box descends from it. So nothing runs outside the limits.
-//  2. A uid belongs to at most one live box, and a /tmp image to one box ever.
+//  2. A uid belongs to at most one live box, and so does a range of them; a /tmp
+//     image belongs to one box ever.
 //  3. A box is gone when its PID 1 is: the kernel reaps a PID namespace before
 //     its init. Destroy waits for that and for nothing slower.
 //  4. Neither a box nor a pooled /tmp image shows in the host's mount table.
@@ -37,7 +38,11 @@
 //     can be given up.
 //  10. A forked process is in its box's groups before it exists, as confined as a
 //     spawned one before ebb-init adopts it, and goes on only then.
-//  11. What the host lacks is said in Level.Missing; no limit is dropped silently.
+//  11. A process that is an image's user is in a user namespace of its own, which owns
+//     none of the box's other namespaces: what it may do there, it may to users and
+//     files of its range. An image's tree is seen through a read-only mount that maps
+//     its owners into the range, and what is written goes to the box's own disk.
+//  12. What the host lacks is said in Level.Missing; no limit is dropped silently.
 //
 // A crash of ebb closes the control sockets, which ends every PID 1; mounts,
 // loop devices (autoclear, backing file already unlinked) and namespaces go with

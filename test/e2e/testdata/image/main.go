@@ -27,6 +27,7 @@ type report struct {
 	Dir   string
 	User  string
 	UID   int
+	GID   int
 	Env   map[string]string
 	Files map[string]string
 	Glob  []string
@@ -39,7 +40,7 @@ func handle(_ context.Context, r request) (*report, error) {
 	}
 	taken := bytes.Repeat([]byte("x"), r.Take<<20)
 	defer runtime.KeepAlive(taken)
-	out := &report{Args: os.Args, UID: os.Getuid(), Env: map[string]string{}, Files: map[string]string{}}
+	out := &report{Args: os.Args, UID: os.Getuid(), GID: os.Getgid(), Env: map[string]string{}, Files: map[string]string{}}
 	var err error
 	if out.Dir, err = os.Getwd(); err != nil {
 		return nil, err
