@@ -8,27 +8,65 @@ import (
 	"testing"
 )
 
-// TestGuidesAreAlike: the guide in Chinese has the sections of the English one,
-// and both begin with a list of all their sections.
-func TestGuidesAreAlike(t *testing.T) {
-	heading := regexp.MustCompile(`(?m)^## (.+)$`)
-	var sections [2]int
-	for i, name := range []string{"../docs/guide.md", "../docs/guide.zh-CN.md"} {
-		text, err := os.ReadFile(name)
-		if err != nil {
-			t.Fatal(err)
+// TestPagesInTwoLanguagesAreAlike: a page in Chinese has the sections and the
+// blocks of code of the English one, but for comments, and each leads to the other.
+func TestPagesInTwoLanguagesAreAlike(t *testing.T) {
+	pages, err := filepath.Glob("../docs/*.zh-CN.md")
+	if err != nil || len(pages) < 2 {
+		t.Fatalf("found %d pages, %v", len(pages), err)
+	}
+	for _, page := range pages {
+		original := strings.TrimSuffix(page, ".zh-CN.md") + ".md"
+		english, chinese := read(t, original), read(t, page)
+		if !strings.Contains(english, "[中文]("+filepath.Base(page)+")") || !strings.Contains(chinese, "[English]("+filepath.Base(original)+")") {
+			t.Errorf("%s and %s do not lead to each other", original, page)
 		}
-		found := heading.FindAllStringSubmatch(string(text), -1)
-		sections[i] = len(found)
-		contents, _, _ := strings.Cut(string(text), "\n## ")
+		want, got := outline(english), outline(chinese)
+		for i := range min(len(want), len(got)) {
+			if want[i] != got[i] {
+				t.Errorf("%s has\n%s\nwhere %s has\n%s", page, got[i], original, want[i])
+				break
+			}
+		}
+		if len(want) != len(got) {
+			t.Errorf("%s has %d sections and blocks of code, %s has %d", page, len(got), original, len(want))
+		}
+	}
+}
+
+// outline is the levels of a page's headings and its fenced code without comments,
+// in order.
+func outline(text string) (parts []string) {
+	comment := regexp.MustCompile(`(?m)\s+# .*$`)
+	for _, m := range regexp.MustCompile("(?ms)^(#+) [^\n]+$|^```(.+?)^```$").FindAllStringSubmatch(text, -1) {
+		parts = append(parts, m[1]+comment.ReplaceAllString(m[2], ""))
+	}
+	return parts
+}
+
+func read(t *testing.T, name string) string {
+	t.Helper()
+	text, err := os.ReadFile(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
+}
+
+// TestGuidesListTheirSections: a guide begins with a list of all its sections.
+func TestGuidesListTheirSections(t *testing.T) {
+	heading := regexp.MustCompile(`(?m)^## (.+)$`)
+	for _, name := range []string{"../docs/guide.md", "../docs/guide.zh-CN.md"} {
+		contents, _, _ := strings.Cut(read(t, name), "\n## ")
+		found := heading.FindAllStringSubmatch(read(t, name), -1)
+		if len(found) < 10 {
+			t.Errorf("%s has %d sections", name, len(found))
+		}
 		for _, h := range found {
 			if !strings.Contains(contents, "* ["+h[1]+"](#") {
 				t.Errorf("%s: the list of contents lacks %q", name, h[1])
 			}
 		}
-	}
-	if sections[0] != sections[1] || sections[0] < 10 {
-		t.Errorf("the guides have %d and %d sections", sections[0], sections[1])
 	}
 }
 
@@ -39,12 +77,9 @@ func TestReadmesNameEveryPage(t *testing.T) {
 		t.Fatalf("found %d pages, %v", len(pages), err)
 	}
 	for _, readme := range []string{"../README.md", "../README.zh-CN.md"} {
-		text, err := os.ReadFile(readme)
-		if err != nil {
-			t.Fatal(err)
-		}
+		text := read(t, readme)
 		for _, page := range pages {
-			if !strings.Contains(string(text), "(docs/"+filepath.Base(page)+")") {
+			if !strings.Contains(text, "(docs/"+filepath.Base(page)+")") {
 				t.Errorf("%s does not name docs/%s", readme, filepath.Base(page))
 			}
 		}
