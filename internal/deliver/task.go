@@ -195,7 +195,7 @@ func taskState(m *ebb.Message, env *envelope) ebb.TaskState {
 // Queues is what package queue is told of deliver's queues.
 func Queues(poison func(*queue.Message, string) queue.Outcome) map[string]queue.Options {
 	return map[string]queue.Options{
-		Async:        {PerGroup: true, Yields: true, Poison: poison},
-		Destinations: {PerGroup: true, Yields: true},
+		Async:        {PerGroup: true, Rank: queue.Yields, Poison: poison},
+		Destinations: {PerGroup: true, Rank: queue.Yields},
 	}
 }

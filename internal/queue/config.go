@@ -40,7 +40,7 @@ type Config struct {
 	// theirs ends.
 	Drain   time.Duration    `yaml:"-"`
 	Metrics *metrics.Metrics `yaml:"-"` // nil = not measured
-	// Hold is for how long in a row queues with Options.First may hold back those that
+	// Hold is for how long in a row queues that go First may hold back those that
 	// yield; default a second.
 	Hold time.Duration `yaml:"-"`
 	// Failpoint is called between the writes of a message's way, for tests that
@@ -48,6 +48,18 @@ type Config struct {
 	Failpoint func(point string) `yaml:"-"`
 	Now       func() time.Time   `yaml:"-"` // default time.Now
 }
+
+// Rank is which queues go before which. While messages of one that goes First are
+// due, no handler of one that Yields begins, for up to Config.Hold at a time: what
+// those run would make these late.
+type Rank int
+
+// The ranks of queues.
+const (
+	Even Rank = iota // neither of the two others
+	First
+	Yields
+)
 
 // Options of one queue.
 type Options struct {
@@ -58,9 +70,7 @@ type Options struct {
 	// no other with it. A process that is alone (Config.Exclusive) leases them in
 	// that Tx only; none of them is written by Settle.
 	Together bool
-	// First has no handler of a queue that Yields begin while messages of this one
-	// are due, for up to Config.Hold at a time: what those run would make these late.
-	First, Yields bool
+	Rank     Rank
 	// Poison says, in place of the handler, what is to become of a message with
 	// Config.MaxCrashes crashes. Default: Dead.
 	Poison func(m *Message, reason string) Outcome

@@ -23,7 +23,7 @@
 // in the Tx of their outcome: what a crash leaves of them is as it was before, and
 // counts as no crash.
 //
-// A queue may go first (Options.First): while messages of it are due, those that
+// A queue may go first (Options.Rank): while messages of it are due, those that
 // yield begin no handler, for up to Config.Hold in a row.
 //
 // Invariants:

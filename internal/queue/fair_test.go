@@ -224,6 +224,16 @@ func TestCancelAndRedrive(t *testing.T) {
 	if cause := got(t, ended); cause != queue.ErrStopped {
 		t.Errorf("the handler ended by %v", cause)
 	}
+	removed := enqueue(t, s, q, queue.Enqueue{})
+	got(t, began)
+	if err := change(func(tx *store.Tx) error {
+		return q.Remove(tx, ebb.MessageKey{Queue: "work", Service: service, ID: removed})
+	}); err != nil {
+		t.Fatal(err)
+	}
+	if cause := got(t, ended); cause != queue.ErrStopped || state(t, q, removed) != nil {
+		t.Errorf("of what was removed, %+v is left; its handler ended by %v", state(t, q, removed), cause)
+	}
 	for _, id := range []ebb.MessageID{waiting, running} {
 		if m := state(t, q, id); m == nil || m.State != ebb.MessageStopped || m.Reason != "enough" {
 			t.Errorf("it is %+v", m)

@@ -11,13 +11,13 @@ type first struct {
 	hold atomic.Bool // nothing of queues that yield begins
 
 	mu    sync.Mutex
-	busy  int         // how many queues with Options.First have due messages
+	busy  int         // how many queues that go First have due messages
 	limit *time.Timer // until when they may hold back others
 }
 
 // precedes notes whether messages of l, which go first, are due. l.mu is held.
 func (l *line) precedes() {
-	if !l.opts.First {
+	if l.opts.Rank != First {
 		return
 	}
 	busy := l.life != nil && (l.claiming || len(l.held) > 0 || !l.hungry.empty() || len(l.clock) > 0 && !l.clock[0].next.After(l.q.cfg.Now()))
@@ -49,7 +49,7 @@ func (q *Queue) letGo() {
 		return
 	}
 	for _, l := range q.lines {
-		if l.opts.Yields {
+		if l.opts.Rank == Yields {
 			l.mu.Lock()
 			l.start()
 			l.mu.Unlock()

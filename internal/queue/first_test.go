@@ -15,7 +15,7 @@ func TestFirst(t *testing.T) {
 	s := openStore(t)
 	var ended atomic.Bool
 	begun, others, end, done := make(chan bool), make(chan bool), make(chan bool), make(chan bool)
-	q := queue.New(queue.Config{Exclusive: true, Hold: time.Hour, Queues: map[string]queue.Options{"first": {First: true}, "work": {Yields: true}}},
+	q := queue.New(queue.Config{Exclusive: true, Hold: time.Hour, Queues: map[string]queue.Options{"first": {Rank: queue.First}, "work": {Rank: queue.Yields}}},
 		s, map[string]queue.Handler{
 			"first": func(context.Context, *queue.Message) queue.Outcome {
 				begun <- true
@@ -54,7 +54,7 @@ func TestFirst(t *testing.T) {
 func TestFirstEndsHolding(t *testing.T) {
 	s := openStore(t)
 	begun, end, done := make(chan bool), make(chan bool), make(chan bool)
-	q := queue.New(queue.Config{Exclusive: true, Hold: time.Millisecond, Queues: map[string]queue.Options{"first": {First: true}, "work": {Yields: true}}},
+	q := queue.New(queue.Config{Exclusive: true, Hold: time.Millisecond, Queues: map[string]queue.Options{"first": {Rank: queue.First}, "work": {Rank: queue.Yields}}},
 		s, map[string]queue.Handler{
 			"first": func(context.Context, *queue.Message) queue.Outcome {
 				begun <- true

@@ -172,7 +172,7 @@ func (l *line) hold(n *lane, m *ebb.Message) {
 // start begins as many handlers as there is room for, by turns, unless those of
 // another queue go first.
 func (l *line) start() {
-	for !l.opts.Yields || !l.q.first.hold.Load() {
+	for l.opts.Rank != Yields || !l.q.first.hold.Load() {
 		n := l.ready.pop(func(n *lane) bool { return l.room(n) > 0 })
 		if n == nil {
 			return

@@ -37,16 +37,34 @@ func (q *Queue) Cancel(tx *store.Tx, key ebb.MessageKey, reason string) error {
 	if err := tx.StopMessage(key, reason, now, now.Add(q.cfg.KeepDead)); err != nil {
 		return err
 	}
-	if l := q.lines[key.Queue]; l != nil {
-		tx.AfterCommit(func() {
-			l.mu.Lock()
-			defer l.mu.Unlock()
-			if h := l.held[key]; h != nil {
-				l.lose(h, ErrStopped)
-			}
-		})
-	}
+	q.stopHandler(tx, key)
 	return nil
+}
+
+// Remove is Cancel of a message that another takes the place of: nothing of it is
+// kept. It is no error that the message is not live.
+func (q *Queue) Remove(tx *store.Tx, key ebb.MessageKey) error {
+	if err := tx.RemoveMessage(key); err != nil {
+		return err
+	}
+	q.stopHandler(tx, key)
+	return nil
+}
+
+// stopHandler ends a message's handler once tx is committed, if this process has
+// one.
+func (q *Queue) stopHandler(tx *store.Tx, key ebb.MessageKey) {
+	l := q.lines[key.Queue]
+	if l == nil {
+		return
+	}
+	tx.AfterCommit(func() {
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		if h := l.held[key]; h != nil {
+			l.lose(h, ErrStopped)
+		}
+	})
 }
 
 // Redrive makes a dead letter live again as if it were new, in the caller's Tx,

@@ -21,6 +21,7 @@ func (n *node) assembleTriggers() {
 	n.timers = timer.New(timer.Deps{
 		Store: n.store, Log: n.log, Region: n.cfg.Region,
 		Enqueue: func(tx *store.Tx, e queue.Enqueue) (ebb.MessageID, error) { return n.queue.Enqueue(tx, e) },
+		Remove:  func(tx *store.Tx, key ebb.MessageKey) error { return n.queue.Remove(tx, key) },
 		Send:    n.sendEvent, Running: n.eventRuns,
 		Refused: n.bus.Refused,
 		Count:   func(t ebb.TriggerRef, c ebb.TriggerCounts) { n.triggers.Count(t, c) },

@@ -157,6 +157,12 @@ func (tx *Tx) StopMessage(key ebb.MessageKey, reason string, now, until time.Tim
 		until.UnixMilli(), now.UnixMilli(), reason, key.Queue, string(key.Service), string(key.ID)))
 }
 
+// RemoveMessage removes a live message, if it is one, whoever holds it.
+func (tx *Tx) RemoveMessage(key ebb.MessageKey) error {
+	_, err := tx.exec("DELETE FROM message WHERE queue = ? AND service = ? AND id = ? AND state = 0", key.Queue, string(key.Service), string(key.ID))
+	return err
+}
+
 // RedriveMessage makes a dead letter live again as if it were new, with another
 // body unless that is nil. ErrChanged: it is not dead.
 func (tx *Tx) RedriveMessage(key ebb.MessageKey, now time.Time, body []byte) error {

@@ -1,6 +1,7 @@
 package storetest
 
 import (
+	"errors"
 	"testing"
 	"time"
 
@@ -174,7 +175,7 @@ func testMessageLanes(t *testing.T, s *store.Store) {
 }
 
 func testMessageEnds(t *testing.T, s *store.Store) {
-	enqueue(t, s, message("done", "l", 0), message("dead", "l", 0), message("stopped", "l", 0))
+	enqueue(t, s, message("done", "l", 0), message("dead", "l", 0), message("stopped", "l", 0), message("removed", "l", 0))
 	keys := map[string]ebb.MessageKey{}
 	for _, m := range claim(t, s, "l", 0, 10) {
 		keys[string(m.ID)] = m.MessageKey
@@ -189,6 +190,10 @@ func testMessageEnds(t *testing.T, s *store.Store) {
 	end("dead", ebb.MessageDead)
 	Must(t, s, func(tx *store.Tx) error { return tx.StopMessage(keys["stopped"], "enough", At(8), At(400)) })
 	is(t, s.Tx(t.Context(), func(tx *store.Tx) error { return tx.StopMessage(keys["dead"], "no", At(8), At(400)) }), store.ErrChanged)
+	Must(t, s, func(tx *store.Tx) error {
+		return errors.Join(tx.RemoveMessage(keys["removed"]), tx.RemoveMessage(keys["removed"]), tx.RemoveMessage(keys["dead"]))
+	})
+	is(t, s.Read(t.Context(), func(tx *store.Tx) error { _, err := tx.Message(keys["removed"]); return err }), store.ErrNotFound)
 	same(t, len(claim(t, s, "l", 1000, 10)), 0)
 	Read(t, s, func(tx *store.Tx) error {
 		m, err := tx.Message(keys["dead"])

@@ -30,7 +30,7 @@ func BenchmarkDueTogether(b *testing.B) {
 	q := queue.New(queue.Config{Exclusive: true, Now: now, Queues: Queues()}, s, map[string]queue.Handler{
 		Line: func(ctx context.Context, m *queue.Message) queue.Outcome { return kind.Fire(ctx, m) },
 	}, slog.New(slog.DiscardHandler))
-	kind = New(Deps{Store: s, Log: slog.New(slog.DiscardHandler), Region: "us-east-1", Now: now, Enqueue: q.Enqueue,
+	kind = New(Deps{Store: s, Log: slog.New(slog.DiscardHandler), Region: "us-east-1", Now: now, Enqueue: q.Enqueue, Remove: q.Remove,
 		Send: func(_ context.Context, t *ebb.Trigger, id ebb.MessageID, event []byte) (func(*store.Tx) error, error) {
 			return func(tx *store.Tx) error {
 				tx.AfterCommit(func() {

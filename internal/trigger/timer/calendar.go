@@ -121,8 +121,9 @@ func (k *Kind) renew(ctx context.Context, key ebb.TriggerKey) error {
 		if err := tx.UpdateTrigger(t); err != nil {
 			return err
 		}
-		t.Revision++
-		return k.Set(tx, nil, t)
+		now := *t
+		now.Revision++
+		return k.Set(tx, t, &now)
 	})
 	if errors.Is(err, store.ErrNotFound) || errors.Is(err, store.ErrChanged) {
 		return nil // whoever changed it found the new calendar

@@ -16,8 +16,8 @@
 //     due anew. A clock that is put forward makes what was jumped over late, which
 //     the misfire policy decides on.
 //
-//  3. A message that belongs to an earlier revision of its trigger does nothing:
-//     a change has put another in its place.
+//  3. A change of a trigger takes its message away in the Tx that puts another in
+//     its place, if any. One of an earlier revision does nothing.
 //
 // A crash at any moment leaves the message in the queue or all that comes of it.
 package timer

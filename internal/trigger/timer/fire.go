@@ -220,7 +220,7 @@ func (f *fire) write(tx *store.Tx, send func(*store.Tx) error) error {
 	switch {
 	case errors.Is(err, store.ErrChanged):
 		tx.AfterCommit(func() { f.k.plans.forget(f.t.ID) })
-		return nil // a change has put another message in this one's place, which does nothing any more
+		return nil // a change has put another message in this one's place
 	case errors.Is(err, store.ErrExists):
 		err = tx.SetTriggerNext(f.t.ID, f.next)
 	case err == nil:

@@ -24,7 +24,7 @@ const atOnce = 1536
 
 // Queues is what package queue is told of the queue of timers.
 func Queues() map[string]queue.Options {
-	return map[string]queue.Options{Line: {Concurrency: atOnce, Together: true, First: true}}
+	return map[string]queue.Options{Line: {Concurrency: atOnce, Together: true, Rank: queue.First}}
 }
 
 // Deps is what timers stand on.
@@ -35,6 +35,8 @@ type Deps struct {
 	Now    func() time.Time // nil = time.Now
 	// Enqueue is queue.Queue.Enqueue.
 	Enqueue func(tx *store.Tx, e queue.Enqueue) (ebb.MessageID, error)
+	// Remove is queue.Queue.Remove.
+	Remove func(tx *store.Tx, key ebb.MessageKey) error
 	// Send prepares the delivery of an event to a trigger's target as the task id;
 	// what it returns makes it so in a Tx.
 	Send func(ctx context.Context, t *ebb.Trigger, id ebb.MessageID, event []byte) (func(*store.Tx) error, error)
@@ -76,8 +78,14 @@ type due struct {
 	Held bool `json:"held,omitempty"`
 }
 
-// Set implements trigger.Kind: it puts the next fire into the queue.
-func (k *Kind) Set(tx *store.Tx, _, now *ebb.Trigger) error {
+// Set implements trigger.Kind: it puts the next fire into the queue, in place of
+// that of the timer as it was.
+func (k *Kind) Set(tx *store.Tx, old, now *ebb.Trigger) error {
+	if old != nil {
+		if err := k.deps.Remove(tx, ebb.MessageKey{Queue: Line, Service: old.Service, ID: messageID(old)}); err != nil {
+			return err
+		}
+	}
 	if now == nil || now.Paused {
 		if now != nil {
 			return tx.SetTriggerNext(now.ID, time.Time{})
@@ -100,6 +108,11 @@ func (k *Kind) Set(tx *store.Tx, _, now *ebb.Trigger) error {
 	return tx.SetTriggerNext(now.ID, next)
 }
 
+// messageID is the id of the message of a timer as it is at its revision.
+func messageID(t *ebb.Trigger) ebb.MessageID {
+	return ebb.MessageID(string(t.ID) + "@" + strconv.FormatInt(t.Revision, 10))
+}
+
 // enqueue puts the message of a timer as it is at its revision into the queue; at
 // is its first fire.
 func (k *Kind) enqueue(tx *store.Tx, t *ebb.Trigger, s *Settings, at time.Time) error {
@@ -108,8 +121,7 @@ func (k *Kind) enqueue(tx *store.Tx, t *ebb.Trigger, s *Settings, at time.Time) 
 		return err
 	}
 	_, err = k.deps.Enqueue(tx, queue.Enqueue{
-		ID:    ebb.MessageID(string(t.ID) + "@" + strconv.FormatInt(t.Revision, 10)),
-		Queue: Line, Service: t.Service, Group: t.Name, Body: body, NotBefore: when,
+		ID: messageID(t), Queue: Line, Service: t.Service, Group: t.Name, Body: body, NotBefore: when,
 	})
 	return err
 }

@@ -86,7 +86,7 @@ func (b *bench) nodeAt(now func() time.Time) (*trigger.Triggers, *Kind, *queue.Q
 	q := queue.New(queue.Config{Now: now, Exclusive: b.alone, Rescan: 50 * time.Millisecond, Queues: Queues()}, b.store, map[string]queue.Handler{
 		Line: func(ctx context.Context, m *queue.Message) queue.Outcome { return kind.Fire(ctx, m) },
 	}, log)
-	kind = New(Deps{Store: b.store, Log: log, Region: "us-east-1", Now: now, Enqueue: q.Enqueue, Send: b.send,
+	kind = New(Deps{Store: b.store, Log: log, Region: "us-east-1", Now: now, Enqueue: q.Enqueue, Remove: q.Remove, Send: b.send,
 		Running: func(_ context.Context, _ *ebb.Trigger, id ebb.MessageID) (bool, error) {
 			b.mu.Lock()
 			defer b.mu.Unlock()
@@ -359,6 +359,49 @@ func TestChange(t *testing.T) {
 	again := b.create("t", Settings{Schedule: "cron(15 * * * ? *)"})
 	b.set(began.Add(5*time.Hour + 15*time.Minute))
 	b.fires(again, "20T17:15 fired")
+}
+
+// TestOneMessage: however often a timer changes, it has one message; paused or
+// deleted, it has none.
+func TestOneMessage(t *testing.T) {
+	b := open(t)
+	has := func(after string, want int) {
+		t.Helper()
+		ms, _, err := b.queue.List(t.Context(), store.MessageFilter{Queue: Line, Service: ebb.DefaultService}, 100)
+		if err != nil || len(ms) != want {
+			t.Fatalf("%s: %d messages, want %d: %v", after, len(ms), want, err)
+		}
+	}
+	calendar := Calendar{Name: "cn", Timezone: "Asia/Shanghai"}
+	err := b.kind.PutCalendar(t.Context(), calendar)
+	if err != nil {
+		t.Fatal(err)
+	}
+	tr := b.create("t", Settings{Schedule: "cron(0 0 1 1 ? *)", Calendar: "cn", BusinessDay: -1})
+	has("made", 1)
+	for _, minute := range []string{"1", "2", "3"} {
+		next := ebb.Trigger{TriggerKey: tr.TriggerKey, Target: tr.Target, Settings: json.RawMessage(`{"schedule":"cron(` + minute + ` 0 1 1 ? *)","calendar":"cn"}`)}
+		if _, err = b.triggers.Update(t.Context(), next, 0); err != nil {
+			t.Fatal(err)
+		}
+		has("changed", 1)
+	}
+	if err = b.kind.PutCalendar(t.Context(), calendar); err != nil {
+		t.Fatal(err)
+	}
+	has("another calendar", 1)
+	if _, err = b.triggers.Pause(t.Context(), tr.TriggerKey); err != nil {
+		t.Fatal(err)
+	}
+	has("paused", 0)
+	if _, err = b.triggers.Resume(t.Context(), tr.TriggerKey); err != nil {
+		t.Fatal(err)
+	}
+	has("resumed", 1)
+	if err = b.triggers.Delete(t.Context(), tr.TriggerKey); err != nil {
+		t.Fatal(err)
+	}
+	has("deleted", 0)
 }
 
 // TestClockBack: a clock that is put back fires nothing twice.
