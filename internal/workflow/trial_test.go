@@ -6,6 +6,8 @@ import (
 	"net/http/httptest"
 	"strings"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/ebb-faas/ebb/internal/asl"
 	"github.com/ebb-faas/ebb/internal/ebb"
@@ -85,6 +87,25 @@ func TestTrialTimesOut(t *testing.T) {
 	must(t, err)
 	if got.Status != asl.TriedFailed || *got.Error != asl.ErrTimeout {
 		t.Errorf("%+v", got)
+	}
+}
+
+// A task that is tried ends after five minutes, whatever it may take of its own.
+func TestTrialLimit(t *testing.T) {
+	for _, own := range []string{"", `"TimeoutSeconds": 86400, `} {
+		synctest.Test(t, func(t *testing.T) {
+			r := bareRig(t)
+			r.functions["f"] = func(ctx context.Context, _ []byte) (any, error) {
+				<-ctx.Done()
+				return nil, ctx.Err()
+			}
+			e, began := New(Config{}, Deps{Invoke: r.invoke, Permit: r.permit}), time.Now()
+			got, err := e.TestState(t.Context(), TestState{Service: service, Definition: `{"Type": "Task", "Resource": "arn:aws:states:::lambda:invoke", "Parameters": {"FunctionName": "f"}, ` + own + `"End": true}`, Role: testRole, Input: "{}"})
+			must(t, err)
+			if took := time.Since(began); took != 5*time.Minute || got.Status != asl.TriedFailed || *got.Error != asl.ErrTimeout {
+				t.Errorf("after %v: %+v", took, got)
+			}
+		})
 	}
 }
 
