@@ -57,7 +57,8 @@ type observed struct {
 // begins with "-> " a symbolic link.
 type file struct {
 	name, content string
-	mode          int64
+	mode          int64 // 0 = 0644
+	uid           int   // and group
 }
 
 func layer(t *testing.T, files ...file) v1.Layer {
@@ -65,7 +66,7 @@ func layer(t *testing.T, files ...file) v1.Layer {
 	var buf bytes.Buffer
 	w := tar.NewWriter(&buf)
 	for _, f := range files {
-		h := &tar.Header{Name: f.name, Mode: f.mode, Size: int64(len(f.content)), Typeflag: tar.TypeReg, Uid: 4321, Gid: 4321}
+		h := &tar.Header{Name: f.name, Mode: f.mode, Size: int64(len(f.content)), Typeflag: tar.TypeReg, Uid: f.uid, Gid: f.uid}
 		if h.Mode == 0 {
 			h.Mode = 0o644
 		}
@@ -95,7 +96,7 @@ func layer(t *testing.T, files ...file) v1.Layer {
 func program(t *testing.T, path string) v1.Layer {
 	t.Helper()
 	text := compiled(t, observer)
-	return layer(t, file{path, text, 0o755})
+	return layer(t, file{path, text, 0o755, 0})
 }
 
 func buildImage(t *testing.T, c v1.Config, layers ...v1.Layer) v1.Image {
@@ -207,14 +208,14 @@ func TestImageFromScratch(t *testing.T) {
 // An image as no builder likes to make them: more layers than the old option
 // string of overlay file systems takes, each taking away what another brought.
 func TestImageOfManyLayers(t *testing.T) {
-	layers := []v1.Layer{program(t, "app/run"), layer(t, file{"data/", "", 0o755}, file{"data/first", "1", 0})}
+	layers := []v1.Layer{program(t, "app/run"), layer(t, file{"data/", "", 0o755, 0}, file{"data/first", "1", 0, 0})}
 	for i := range 70 {
 		layers = append(layers, layer(t,
-			file{fmt.Sprintf("data/n%02d", i), fmt.Sprint(i), 0}, file{fmt.Sprintf("data/.wh.n%02d", i-1), "", 0}))
+			file{fmt.Sprintf("data/n%02d", i), fmt.Sprint(i), 0, 0}, file{fmt.Sprintf("data/.wh.n%02d", i-1), "", 0, 0}))
 	}
 	layers = append(layers,
-		layer(t, file{"gone/a", "a", 0}, file{"gone/b", "b", 0}, file{"lib", "-> usr/lib", 0}, file{"usr/lib/", "", 0o700}),
-		layer(t, file{"gone/.wh..wh..opq", "", 0}, file{"gone/c", "c", 0}, file{"lib/x", "through the link", 0}))
+		layer(t, file{"gone/a", "a", 0, 0}, file{"gone/b", "b", 0, 0}, file{"lib", "-> usr/lib", 0, 0}, file{"usr/lib/", "", 0o700, 0}),
+		layer(t, file{"gone/.wh..wh..opq", "", 0, 0}, file{"gone/c", "c", 0, 0}, file{"lib/x", "through the link", 0, 0}))
 	f := deployImage(t, saved(t, buildImage(t, v1.Config{Cmd: []string{"/app/run"}}, layers...)), nil, nil)
 	got := observe(t, shared, f, ask{"Glob": "/*/*", "Read": []string{"/data/first", "/data/n69", "/data/n68", "/gone/a", "/gone/c", "/usr/lib/x"}})
 	want := map[string]string{"/data/first": "1", "/data/n69": "69", "/data/n68": "error: open /data/n68: no such file or directory",
@@ -234,8 +235,8 @@ func TestImageConfigAndOverrides(t *testing.T) {
 	uri := saved(t, buildImage(t, v1.Config{
 		User: "app:app", WorkingDir: "/srv/made", Entrypoint: []string{"observer", "--entry"}, Cmd: []string{"app.handler"},
 		Env: []string{"PATH=/opt/bin", "GREETING=of the image", "ONLY=image", "LANG=de_DE.UTF-8", "AWS_REGION=nowhere"},
-	}, program(t, "opt/bin/observer"), layer(t, file{"etc/passwd", "app:x:1000:1000::/home/app:/bin/sh\n", 0},
-		file{"etc/group", "app:x:1001:\n", 0}, file{"etc/shadow", "hash", 0o600})))
+	}, program(t, "opt/bin/observer"), layer(t, file{"etc/passwd", "app:x:1000:1000::/home/app:/bin/sh\n", 0, 0},
+		file{"etc/group", "app:x:1001:\n", 0, 0}, file{"etc/shadow", "hash", 0o600, 0})))
 	f := deployImage(t, uri, nil, map[string]string{"GREETING": "of the function"})
 	got := observe(t, shared, f, ask{"Read": []string{"/etc/passwd", "/etc/shadow"}})
 	if want := []string{"observer", "--entry", "app.handler"}; !slices.Equal(got.Args, want) || got.Dir != "/srv/made" {
@@ -281,7 +282,7 @@ func TestImageRefused(t *testing.T) {
 	needsBoxes(t)
 	other := map[string]string{"amd64": "arm64", "arm64": "amd64"}[runtime.GOARCH]
 	foreign := saved(t, imageFor(t, other, v1.Config{Cmd: []string{"/x"}}, program(t, "x")))
-	escape := saved(t, buildImage(t, v1.Config{Cmd: []string{"/x"}}, layer(t, file{"../../../tmp/ebb-escape", "x", 0})))
+	escape := saved(t, buildImage(t, v1.Config{Cmd: []string{"/x"}}, layer(t, file{"../../../tmp/ebb-escape", "x", 0, 0})))
 	for uri, words := range map[string][]string{
 		foreign: {"is not valid", "it is for linux/" + other, "this host runs linux/" + runtime.GOARCH},
 		escape:  {"is not valid", `has \"..\"`},
@@ -331,7 +332,7 @@ func TestImageFromPrivateRegistry(t *testing.T) {
 	host := srv.Listener.Addr().String()
 	uri := host + "/team/app:1"
 	push := func(content string) v1.Image {
-		img := buildImage(t, v1.Config{Entrypoint: []string{"/bootstrap"}}, program(t, "bootstrap"), layer(t, file{"version", content, 0}))
+		img := buildImage(t, v1.Config{Entrypoint: []string{"/bootstrap"}}, program(t, "bootstrap"), layer(t, file{"version", content, 0, 0}))
 		ref, err := reference.ParseReference(uri)
 		if err != nil {
 			t.Fatal(err)
@@ -446,7 +447,7 @@ func TestImageDeploy(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		img := buildImage(t, v1.Config{Entrypoint: []string{"/bootstrap"}}, program(t, "bootstrap"), layer(t, file{"version", version, 0}))
+		img := buildImage(t, v1.Config{Entrypoint: []string{"/bootstrap"}}, program(t, "bootstrap"), layer(t, file{"version", version, 0, 0}))
 		if err := tarball.WriteToFile(filepath.Join(dir, "app.tar"), tag, img); err != nil {
 			t.Fatal(err)
 		}

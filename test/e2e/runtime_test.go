@@ -24,7 +24,7 @@ func TestRuntimeFromImage(t *testing.T) {
 	data := place(t)
 	p := start(t, data)
 	uri := saved(t, buildImage(t, v1.Config{Env: []string{"PATH=/opt/python/bin:/usr/bin", "BANK=yes"}},
-		pythonTree(t), layer(t, file{"marker", "of the image", 0o644})))
+		pythonTree(t), layer(t, file{"marker", "of the image", 0o644, 0})))
 
 	cli := func(want int, args ...string) string {
 		t.Helper()
@@ -90,7 +90,7 @@ func pythonTree(t *testing.T) v1.Layer {
 	binary, stdlib, version := at[0], at[1], at[2]
 	needed := map[string]bool{}
 	libraries(t, binary, needed)
-	files := []file{{"opt/python/bin/python3", content(t, binary), 0o755}}
+	files := []file{{"opt/python/bin/python3", content(t, binary), 0o755, 0}}
 	err = filepath.WalkDir(stdlib, func(path string, d fs.DirEntry, err error) error {
 		if err != nil {
 			return err
@@ -108,14 +108,14 @@ func pythonTree(t *testing.T) v1.Layer {
 		if strings.HasSuffix(path, ".so") {
 			libraries(t, path, needed)
 		}
-		files = append(files, file{"opt/python/lib/" + version + strings.TrimPrefix(path, stdlib), content(t, path), 0o644})
+		files = append(files, file{"opt/python/lib/" + version + strings.TrimPrefix(path, stdlib), content(t, path), 0o644, 0})
 		return nil
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
 	for path := range needed {
-		files = append(files, file{strings.TrimPrefix(path, "/"), content(t, path), 0o755})
+		files = append(files, file{strings.TrimPrefix(path, "/"), content(t, path), 0o755, 0})
 	}
 	return layer(t, files...)
 }

@@ -441,7 +441,7 @@ func TestWebPythonAndGo(t *testing.T) {
 func TestWebImage(t *testing.T) {
 	t.Parallel()
 	binary := compiled(t, "./test/e2e/testdata/webserver")
-	files := layer(t, file{"srv/", "", 0o755}, file{"srv/server", binary, 0o755}, file{"srv/pages/", "", 0o755}, file{"srv/pages/index.html", "in an image", 0})
+	files := layer(t, file{"srv/", "", 0o755, 0}, file{"srv/server", binary, 0o755, 0}, file{"srv/pages/", "", 0o755, 0}, file{"srv/pages/index.html", "in an image", 0, 0})
 	for name, c := range map[string]struct{ image, function map[string]string }{
 		"its own": {image: map[string]string{"AWS_LWA_PORT": "7000"}},
 		"told":    {function: map[string]string{"AWS_LWA_PORT": "8080", "EBB_INSTANCE_CONCURRENCY": "8"}},
