@@ -98,7 +98,8 @@ type family struct {
 	How       string            `json:"how"`       // what to do if that is missing
 	Dir       string            `json:"dir"`       // see Runtime
 	Heap      Heap              `json:"heap"`
-	Argv      []string          `json:"argv"` // with {interpreter}, and what Command fills in
+	Argv      []string          `json:"argv"`    // with {interpreter}, {options}, and what Command fills in
+	Options   []options         `json:"options"` // in the order of versions
 	Prepare   *prepare          `json:"prepare"`
 	Compile   *prepare          `json:"compile"` // the same for each code, which the command finds in its places
 	Zygote    *zygote           `json:"zygote"`
@@ -320,7 +321,7 @@ func (f *family) idOf(version string) string {
 func (f *family) runtime(id string, p probed, bootstraps string) *Runtime {
 	r := &Runtime{ID: id, Family: f.Name, Version: p.Version, Protocol: f.Protocol, StartEnv: f.StartEnv, Dir: f.Dir, Heap: f.Heap}
 	fill := strings.NewReplacer("{interpreter}", p.Executable, "{bin}", path.Dir(p.Executable))
-	for _, a := range f.Argv {
+	for _, a := range f.withOptions(f.Argv, p.Version) {
 		r.Argv = append(r.Argv, fill.Replace(a))
 	}
 	for _, e := range f.Env {
@@ -328,10 +329,10 @@ func (f *family) runtime(id string, p probed, bootstraps string) *Runtime {
 	}
 	r.Mounts = f.bootstrapMounts(bootstraps)
 	if f.Prepare != nil && compareVersions(p.Version, f.Prepare.Since) >= 0 {
-		r.Prepare = f.Prepare.of(p, fill, bootstraps)
+		r.Prepare = f.Prepare.of(p, f.withOptions(f.Prepare.Argv, p.Version), fill, bootstraps)
 	}
 	if f.Compile != nil && compareVersions(p.Version, f.Compile.Since) >= 0 {
-		r.Compile = f.Compile.of(p, fill, bootstraps)
+		r.Compile = f.Compile.of(p, f.Compile.Argv, fill, bootstraps)
 	}
 	if f.Zygote != nil && compareVersions(p.Version, f.Zygote.Since) >= 0 {
 		for _, a := range f.Zygote.Argv {

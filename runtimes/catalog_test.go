@@ -40,7 +40,8 @@ func TestLoad(t *testing.T) {
 			if !executable(r.Argv[0]) || script(r.Argv[0]) {
 				t.Errorf("%s: %s is not a real interpreter", id, r.Argv[0])
 			}
-			if !covered(r, r.Argv[0]) || !covered(r, r.Argv[len(r.Argv)-1]) {
+			paths := slices.DeleteFunc(slices.Clone(r.Argv), func(a string) bool { return !strings.HasPrefix(a, "/") })
+			if len(paths) < 2 || slices.ContainsFunc(paths, func(p string) bool { return !covered(r, p) }) {
 				t.Errorf("%s: %v is in no mount of %+v", id, r.Argv, r.Mounts)
 			}
 		}
@@ -93,6 +94,20 @@ func TestBuild(t *testing.T) {
 	}
 	if r, _ := c.Lookup("snake3.9"); len(r.Mounts) != 1 {
 		t.Errorf("/usr is mounted twice: %+v", r.Mounts)
+	}
+}
+
+func TestOptionsOfVersions(t *testing.T) {
+	f := &family{Name: "snake", Argv: []string{"{interpreter}", "{options}", "b"}, Prepare: &prepare{Since: "2", Argv: []string{"{options}", "c"}},
+		Options: []options{{Since: "2", Argv: []string{"-two"}}, {Since: "3.11", Argv: []string{"-a", "{bin}/b"}}}}
+	for version, want := range map[string][]string{"1.9": nil, "2.0": {"-two"}, "3.9": {"-two"}, "3.11": {"-a", "/bin/b"}, "4": {"-a", "/bin/b"}} {
+		r := f.runtime("snake", probed{Version: version, Executable: "/bin/snake"}, "/boot")
+		if d := cmp.Diff(append(append([]string{"/bin/snake"}, want...), "b"), r.Argv); d != "" {
+			t.Errorf("%s: %s", version, d)
+		}
+		if want != nil && !cmp.Equal(append(want, "c"), r.Prepare.Argv) {
+			t.Errorf("%s: prepared by %v", version, r.Prepare.Argv)
+		}
 	}
 }
 

@@ -17,8 +17,9 @@ type Heap struct {
 // leastHeapMB is the heap of an instance that is too small for any.
 const leastHeapMB = 16
 
+// of is an even number: a collector rounds others up.
 func (h Heap) of(memoryMB int) int {
-	return max(leastHeapMB, min(memoryMB*h.Percent/100, memoryMB-h.ReserveMB))
+	return max(leastHeapMB, min(memoryMB*h.Percent/100, memoryMB-h.ReserveMB)) &^ 1
 }
 
 // boxPath is a path of the box inside an argument: {/var/runtime/x}.

@@ -20,7 +20,7 @@ func TestCommand(t *testing.T) {
 		Argv: []string{"/usr/bin/x", "-flags={/var/runtime/flags}", "-m{heapMB}m", "{prepared}", "{other}", "plain", "/var/runtime/b"},
 		Heap: Heap{Percent: 85, ReserveMB: 64},
 	}
-	want := []string{"/host/usr/bin/x", "-flags=/host/var/runtime/flags", "-m435m", "{other}", "plain", "/host/var/runtime/b"}
+	want := []string{"/host/usr/bin/x", "-flags=/host/var/runtime/flags", "-m434m", "{other}", "plain", "/host/var/runtime/b"}
 	if d := cmp.Diff(want, r.Command(512, moved)); d != "" {
 		t.Error(d)
 	}
@@ -28,7 +28,7 @@ func TestCommand(t *testing.T) {
 
 func TestHeap(t *testing.T) {
 	h := Heap{Percent: 85, ReserveMB: 64}
-	for memory, want := range map[int]int{64: 16, 128: 64, 256: 192, 512: 435, 1024: 870, 10240: 8704} {
+	for memory, want := range map[int]int{64: 16, 128: 64, 256: 192, 512: 434, 1024: 870, 10240: 8704} {
 		if got := h.of(memory); got != want {
 			t.Errorf("%d MB: heap of %d, want %d", memory, got, want)
 		}

@@ -34,9 +34,9 @@ type Prepare struct {
 	Dir  string   // where that is kept on the host; in the box preparedDir
 }
 
-func (p *prepare) of(interpreter probed, fill *strings.Replacer, bootstraps string) *Prepare {
+func (p *prepare) of(interpreter probed, argv []string, fill *strings.Replacer, bootstraps string) *Prepare {
 	done := &Prepare{File: p.File}
-	for _, a := range p.Argv {
+	for _, a := range argv {
 		done.Argv = append(done.Argv, fill.Replace(a))
 	}
 	for _, a := range p.Adds {

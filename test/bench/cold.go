@@ -10,7 +10,9 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"runtime"
+	"strconv"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -92,12 +94,17 @@ func (b *bench) coldRows(ctx context.Context, table *table, p *platform.Platform
 	return nil
 }
 
-// coldRow measures starts of functions that create makes, and of a command.
+// coldRow measures starts of functions that create makes, and of a command. It
+// notes how many of them found something made ahead.
 func (b *bench) coldRow(ctx context.Context, table *table, p *platform.Platform, row string, command []string, create func(n int) (string, error)) error {
 	if len(b.rows) > 0 && !has(row, b.rows) {
 		return nil
 	}
 	var cold, bare []time.Duration
+	before, err := madeAhead(p)
+	if err != nil {
+		return err
+	}
 	for i := range coldRuns {
 		progress("cold start of %s %d/%d", row, i+1, coldRuns)
 		if err := rest(ctx, p); err != nil {
@@ -123,6 +130,11 @@ func (b *bench) coldRow(ctx context.Context, table *table, p *platform.Platform,
 		}
 		cold = append(cold, took)
 	}
+	after, err := madeAhead(p)
+	if err != nil {
+		return err
+	}
+	table.note("%s: %d of %d starts were from what was made ahead", row, after-before, coldRuns)
 	p50, bare50 := millis(quantile(cold, 0.5)), millis(quantile(bare, 0.5))
 	table.add(row, p50, millis(quantile(cold, 0.99)), bare50, millis(quantile(bare, 0.99)), p50-bare50)
 	return nil
@@ -183,6 +195,22 @@ func writeImage(archive, program string) error {
 		return err
 	}
 	return errors.Join(os.MkdirAll(filepath.Dir(archive), 0o755), tarball.WriteToFile(archive, tag, image))
+}
+
+var madeAheadRE = regexp.MustCompile(`(?m)^ebb_starts_total\{kind="spare"\} ([0-9]+)`)
+
+// madeAhead is how many instances have begun in a box that was made ahead, with
+// the runtime's process in it where there is one.
+func madeAhead(p *platform.Platform) (int, error) {
+	text, err := metrics(p)
+	if err != nil {
+		return 0, err
+	}
+	found := madeAheadRE.FindSubmatch(text)
+	if found == nil {
+		return 0, errors.New("no ebb_starts_total among the metrics")
+	}
+	return strconv.Atoi(string(found[1]))
 }
 
 // rest waits until a platform computes nothing: what it does beside the requests

@@ -60,7 +60,7 @@ func TestJavaProcess(t *testing.T) {
 		Mine, Child string
 		Archive     bool
 	}
-	for memory, heap := range map[int32]int{256: 192, 512: 435, 1024: 870} {
+	for memory, heap := range map[int32]int{256: 192, 512: 434, 1024: 870} {
 		t.Run(fmt.Sprint(memory), func(t *testing.T) {
 			t.Parallel()
 			f := platform.Function{Runtime: "java", Handler: "Teller::handle", MemoryMB: memory, TimeoutS: 60,

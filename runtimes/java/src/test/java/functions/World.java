@@ -36,6 +36,22 @@ public class World {
     return m;
   }
 
+  /** What of the JDK is open: true for java.io, as on Lambda. */
+  public boolean opened(Object event) throws Exception {
+    java.lang.reflect.Field field = java.io.FilterOutputStream.class.getDeclaredField("out");
+    field.setAccessible(true);
+    return field.get(System.out) != null;
+  }
+
+  /** The jars that two of the handler interfaces are from. */
+  public String interfaces(Object event) {
+    StringBuilder jars = new StringBuilder();
+    for (Class<?> type : new Class<?>[] {Context.class, com.amazonaws.services.lambda.runtime.CustomPojoSerializer.class}) {
+      jars.append(' ').append(new File(type.getProtectionDomain().getCodeSource().getLocation().getPath()).getName());
+    }
+    return jars.substring(1);
+  }
+
   public Map<String, Object> context(Object event, Context c) {
     Map<String, Object> m = new LinkedHashMap<>();
     m.put("id", c.getAwsRequestId());

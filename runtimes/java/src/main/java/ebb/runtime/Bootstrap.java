@@ -5,7 +5,6 @@ import java.io.FileInputStream;
 import java.io.FileOutputStream;
 import java.io.IOException;
 import java.io.InputStream;
-import java.lang.reflect.Constructor;
 
 /** The program: no argument = be a function's process. */
 public final class Bootstrap {
@@ -47,8 +46,8 @@ public final class Bootstrap {
    * that was inherited as anything but standard input.
    */
   private static FileDescriptor descriptor(int fd) throws ReflectiveOperationException {
-    Constructor<FileDescriptor> constructor = FileDescriptor.class.getDeclaredConstructor(int.class);
-    constructor.setAccessible(true);
-    return constructor.newInstance(fd);
+    FileDescriptor made = new FileDescriptor();
+    Access.set(made, FileDescriptor.class, "fd", fd);
+    return made;
   }
 }

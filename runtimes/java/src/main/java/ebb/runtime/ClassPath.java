@@ -1,7 +1,6 @@
 package ebb.runtime;
 
 import java.io.File;
-import java.lang.reflect.Method;
 import java.net.URL;
 import java.net.URLClassLoader;
 import java.util.ArrayList;
@@ -10,25 +9,55 @@ import java.util.List;
 
 /**
  * Where the function's classes come from: the task root, its lib/*.jar, the
- * layers' jars. They are added to the class path of the JVM itself, so that
+ * layers' jars. They are put on the class path of the JVM itself, so that
  * everything that looks for classes (threads, service loaders, logging) finds
  * them as in a program started by hand.
  */
 final class ClassPath {
-  private ClassPath() {}
+  /** The handler interfaces: the runtime's own, whatever the function brings. */
+  private static final String[] INTERFACES = {
+    "Client", "ClientContext", "CognitoIdentity", "Context", "CustomPojoSerializer", "LambdaLogger", "LambdaRuntime",
+    "LambdaRuntimeInternal", "RequestHandler", "RequestStreamHandler", "logging.LogFormat", "logging.LogLevel",
+  };
 
-  static void append(String taskRoot) throws Exception {
+  final ClassLoader loader;
+  private final URLClassLoader own; // sees only what is the function's
+
+  ClassPath(ClassLoader loader, URL... own) {
+    this.loader = loader;
+    this.own = new URLClassLoader(own, null);
+  }
+
+  /** Puts a function's classes on the class path. */
+  static ClassPath with(String taskRoot) throws Exception {
     List<String> paths = new ArrayList<>();
     paths.add(taskRoot);
     jars(new File(taskRoot, "lib"), paths);
     jars(new File("/opt/java/lib"), paths);
-    ClassLoader loader = ClassLoader.getSystemClassLoader();
-    StringBuilder all = new StringBuilder(System.getProperty("java.class.path", ""));
-    for (String path : paths) {
-      append(loader, path);
-      all.append(File.pathSeparator).append(path);
+    URL[] urls = new URL[paths.size()];
+    for (int i = 0; i < urls.length; i++) {
+      urls[i] = new File(paths.get(i)).toURI().toURL();
     }
-    System.setProperty("java.class.path", all.toString());
+    String bootstrap = System.getProperty("java.class.path", "");
+    ClassLoader loader = ClassLoader.getSystemClassLoader();
+    lead(loader, urls, new File(bootstrap).toURI().toURL());
+    System.setProperty("java.class.path", bootstrap + File.pathSeparator + String.join(File.pathSeparator, paths));
+    return new ClassPath(loader, urls);
+  }
+
+  /**
+   * Has a loader look at urls before the bootstrap's large jar: that need not be
+   * opened for a class that is the function's, and its own classes are in the
+   * JVM's archive.
+   */
+  private static void lead(ClassLoader loader, URL[] urls, URL bootstrap) throws ReflectiveOperationException {
+    for (String name : INTERFACES) {
+      Class.forName("com.amazonaws.services.lambda.runtime." + name, false, loader);
+    }
+    URL[] all = Arrays.copyOf(urls, urls.length + 1);
+    all[urls.length] = bootstrap;
+    Object path = Access.get(new URLClassLoader(all, null), URLClassLoader.class, "ucp");
+    Access.set(loader, loader.getClass().getSuperclass(), "ucp", path);
   }
 
   /** In the order of their names, whatever the file system says. */
@@ -45,31 +74,8 @@ final class ClassPath {
     }
   }
 
-  private static void append(ClassLoader loader, String path) throws Exception {
-    Method append = method(loader);
-    append.invoke(loader, loader instanceof URLClassLoader ? new File(path).toURI().toURL() : path);
-  }
-
-  /** False if nothing on the class path has that name. The JVM's own modules are not asked, which takes long. */
-  static boolean has(ClassLoader loader, String resource) {
-    try {
-      if (loader instanceof URLClassLoader) {
-        return ((URLClassLoader) loader).findResource(resource) != null;
-      }
-      Method find = loader.getClass().getSuperclass().getDeclaredMethod("findResourceOnClassPath", String.class);
-      find.setAccessible(true);
-      return find.invoke(loader, resource) != null;
-    } catch (ReflectiveOperationException | RuntimeException e) {
-      return true; // perhaps: this JVM has no such method
-    }
-  }
-
-  /** How a class path grows: in Java 8 by URL, later as the JVM does it for agents. */
-  static Method method(ClassLoader loader) throws ReflectiveOperationException {
-    Method append = loader instanceof URLClassLoader
-        ? URLClassLoader.class.getDeclaredMethod("addURL", URL.class)
-        : loader.getClass().getDeclaredMethod("appendToClassPathForInstrumentation", String.class);
-    append.setAccessible(true);
-    return append;
+  /** False if nothing of the function's has that name. */
+  boolean has(String resource) {
+    return own.findResource(resource) != null;
   }
 }

@@ -1,6 +1,5 @@
 package ebb.runtime;
 
-import java.lang.reflect.Field;
 import java.util.HashMap;
 import java.util.Map;
 import java.util.TimeZone;
@@ -45,8 +44,6 @@ final class Environment {
   @SuppressWarnings("unchecked")
   private static Map<String, String> map() throws ReflectiveOperationException {
     Map<String, String> view = System.getenv();
-    Field field = view.getClass().getDeclaredField("m");
-    field.setAccessible(true);
-    return (Map<String, String>) field.get(view);
+    return (Map<String, String>) Access.get(view, view.getClass(), "m");
   }
 }

@@ -33,21 +33,21 @@ final class Handlers {
   private final CustomPojoSerializer custom;
   private final Objects objects;
 
-  private Handlers(ClassLoader loader, Objects objects) throws Fault {
-    this.loader = loader;
-    this.custom = Json.custom(loader);
+  private Handlers(ClassPath path, Objects objects) throws Fault {
+    this.loader = path.loader;
+    this.custom = Json.custom(path);
     this.objects = objects;
   }
 
   /** Makes the handler. What it throws is a Fault or what the function threw. */
-  static Handler load(String name, ClassLoader loader, Objects objects) throws Throwable {
+  static Handler load(String name, ClassPath path, Objects objects) throws Throwable {
     Name named = new Name(name);
     String method = named.method;
-    Class<?> type = find(named.type, loader);
+    Class<?> type = find(named.type, path.loader);
     if (method == null && RequestStreamHandler.class.isAssignableFrom(type)) {
       return streams((RequestStreamHandler) objects.of(type));
     }
-    Handlers handlers = new Handlers(loader, objects);
+    Handlers handlers = new Handlers(path, objects);
     if (method == null && RequestHandler.class.isAssignableFrom(type)) {
       return handlers.object(type);
     }

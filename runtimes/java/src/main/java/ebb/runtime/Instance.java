@@ -80,11 +80,12 @@ final class Instance {
       Init init = Init.read(channel.body, channel.payload, channel.end);
       arn = init.arn;
       maxResponse = init.maxResponse;
-      loader = jvm.specialise(init);
+      ClassPath path = jvm.specialise(init);
+      loader = path.loader;
       fixed = new Fixed(init.env, init.tenant);
       logger.install("JSON".equals(init.env.get("AWS_LAMBDA_LOG_FORMAT")));
       Handlers.Objects objects = new Handlers.Objects();
-      handler = Handlers.load(init.handler, loader, objects);
+      handler = Handlers.load(init.handler, path, objects);
       hooks = new Hooks(init.env, loader, objects);
       places = init.concurrency;
     } catch (Throwable t) {

@@ -48,11 +48,11 @@ final class Json {
   }
 
   /** The serializer that the function brings, or null. */
-  static CustomPojoSerializer custom(ClassLoader loader) throws Fault {
-    if (!ClassPath.has(loader, CUSTOM)) {
+  static CustomPojoSerializer custom(ClassPath path) throws Fault {
+    if (!path.has(CUSTOM)) {
       return null;
     }
-    Iterator<CustomPojoSerializer> found = ServiceLoader.load(CustomPojoSerializer.class, loader).iterator();
+    Iterator<CustomPojoSerializer> found = ServiceLoader.load(CustomPojoSerializer.class, path.loader).iterator();
     if (!found.hasNext()) {
       return null;
     }

@@ -10,10 +10,10 @@ class Jvm {
   }
 
   /** Makes the process the function's, and returns where its classes are. */
-  ClassLoader specialise(Init init) throws Exception {
+  ClassPath specialise(Init init) throws Exception {
     environment.set(init.env);
-    ClassPath.append(init.taskRoot);
-    return ClassLoader.getSystemClassLoader();
+    Access.open("java.io");
+    return ClassPath.with(init.taskRoot);
   }
 
   /** Tells the tracing libraries which trace the invocation belongs to. */

@@ -2,10 +2,7 @@ package ebb.runtime;
 
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
-import java.lang.reflect.Field;
 import java.lang.reflect.Method;
-import java.nio.ByteBuffer;
-import java.nio.ByteOrder;
 import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.List;
@@ -20,16 +17,12 @@ final class NativeEnvironment {
   /** Room for the value of the one variable that changes all the time. */
   private static final int ROOM = 1024;
 
-  private final Object unsafe;
-  private final Class<?> type;
   private final long environ; // where the variable is
   private final byte[] changing; // its name and =
   private long changingText;
   private long changingEntry;
 
-  private NativeEnvironment(Object unsafe, long environ, String changing) {
-    this.unsafe = unsafe;
-    this.type = unsafe.getClass();
+  private NativeEnvironment(long environ, String changing) {
     this.environ = environ;
     this.changing = bytes(changing + "=");
   }
@@ -44,16 +37,16 @@ final class NativeEnvironment {
       if (environ == 0) {
         return null;
       }
-      NativeEnvironment found = new NativeEnvironment(unsafe(), environ, changing);
+      NativeEnvironment found = new NativeEnvironment(environ, changing);
       // A program can have a copy of the variable; then this one is not in use.
-      return found.getAddress(environ) == 0 ? null : found;
+      return Access.UNSAFE.getAddress(environ) == 0 ? null : found;
     } catch (ReflectiveOperationException | RuntimeException e) {
       return null;
     }
   }
 
   /** Sets all variables. The memory of those before stays: somebody may read it. */
-  void set(Map<String, String> variables) throws ReflectiveOperationException {
+  void set(Map<String, String> variables) {
     ByteArrayOutputStream text = new ByteArrayOutputStream();
     List<Integer> offsets = new ArrayList<>();
     try {
@@ -67,24 +60,28 @@ final class NativeEnvironment {
     } catch (IOException e) {
       throw new IllegalStateException(e); // it is memory
     }
-    long at = copy(text.toByteArray(), 0);
+    long at = Access.UNSAFE.allocateMemory(text.size());
+    copy(text.toByteArray(), at);
     changingText += at;
-    ByteBuffer entries = ByteBuffer.allocate(8 * (offsets.size() + 2)).order(ByteOrder.nativeOrder());
+    long table = Access.UNSAFE.allocateMemory(8L * (offsets.size() + 2)); // ends with room for one, and 0
+    long entry = table;
     for (int offset : offsets) {
-      entries.putLong(at + offset);
+      Access.UNSAFE.putAddress(entry, at + offset);
+      entry += 8;
     }
-    long table = copy(entries.array(), 0); // ends with room for one, and 0
-    changingEntry = table + 8L * offsets.size();
-    putAddress(environ, table);
+    Access.UNSAFE.putAddress(entry, 0);
+    Access.UNSAFE.putAddress(entry + 8, 0);
+    changingEntry = entry;
+    Access.UNSAFE.putAddress(environ, table);
   }
 
   /** Sets the variable that changes, or removes it if value is "" or too long. */
-  void set(String value) throws ReflectiveOperationException {
+  void set(String value) {
     if (changingEntry == 0) {
       return;
     }
     byte[] text = bytes(value);
-    putAddress(changingEntry, 0);
+    Access.UNSAFE.putAddress(changingEntry, 0);
     if (text.length == 0 || text.length >= ROOM) {
       return;
     }
@@ -92,62 +89,16 @@ final class NativeEnvironment {
     System.arraycopy(changing, 0, entry, 0, changing.length);
     System.arraycopy(text, 0, entry, changing.length, text.length);
     copy(entry, changingText);
-    putAddress(changingEntry, changingText);
+    Access.UNSAFE.putAddress(changingEntry, changingText);
   }
 
-  /** Copies bytes to an address, or to new memory if that is 0. */
-  private long copy(byte[] bytes, long to) throws ReflectiveOperationException {
-    if (to == 0) {
-      to = (Long) call("allocateMemory", new Class<?>[] {long.class}, (long) bytes.length);
-    }
-    copy(bytes, base(), null, to, bytes.length);
-    return to;
-  }
-
-  // Only methods without annotations are called: of those that have some the JVM
-  // makes classes at the first call, which takes longer than all else here.
-
-  private void copy(Object from, long offset, Object to, long at, long length) throws ReflectiveOperationException {
-    call("copyMemory", new Class<?>[] {Object.class, long.class, Object.class, long.class, long.class},
-        from, offset, to, at, length);
-  }
-
-  /** Where the elements of an array of bytes begin. */
-  private long base() throws ReflectiveOperationException {
-    return ((Number) call("arrayBaseOffset", new Class<?>[] {Class.class}, byte[].class)).longValue();
-  }
-
-  private long getAddress(long at) throws ReflectiveOperationException {
-    byte[] value = new byte[8];
-    copy(null, at, value, base(), value.length);
-    return ByteBuffer.wrap(value).order(ByteOrder.nativeOrder()).getLong();
-  }
-
-  private void putAddress(long at, long value) throws ReflectiveOperationException {
-    copy(ByteBuffer.allocate(8).order(ByteOrder.nativeOrder()).putLong(value).array(), at);
-  }
-
-  private Object call(String name, Class<?>[] types, Object... arguments) throws ReflectiveOperationException {
-    Method method = type.getMethod(name, types);
-    method.setAccessible(true);
-    return method.invoke(unsafe, arguments);
+  /** Copies bytes to an address. */
+  private static void copy(byte[] bytes, long to) {
+    Access.UNSAFE.copyMemory(bytes, Access.UNSAFE.arrayBaseOffset(byte[].class), null, to, bytes.length);
   }
 
   private static byte[] bytes(String s) {
     return s.getBytes(StandardCharsets.UTF_8);
-  }
-
-  /** The JVM's own: the public one warns when it is used. Java 8 has only that. */
-  private static Object unsafe() throws ReflectiveOperationException {
-    Class<?> type;
-    try {
-      type = Class.forName("jdk.internal.misc.Unsafe");
-    } catch (ClassNotFoundException e) {
-      type = Class.forName("sun.misc.Unsafe");
-    }
-    Field field = type.getDeclaredField("theUnsafe");
-    field.setAccessible(true);
-    return field.get(null);
   }
 
   /** Where a symbol of the JVM's own libraries, and of those they use, is; or 0. */
@@ -156,7 +107,7 @@ final class NativeEnvironment {
       if (!m.getName().equals("findNative")) {
         continue;
       }
-      m.setAccessible(true);
+      Access.to(m);
       Object[] arguments = new Object[m.getParameterCount()];
       for (int i = 0; i < arguments.length; i++) { // the symbol, and in later JVMs more to tell of a failure
         arguments[i] = m.getParameterTypes()[i] == String.class ? symbol : null;

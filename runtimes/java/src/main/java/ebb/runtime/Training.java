@@ -29,6 +29,23 @@ final class Training {
   static void run() throws Exception {
     new Warmup(new ByteArrayInputStream(new byte[0])).run();
     usual();
+    become();
+  }
+
+  /** What a rehearsal leaves out, because it is for good. */
+  private static void become() throws Exception {
+    Jvm jvm = new Jvm(new Environment());
+    Init init = new Init();
+    init.taskRoot = System.getProperty("java.io.tmpdir");
+    init.env.put("A", "B");
+    ClassPath path = jvm.specialise(init);
+    jvm.trace("Root=1");
+    path.has("nothing");
+    try {
+      Class.forName("Nothing", true, path.loader);
+    } catch (ClassNotFoundException e) {
+      // It was looked for, in a directory and in a jar.
+    }
   }
 
   private static void usual() throws Exception {

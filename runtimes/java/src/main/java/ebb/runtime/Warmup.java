@@ -83,7 +83,6 @@ final class Warmup {
 
   /** What finding a class takes, in a directory and in a jar. */
   private static void classes() throws Exception {
-    ClassPath.method(ClassLoader.getSystemClassLoader());
     URL home = new File(System.getProperty("java.home")).toURI().toURL();
     try (URLClassLoader directory = new URLClassLoader(new URL[] {home}, null)) {
       directory.findResource("release");
@@ -121,8 +120,8 @@ final class Warmup {
     }
 
     @Override
-    ClassLoader specialise(Init init) {
-      return Warmup.class.getClassLoader();
+    ClassPath specialise(Init init) {
+      return new ClassPath(Warmup.class.getClassLoader());
     }
 
     @Override

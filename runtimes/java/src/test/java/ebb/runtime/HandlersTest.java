@@ -21,7 +21,7 @@ class HandlersTest {
   private static final String SHAPES = Shapes.class.getName();
 
   private static String call(String handler, String event) throws Throwable {
-    Handler found = Handlers.load(handler, HandlersTest.class.getClassLoader(), new Handlers.Objects());
+    Handler found = Handlers.load(handler, new ClassPath(HandlersTest.class.getClassLoader()), new Handlers.Objects());
     ByteArrayOutputStream frames = new ByteArrayOutputStream();
     Answer answer = new Answer(null, 1000);
     byte[] bytes = event.getBytes(StandardCharsets.UTF_8);

@@ -1,5 +1,7 @@
 package ebb.runtime;
 
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.ObjectMapper;
 import java.io.ByteArrayOutputStream;
 import java.io.DataInputStream;
 import java.io.File;
@@ -22,6 +24,33 @@ import java.util.concurrent.TimeUnit;
  * own code of frames, so that a mistake is not made twice.
  */
 final class Platform implements AutoCloseable {
+  private static final String JAVA =
+      System.getProperty("ebb.java", new File(System.getProperty("java.home"), "bin/java").getPath());
+
+  private static final List<String> OPTIONS = options();
+
+  /** What the catalog has a JVM of this version told. */
+  private static List<String> options() {
+    try {
+      Process probe = new ProcessBuilder(JAVA, "-jar", System.getProperty("ebb.jar"), "probe").start();
+      ObjectMapper json = new ObjectMapper();
+      int version = Integer.parseInt(json.readTree(probe.getInputStream()).get("version").asText().replaceAll("[.].*", ""));
+      List<String> options = new ArrayList<>();
+      for (JsonNode family : json.readTree(new File("../catalog.json")).get("families")) {
+        for (JsonNode entry : family.path("options")) {
+          if (family.get("name").asText().equals("java") && entry.get("since").asInt() <= version) {
+            options.clear();
+            entry.get("argv").forEach(a ->
+                options.add(a.asText().replace("{/var/runtime", new File("").getAbsolutePath()).replace("}", "")));
+          }
+        }
+      }
+      return options;
+    } catch (IOException e) {
+      throw new IllegalStateException(e);
+    }
+  }
+
   /** Takes what the process prints to the pipe. */
   private final File output;
 
@@ -60,10 +89,11 @@ final class Platform implements AutoCloseable {
     try (ServerSocket listener = new ServerSocket(0, 1, InetAddress.getLoopbackAddress())) {
       command.addAll(Arrays.asList("bash", "-c",
           "exec 3<>/dev/tcp/127.0.0.1/" + listener.getLocalPort() + "; exec \"$@\"", "bash",
-          System.getProperty("ebb.java", new File(System.getProperty("java.home"), "bin/java").getPath()),
-          "-XX:Flags=" + new File("jvm.flags").getAbsolutePath(), "-Xmx128m"));
+          JAVA));
+      command.addAll(OPTIONS);
+      command.add("-Xmx128m");
       command.addAll(Arrays.asList(options));
-      command.addAll(Arrays.asList("-jar", System.getProperty("ebb.jar")));
+      command.addAll(Arrays.asList("-cp", System.getProperty("ebb.jar"), "ebb.runtime.Bootstrap"));
       ProcessBuilder builder = new ProcessBuilder(command).redirectErrorStream(true).redirectOutput(output);
       builder.environment().put("STARTED_WITH", "yes");
       builder.environment().put("TZ", ":UTC");

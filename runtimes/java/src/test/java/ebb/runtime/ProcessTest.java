@@ -212,6 +212,25 @@ class ProcessTest {
   }
 
   @Test
+  void openPackages() throws Exception {
+    code.with(World.class);
+    try (Platform p = new Platform()) {
+      ready(p.init(WORLD + "opened", code.root));
+      assertEquals("true", answered(p.invoke("{}")));
+    }
+  }
+
+  /** A function's own copy of the handler interfaces is not used: everybody speaks of the same. */
+  @Test
+  void theInterfacesAreTheRuntimes() throws Exception {
+    code.with(World.class).library("com.amazonaws.services.lambda.runtime.RequestHandler");
+    try (Platform p = new Platform()) {
+      ready(p.init(WORLD + "interfaces", code.root));
+      assertEquals("\"ebb-runtime.jar ebb-runtime.jar\"", answered(p.invoke("{}")));
+    }
+  }
+
+  @Test
   void classPath() throws Exception {
     code.with(World.class).resource("mine.txt", "a resource").jar("b.jar", Which.class).jar("a.jar", Which.class);
     try (Platform p = new Platform()) {
