@@ -18,6 +18,9 @@ func confine(start *initproto.Start) *initproto.Failed {
 	if f := renounce(0); f != nil {
 		return f
 	}
+	if err := disinherit(); err != nil {
+		return failed("clear", "inheritable capabilities", err)
+	}
 	if start.Landlock > 0 {
 		if f := wall(start.Landlock, start.Writable); f != nil {
 			return f
@@ -77,6 +80,17 @@ func renounce(keep uint32) *initproto.Failed {
 		return failed("set", "no_new_privs", err)
 	}
 	return nil
+}
+
+// disinherit clears what a program would inherit of this thread's capabilities.
+func disinherit() error {
+	header := unix.CapUserHeader{Version: unix.LINUX_CAPABILITY_VERSION_3}
+	var caps [2]unix.CapUserData
+	if err := unix.Capget(&header, &caps[0]); err != nil {
+		return err
+	}
+	caps[0].Inheritable, caps[1].Inheritable = 0, 0
+	return unix.Capset(&header, &caps[0])
 }
 
 // setRlimits lowers ebb-init's own limits; the child inherits them. A limit that

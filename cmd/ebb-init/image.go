@@ -47,6 +47,9 @@ func stageImage(stage tree, setup *initproto.Setup, tmp, image int) (tree, int, 
 	if setup.Disk {
 		options = append(options, option{key: "volatile"}) // it goes with the box
 	}
+	if !machineRoot() {
+		options = append(options, option{key: "userxattr"}) // nobody here may write the others
+	}
 	mount, err := newMount("overlay", nosuid|nodev, options...)
 	if err != nil {
 		return tree{}, tmp, failed("mount overlay", setup.Image, err)
@@ -83,6 +86,19 @@ func splitDisk(stage tree, dir string, disk int) (tmp int, f *initproto.Failed) 
 		return -1, failed("make directory", "/tmp", err)
 	}
 	return tmp, nil
+}
+
+// machineRoot tells whether this is the machine's user namespace.
+func machineRoot() bool {
+	fd, err := unix.Open("/proc/self/uid_map", unix.O_RDONLY|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return true
+	}
+	defer func() { _ = unix.Close(fd) }()
+	var b [64]byte
+	n, _ := unix.Read(fd, b[:])
+	const all = "4294967295\n"
+	return n > len(all) && string(b[n-len(all):n]) == all
 }
 
 // makeDir makes sure that name in the tree's root is a directory.

@@ -57,6 +57,11 @@ func live(ctl *control) *initproto.Failed {
 			return failed
 		}
 	}
+	if setup.Uncounted {
+		if failed := boundBuffers(); failed != nil {
+			return failed
+		}
+	}
 	if failed := buildRoot(&setup, tmp, image); failed != nil {
 		return failed
 	}

@@ -24,6 +24,22 @@ func openNetwork() (listeners []int, f *initproto.Failed) {
 	return listeners, nil
 }
 
+// boundBuffers keeps what waits in a connection small: times the descriptors that
+// a process may have, it is all that the box has in the kernel's memory.
+func boundBuffers() *initproto.Failed {
+	for _, path := range [...]string{"/proc/sys/net/ipv4/tcp_rmem", "/proc/sys/net/ipv4/tcp_wmem"} {
+		fd, err := unix.Open(path, unix.O_WRONLY|unix.O_CLOEXEC, 0)
+		if err == nil {
+			_, err = unix.Write(fd, []byte("4096 32768 65536"))
+			_ = unix.Close(fd)
+		}
+		if err != nil {
+			return failed("set", path, err)
+		}
+	}
+	return nil
+}
+
 func loopbackUp() error {
 	fd, err := unix.Socket(unix.AF_INET, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, 0)
 	if err != nil {

@@ -155,19 +155,22 @@ func explain(start *initproto.Start, err error) *initproto.Failed {
 	return failed("execute", start.Argv[0], err)
 }
 
+func micros(t unix.Timeval) uint64 { return uint64(t.Sec)*1e6 + uint64(t.Usec) }
+
 // reap collects every process that ends in the box, and reports the ends that ebb
 // is told of. It returns when none is left: the next one begins it again.
 func reap(ctl *control) {
 	for {
 		var status unix.WaitStatus
-		pid, err := unix.Wait4(-1, &status, 0, nil)
+		var used unix.Rusage
+		pid, err := unix.Wait4(-1, &status, 0, &used)
 		if err == unix.EINTR {
 			continue
 		}
 		known.Lock()
 		if err != nil {
 			// One may have been made between the two calls.
-			if pid, err = unix.Wait4(-1, &status, unix.WNOHANG, nil); err != nil {
+			if pid, err = unix.Wait4(-1, &status, unix.WNOHANG, &used); err != nil {
 				known.reaping = false
 				known.Unlock()
 				return
@@ -176,7 +179,8 @@ func reap(ctl *control) {
 		for i, n := range known.numbers {
 			if n.pid == pid {
 				known.numbers = append(known.numbers[:i], known.numbers[i+1:]...)
-				ctl.send((&initproto.Exit{Number: n.number, WaitStatus: uint32(status)}).Encode())
+				ctl.send((&initproto.Exit{Number: n.number, WaitStatus: uint32(status),
+					MaxRSS: uint64(used.Maxrss) << 10, CPU: micros(used.Utime) + micros(used.Stime)}).Encode())
 				break
 			}
 		}

@@ -37,8 +37,16 @@ func Root() string {
 }
 
 // Build compiles a program of the repository, static and stripped, into the file
-// out. The package is named from the repository's top: ./examples/hello-go.
+// out. The package is named from the repository's top: ./examples/hello-go. Whoever
+// may not compile finds it in the folder that EBB_TEST_BUILT names.
 func Build(pkg, out string) error {
+	if dir := os.Getenv("EBB_TEST_BUILT"); dir != "" {
+		program, err := os.ReadFile(filepath.Join(dir, filepath.Base(pkg)))
+		if err != nil {
+			return err
+		}
+		return os.WriteFile(out, program, 0o755)
+	}
 	cmd := exec.Command("go", "build", "-trimpath", "-ldflags", "-s -w", "-o", out, pkg)
 	cmd.Dir, cmd.Env = Root(), append(os.Environ(), "CGO_ENABLED=0", "GOFLAGS=")
 	if text, err := cmd.CombinedOutput(); err != nil {

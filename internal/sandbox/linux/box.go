@@ -210,7 +210,7 @@ func (b *box) rlimits() []initproto.Rlimit {
 	}
 	if b.d.groups.pids == "" {
 		most := b.limits.PIDs
-		if b.d.rootless != nil && b.d.rootless.shared() {
+		if b.d.uids.shared {
 			most += initPIDs // ebb-init is the same user
 		}
 		limits = append(limits, initproto.Rlimit{Resource: unix.RLIMIT_NPROC, Value: uint64(most)})
@@ -240,6 +240,7 @@ func (b *box) watch() {
 		switch initproto.KindOf(message) {
 		case initproto.KindExit:
 			if exit.Decode(message) {
+				b.group.had(int64(exit.MaxRSS), time.Duration(exit.CPU)*time.Microsecond)
 				b.ends(exit.Number, b.oomChecked(exitOf(syscall.WaitStatus(exit.WaitStatus))))
 			}
 		case initproto.KindFailed:

@@ -360,6 +360,13 @@ func (g *group) memoryPeak() int64 {
 	return g.memory("memory.peak", "memory.max_usage_in_bytes")
 }
 
+// had is told what a process of the group used that has ended.
+func (g *group) had(bytes int64, cpu time.Duration) {
+	if g.watched != nil {
+		g.watched.had(bytes, cpu)
+	}
+}
+
 // memory reads a file of the memory controller, by its names in cgroup v2 and v1.
 // What is beyond the limit is ebb-init's share, see initMemory.
 func (g *group) memory(v2, v1 string) int64 {

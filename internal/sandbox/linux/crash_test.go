@@ -62,7 +62,7 @@ func beVictim(dir, probe, token string) error {
 	}
 	spec, p, err := zygoteProgram("zygote-victim", "execute.py")
 	switch {
-	case errors.Is(err, errors.ErrUnsupported): // no Python here
+	case errors.Is(err, errors.ErrUnsupported), !d.level.Forks: // no Python here, or no right to
 	case err != nil:
 		return err
 	default:
@@ -116,11 +116,11 @@ func TestKilledDriverLeavesNothing(t *testing.T) {
 	// Before anybody sweeps.
 	sandboxtest.Eventually(t, "no process is left", func() bool { return sandboxtest.Running(token) == 0 })
 	sandboxtest.Eventually(t, "no loop device is left", func() bool { return len(loopsOf(t, dir)) == 0 })
-	if len(groupsOf(t, dir)) == 0 {
-		t.Fatal("no cgroup is left, so this test sweeps nothing")
-	}
-
+	left := len(groupsOf(t, dir))
 	d := open(t, dir)
+	if left == 0 && len(d.groups.parents()) > 0 {
+		t.Error("no cgroup is left, so this test sweeps nothing")
+	}
 	if err := d.Sweep(context.Background()); err != nil {
 		t.Errorf("Sweep: %v", err)
 	}
@@ -176,6 +176,8 @@ func TestNothingLeaks(t *testing.T) {
 	d := open(t, dir)
 	b := sandboxtest.Boxes{Driver: d, Probe: sandboxtest.BuildProbe(t)}
 	b.Run(t, "warm-up", sandbox.Limits{}, "exit", "0")
+	full := func() bool { return len(d.ahead.ready) == cap(d.ahead.ready) }
+	sandboxtest.Eventually(t, "boxes are begun ahead", full)
 	fds, goroutines := openFiles(t), runtime.NumGoroutine()
 	var wg sync.WaitGroup
 	for worker := range 8 {
@@ -187,6 +189,7 @@ func TestNothingLeaks(t *testing.T) {
 	}
 	wg.Wait()
 	d.cleaning.Wait()
+	sandboxtest.Eventually(t, "boxes are begun ahead again", full)
 	sandboxtest.Eventually(t, "goroutines end", func() bool { return runtime.NumGoroutine() <= goroutines })
 	// The pool may hold a little more or less than at the first count.
 	if now := openFiles(t); now > fds+d.cfg.TmpPool+1 {

@@ -102,7 +102,7 @@ func TestCheck(t *testing.T) {
 		}
 	}()
 	level, err := Check(dir)
-	if err != nil || level.Name != "linux" {
+	if err != nil || level.Name != d.Level().Name {
 		t.Errorf("Check gives %+v, %v", level, err)
 	}
 	if entries, _ := os.ReadDir(dir); len(entries) != 1 {

@@ -54,7 +54,7 @@ func attackImage(t *testing.T, e *escape) {
 	refusals(t, e.try(t, sandbox.Limits{}, "image"), 35, map[string]string{
 		// Everybody may, once: it counts for quotas only, which only the host's users change.
 		"write projid_map 0 0 4294967295": "ok",
-		"": eperm + "|" + einval + "|" + erofs + "|" + eacces + "|operation not supported",
+		"":                                eperm + "|" + einval + "|" + erofs + "|" + eacces + "|operation not supported",
 	})
 }
 

@@ -49,6 +49,9 @@ func TestEscape(t *testing.T) {
 // TestEscapeOfForked is the same by processes that begin as a zygote's copies.
 func TestEscapeOfForked(t *testing.T) {
 	b := opened(t)
+	if !b.Driver.Level().Forks {
+		t.Skip("nothing is forked here")
+	}
 	(&escape{Boxes: b, zygote: startZygote(t, b.Driver.(*Driver), "zygote-escape")}).all(t)
 }
 
@@ -226,13 +229,19 @@ func attackPrivileges(t *testing.T, e *escape) {
 	}
 	if e.root != "" { // it is what it becomes
 		want["setuid"], want["setgid"], want["setgroups"] = "ok", "ok", "ok"
+	} else if e.Driver.(*Driver).uids.shared { // there is nobody else to become
+		want["setuid"], want["setgid"] = einval, einval
 	}
 	refusals(t, e.try(t, sandbox.Limits{}, "privileges"), 14, want)
 }
 
 func attackPIDOne(t *testing.T, e *escape) {
 	got := e.try(t, sandbox.Limits{}, "init")
-	refusals(t, got, 25, map[string]string{"": eperm + "|" + esrch + "|" + enoent + "|" + eacces})
+	want := map[string]string{"": eperm + "|" + esrch + "|" + enoent + "|" + eacces}
+	if e.Driver.(*Driver).uids.shared { // PID 1 is the same user: the box can harm itself that way
+		want["prlimit"] = "ok"
+	}
+	refusals(t, got, 25, want)
 }
 
 func attackDevices(t *testing.T, e *escape) {
@@ -329,7 +338,7 @@ func attackNeighbour(t *testing.T, e *escape) {
 			t.Errorf("%s: %s", name, outcome)
 		}
 	}
-	refusals(t, got, 6, map[string]string{"other processes": "0", "shared memory": enoent,
+	refusals(t, got, 6, map[string]string{"other processes": "0", "shared memory": enoent + "|" + enosys,
 		"": refused + "|" + enoent})
 	// The hunter does find what is its own to find.
 	box := e.box(t, "hunter", sandbox.Limits{})
@@ -385,7 +394,11 @@ func attackKillAll(t *testing.T, e *escape) {
 
 // normalWork: the walls are not in the way of what programs do.
 func normalWork(t *testing.T, e *escape) {
-	if got := e.try(t, sandbox.Limits{MemoryMB: 256}, "normal"); len(got) != 0 {
+	got := e.try(t, sandbox.Limits{MemoryMB: 256}, "normal")
+	if e.Driver.(*Driver).watch != nil && got["memfd"] == enosys { // nobody would count it
+		delete(got, "memfd")
+	}
+	if len(got) != 0 {
 		t.Errorf("not possible: %v", got)
 	}
 }

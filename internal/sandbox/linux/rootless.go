@@ -15,12 +15,13 @@ import (
 // machine: each box gets a user namespace of its own, below ebb's, in which its
 // processes are counted and ebb-init has its privileges.
 type rootless struct {
-	ids int // from 0 on there are so many; 1: nobody but whom ebb runs as
+	ids     int                       // from 0 on there are so many; 1: nobody but whom ebb runs as
+	extents [2][]syscall.SysProcIDMap // users and groups as they are mapped, each to itself
 }
 
 // boxUser is the id of every box that has to share ebb's user: inside it is not
 // root, whatever that user is outside.
-const boxUser = 1000
+const boxUser = 10000
 
 // initCapabilities are what ebb-init needs to make a box. Where it is root of the
 // box's user namespace it has them by that.
@@ -31,44 +32,47 @@ var initCapabilities = []uintptr{
 
 // findRootless tells whether we are in a user namespace. nil: in the machine's.
 func findRootless() (*rootless, error) {
-	ids := 0
+	r := &rootless{}
 	for i, file := range []string{"/proc/self/uid_map", "/proc/self/gid_map"} {
 		text, err := os.ReadFile(file)
 		if err != nil {
 			return nil, err
 		}
-		n, all, err := mappedIDs(string(text))
+		n, extents, err := mappedIDs(string(text))
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", file, err)
 		}
-		if all {
+		if extents == nil {
 			return nil, nil
 		}
-		if i == 0 || n < ids {
-			ids = n
+		if i == 0 || n < r.ids {
+			r.ids = n
 		}
+		r.extents[i] = extents
 	}
-	return &rootless{ids: ids}, nil
+	return r, nil
 }
 
-// mappedIDs counts the ids from 0 on without a gap; all says that it is every one
-// of the machine, as itself.
-func mappedIDs(text string) (n int, all bool, err error) {
-	extents := make(map[int]int) // first id inside → how many
+// mappedIDs counts the ids from 0 on without a gap, and returns what maps each to
+// itself: a map of maps may not span two of theirs. Without any, all are the
+// machine's own.
+func mappedIDs(text string) (n int, extents []syscall.SysProcIDMap, err error) {
+	counts := make(map[int]int) // first id inside → how many
 	for line := range strings.Lines(text) {
 		var inside, outside, count int
 		if _, err := fmt.Sscan(line, &inside, &outside, &count); err != nil {
-			return 0, false, fmt.Errorf("%q: %w", strings.TrimSpace(line), err)
+			return 0, nil, fmt.Errorf("%q: %w", strings.TrimSpace(line), err)
 		}
 		if inside == 0 && outside == 0 && count == 1<<32-1 {
-			return 0, true, nil
+			return 0, nil, nil
 		}
-		extents[inside] = count
+		counts[inside] = count
+		extents = append(extents, syscall.SysProcIDMap{ContainerID: inside, HostID: inside, Size: count})
 	}
-	for extents[n] > 0 {
-		n += extents[n]
+	for counts[n] > 0 {
+		n += counts[n]
 	}
-	return n, false, nil
+	return n, extents, nil
 }
 
 // uids are those that boxes get.
@@ -97,8 +101,7 @@ func (r *rootless) enclose(attr *syscall.SysProcAttr) {
 		attr.AmbientCaps = initCapabilities
 		return
 	}
-	ids := []syscall.SysProcIDMap{{ContainerID: 0, HostID: 0, Size: r.ids}}
-	attr.UidMappings, attr.GidMappings = ids, ids
+	attr.UidMappings, attr.GidMappings = r.extents[0], r.extents[1]
 	attr.GidMappingsEnableSetgroups = true
 }
 

@@ -110,6 +110,8 @@ func (b *box) setup(ctx context.Context, spec sandbox.Spec) (*initproto.Setup, e
 		Hostname: hostname,
 		Places:   places(&spec),
 		ShmBytes: uint64(b.limits.ShmMB) << 20,
+
+		Uncounted: b.d.watch != nil,
 	}
 	b.writable = writablePlaces(&spec)
 	if spec.Root == "" {

@@ -29,8 +29,8 @@ type watch struct {
 
 	mu    sync.Mutex
 	boxes map[string]*watched // by PID namespace
-	known map[int]string      // PID namespaces by process, "" where we may not look
-	scans int
+	known map[int]string      // PID namespaces by process, as of the scan at
+	at    time.Time
 }
 
 // watched is one box.
@@ -47,6 +47,7 @@ type watched struct {
 	pids   []int // as of the last scan, without ebb-init
 	now    int64 // bytes, at
 	at     time.Time
+	cpu    time.Duration // the most that usage has read
 }
 
 // How often is looked: so that a process that takes fastMemory bytes in a second
@@ -56,7 +57,7 @@ const (
 	minLook    = 20 * time.Millisecond
 	maxLook    = 500 * time.Millisecond
 	fresh      = 10 * time.Millisecond // what was measured then is true still
-	forgetAll  = 64                    // scans after which no number of a process is believed
+	believed   = 2 * time.Second       // that a number is still the same process's
 )
 
 func newWatch() (*watch, error) {
@@ -155,9 +156,10 @@ func (w *watch) look() (pause time.Duration, any bool) {
 
 // scan finds the processes of all boxes. w.mu is held.
 func (w *watch) scan() {
-	if w.scans++; w.scans%forgetAll == 0 {
+	if time.Since(w.at) > believed {
 		clear(w.known)
 	}
+	w.at = time.Now()
 	entries, err := readNames("/proc")
 	if err != nil {
 		return
@@ -172,7 +174,9 @@ func (w *watch) scan() {
 		alive[pid] = true
 		space, ok := w.known[pid]
 		if !ok {
-			space, _ = os.Readlink(proc(pid, "ns/pid"))
+			if space, err = os.Readlink(proc(pid, "ns/pid")); err != nil {
+				continue // somebody else's, or one that begins or ends
+			}
 			w.known[pid] = space
 		}
 		if b := w.boxes[space]; b != nil && pid != b.init {
@@ -212,38 +216,64 @@ func (b *watched) members() []int {
 func (b *watched) measure() int64 {
 	var sum int64
 	for _, pid := range b.members() {
-		sum += kilobytes(proc(pid, "status"), "RssAnon:", "RssShmem:")
+		lines := kilobytes(proc(pid, "status"), "RssAnon:", "RssShmem:", "VmHWM:", "RssFile:")
+		sum += lines[0] + lines[1]
+		b.raise(lines[2] - lines[3]) // what it had between two looks
 	}
-	return b.note(sum)
-}
-
-// note keeps what was measured; of what is beyond the limit there is nothing left
-// when the box is done with.
-func (b *watched) note(sum int64) int64 {
+	sum += b.shm()
 	b.mu.Lock()
 	b.now, b.at = sum, time.Now()
 	b.mu.Unlock()
-	if told := min(sum, b.most.Load()); told > b.peak.Load() {
-		b.peak.Store(told)
-	}
+	b.raise(sum)
 	return sum
+}
+
+// raise takes what the box is known to have had into its peak. Beyond the limit
+// nobody keeps anything.
+func (b *watched) raise(bytes int64) {
+	bytes = min(bytes, b.most.Load())
+	for {
+		peak := b.peak.Load()
+		if bytes <= peak || b.peak.CompareAndSwap(peak, bytes) {
+			return
+		}
+	}
 }
 
 // exact sums up what the box has, with what is shared counted once.
 func (b *watched) exact() int64 {
-	var sum int64
+	var own, shared int64
 	for _, pid := range b.members() {
-		sum += kilobytes(proc(pid, "smaps_rollup"), "Pss_Anon:", "Pss_Shmem:")
+		lines := kilobytes(proc(pid, "smaps_rollup"), "Pss_Anon:", "Pss_Shmem:")
+		own, shared = own+lines[0], shared+lines[1]
 	}
-	return sum
+	return own + max(shared, b.shm())
+}
+
+// shm is what is in the box's /dev/shm, mapped or not.
+func (b *watched) shm() int64 {
+	var fs unix.Statfs_t
+	if err := unix.Statfs(proc(b.init, "root/dev/shm"), &fs); err != nil || fs.Type != unix.TMPFS_MAGIC {
+		return 0
+	}
+	return int64(fs.Blocks-fs.Bfree) * fs.Bsize
+}
+
+// had is told what a process used that has ended, with those it waited for.
+func (b *watched) had(bytes int64, cpu time.Duration) {
+	b.raise(bytes)
+	b.mu.Lock()
+	b.cpu = max(b.cpu, cpu)
+	b.mu.Unlock()
+	b.usage() // what ebb-init waited for is still to be read
 }
 
 // killLargest does what the kernel does to a group beyond its limit.
 func (b *watched) killLargest() {
 	largest, most := 0, int64(-1)
 	for _, pid := range b.members() {
-		if n := kilobytes(proc(pid, "status"), "RssAnon:", "RssShmem:"); n > most {
-			largest, most = pid, n
+		if lines := kilobytes(proc(pid, "status"), "RssAnon:", "RssShmem:"); lines[0]+lines[1] > most {
+			largest, most = pid, lines[0]+lines[1]
 		}
 	}
 	if largest == 0 {
@@ -281,6 +311,7 @@ func (b *watched) freeze(on bool) error {
 	done := make(map[int]bool)
 	for range movePasses {
 		b.w.mu.Lock()
+		b.w.at = time.Time{} // nothing is believed
 		b.w.scan()
 		b.w.mu.Unlock()
 		again := false
@@ -323,12 +354,7 @@ func (b *watched) usage() (u sandbox.Usage) {
 	u.Memory, u.MemoryPeak = b.memory()
 	var ticks int64
 	for _, pid := range append(slices.Clone(b.members()), b.init) {
-		text, err := os.ReadFile(proc(pid, "stat"))
-		if err != nil {
-			continue
-		}
-		// The name, in brackets, may hold anything.
-		fields := bytes.Fields(text[bytes.LastIndexByte(text, ')')+1:])
+		fields := statOf(pid)
 		if len(fields) < 18 {
 			continue
 		}
@@ -339,8 +365,21 @@ func (b *watched) usage() (u sandbox.Usage) {
 		threads, _ := strconv.Atoi(string(fields[17]))
 		u.PIDs += threads
 	}
-	u.CPU = time.Duration(ticks) * (time.Second / clockTicks)
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.cpu = max(b.cpu, time.Duration(ticks)*(time.Second/clockTicks))
+	u.CPU = b.cpu
 	return u
+}
+
+// statOf are the fields of a process's stat from its state on. (The name before them,
+// in brackets, may hold anything.)
+func statOf(pid int) [][]byte {
+	text, err := os.ReadFile(proc(pid, "stat"))
+	if err != nil {
+		return nil
+	}
+	return bytes.Fields(text[bytes.LastIndexByte(text, ')')+1:])
 }
 
 // clockTicks is the unit of CPU time in /proc, the same on every Linux.
@@ -348,19 +387,20 @@ const clockTicks = 100
 
 func proc(pid int, file string) string { return "/proc/" + strconv.Itoa(pid) + "/" + file }
 
-// kilobytes sums up lines of a file of /proc, in bytes.
-func kilobytes(path string, names ...string) (sum int64) {
+// kilobytes reads lines of a file of /proc, in bytes; 0 for what is not there.
+func kilobytes(path string, names ...string) []int64 {
+	values := make([]int64, len(names))
 	text, err := os.ReadFile(path)
 	if err != nil {
-		return 0
+		return values
 	}
 	for line := range bytes.Lines(text) {
-		for _, name := range names {
+		for i, name := range names {
 			if rest, ok := bytes.CutPrefix(line, []byte(name)); ok {
 				n, _ := strconv.ParseInt(string(bytes.TrimSpace(bytes.TrimSuffix(bytes.TrimSpace(rest), []byte("kB")))), 10, 64)
-				sum += n << 10
+				values[i] = n << 10
 			}
 		}
 	}
-	return sum
+	return values
 }

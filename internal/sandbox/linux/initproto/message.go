@@ -50,6 +50,8 @@ type Setup struct {
 	Range    uint32   // first of the user ids that the box's own users have on the host; 0 = none
 	NoProc   bool     // without /proc: what begins here is in ebb's own PID namespace
 	ShmBytes uint64   // size of /dev/shm
+	// Uncounted says that only memory that processes map is counted.
+	Uncounted bool
 }
 
 // Link is a symbolic link in the box.
@@ -83,10 +85,9 @@ type Start struct {
 	Rlimits     []Rlimit
 	// Landlock is the version of it to restrict the process with, 0 = none. It may
 	// then write beneath Writable only, whatever the mounts allow.
-	Landlock uint32
-	Writable []string
-	// Uncounted says that only memory that processes map is counted.
-	Uncounted bool
+	Landlock  uint32
+	Writable  []string
+	Uncounted bool // as in Setup
 }
 
 // Attach puts mounts on places of a box that is there already, or with Early of
@@ -130,6 +131,8 @@ type Rlimit struct {
 type Exit struct {
 	Number     uint64
 	WaitStatus uint32
+	// What it used, with those it waited for: bytes of the largest, and microseconds.
+	MaxRSS, CPU uint64
 }
 
 // Signal is a signal number for the runtime process.
@@ -181,6 +184,7 @@ func (s *Setup) Encode() []byte {
 	w.number(uint64(s.Range))
 	w.flag(s.NoProc)
 	w.number(s.ShmBytes)
+	w.flag(s.Uncounted)
 	return w
 }
 
@@ -199,7 +203,7 @@ func (s *Setup) Decode(message []byte) bool {
 	}
 	s.Places = r.texts()
 	s.TmpFD, s.ImageFD, s.Disk, s.Range = r.flag(), r.flag(), r.flag(), uint32(r.number())
-	s.NoProc, s.ShmBytes = r.flag(), r.number()
+	s.NoProc, s.ShmBytes, s.Uncounted = r.flag(), r.number(), r.flag()
 	return r.whole()
 }
 
@@ -252,13 +256,15 @@ func (e *Exit) Encode() []byte {
 	w := writer{byte(KindExit)}
 	w.number(e.Number)
 	w.number(uint64(e.WaitStatus))
+	w.number(e.MaxRSS)
+	w.number(e.CPU)
 	return w
 }
 
 // Decode fills e and reports whether the message is a whole Exit.
 func (e *Exit) Decode(message []byte) bool {
 	r := read(message, KindExit)
-	e.Number, e.WaitStatus = r.number(), uint32(r.number())
+	e.Number, e.WaitStatus, e.MaxRSS, e.CPU = r.number(), uint32(r.number()), r.number(), r.number()
 	return r.whole()
 }
 

@@ -15,7 +15,7 @@ func fullSetup() Setup {
 		Links:  []Link{{"/bin", "usr/bin"}},
 		Files:  []File{{"/run/hosts", "127.0.0.1 localhost\n"}, {"/x", ""}},
 		Mounts: []Mount{{"/a", "/b", true}, {"/c", "/d", false}},
-		Places: []string{"/var/task"}, TmpFD: true, ImageFD: true, Disk: true, Range: 1 << 30, NoProc: true, ShmBytes: 1 << 40,
+		Places: []string{"/var/task"}, TmpFD: true, ImageFD: true, Disk: true, Range: 1 << 30, NoProc: true, ShmBytes: 1 << 40, Uncounted: true,
 	}
 }
 
@@ -29,7 +29,7 @@ func fullStart() Start {
 
 func TestRoundTrip(t *testing.T) {
 	setup, start := fullSetup(), fullStart()
-	exit, signal, failed := Exit{3, 0x8b}, Signal{15}, Failed{4, "mount", "/x", 2}
+	exit, signal, failed := Exit{3, 0x8b, 1 << 33, 1 << 34}, Signal{15}, Failed{4, "mount", "/x", 2}
 	attach, dial, dialed := Attach{3, true, []string{"/var/task", "/opt"}}, Dial{1 << 40, 65535}, Dialed{7, 111}
 	relay, flow := Relay{9}, Flow{10, Address{"\x0a\x00\x00\x01", 53}, Address{"0123456789abcdef", 40000}}
 	folder, cradle, adopt := Folder{5, "/srv/nas"}, Cradle{6, 4, []string{"/tmp", "/dev/shm"}}, Adopt{8, 1 << 20}
