@@ -171,7 +171,7 @@ func TestCrashBetweenWrites(t *testing.T) {
 			})
 			t.Run("postgres", func(t *testing.T) {
 				t.Parallel() // most of the time it waits for the leases of the dead
-				db := store.Config{URL: postgrestest.Schema(t), Twice: true}
+				db := store.Config{URL: postgrestest.Migrated(t), Twice: true}
 				prepare(t, t.TempDir(), db)
 				crashesAt(t, point, func() (string, store.Config) {
 					empty(t, db)

@@ -35,7 +35,7 @@ var engines = map[string]func(t testing.TB) store.Config{
 		return store.Config{Path: filepath.Join(t.TempDir(), "ebb.db"), Twice: !isBenchmark(t)}
 	},
 	"postgres": func(t testing.TB) store.Config {
-		return store.Config{URL: postgrestest.Schema(t), Twice: !isBenchmark(t)}
+		return store.Config{URL: postgrestest.Migrated(t), Twice: !isBenchmark(t)}
 	},
 }
 

@@ -53,7 +53,7 @@ var engines = map[string]func(t testing.TB) *store.Store{"sqlite": open, "postgr
 
 func openPostgres(t testing.TB) *store.Store {
 	t.Helper()
-	return openURL(t, postgrestest.Schema(t))
+	return openURL(t, postgrestest.Migrated(t))
 }
 
 func openURL(t testing.TB, url string) *store.Store {

@@ -65,8 +65,7 @@ func share(b *testing.B, callers int, do func() error) {
 }
 
 func benchBarePostgres(b *testing.B, connections int) {
-	url := postgrestest.Schema(b)
-	openURL(b, url) // makes the tables
+	url := postgrestest.Migrated(b)
 	conns := make(chan *pgx.Conn, connections)
 	for range connections {
 		conn, err := pgx.Connect(b.Context(), url)

@@ -41,12 +41,7 @@ func TestSuiteOnExpandedSchema(t *testing.T) {
 	})
 	t.Run("postgres", func(t *testing.T) {
 		storetest.Run(t, func(t *testing.T) *store.Store {
-			url := postgrestest.Schema(t)
-			if err := openURL(t, url).Close(); err != nil {
-				t.Fatal(err)
-			}
-			query(t, url, expanded...)
-			return openURL(t, url)
+			return openURL(t, postgrestest.Migrated(t, expanded...))
 		})
 	})
 }

@@ -17,7 +17,7 @@ func TestTwice(t *testing.T) {
 		"sqlite": func(t *testing.T) store.Config {
 			return store.Config{Path: filepath.Join(t.TempDir(), "ebb.db"), Twice: true}
 		},
-		"postgres": func(t *testing.T) store.Config { return store.Config{URL: postgrestest.Schema(t), Twice: true} },
+		"postgres": func(t *testing.T) store.Config { return store.Config{URL: postgrestest.Migrated(t), Twice: true} },
 	} {
 		t.Run(name, func(t *testing.T) {
 			s, err := store.Open(t.Context(), cfg(t))

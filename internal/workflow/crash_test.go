@@ -21,7 +21,7 @@ import (
 var databases = map[string]func(t *testing.T) store.Config{
 	"sqlite": func(t *testing.T) store.Config { return store.Config{Path: filepath.Join(t.TempDir(), "ebb.db")} },
 	"postgres": func(t *testing.T) store.Config {
-		return store.Config{URL: postgrestest.Schema(t), Readers: 2, Writers: 2}
+		return store.Config{URL: postgrestest.Migrated(t), Readers: 2, Writers: 2}
 	},
 }
 

@@ -13,15 +13,13 @@ import (
 
 // shared is the server of this test binary. A test binary has one; nothing else
 // has a place to keep it between tests.
-var shared struct {
+var shared = struct {
 	sync.Mutex
 	server *Server
 	err    error
 	made   int
-	// once makes the database of all schemas.
-	once    sync.Once
-	refused error
-}
+	kept   map[string][]*kept // that no test has, by what was altered
+}{kept: make(map[string][]*kept)}
 
 // Database makes a database for t and returns its URL, password included. It is
 // gone when t ends. Where there is no PostgreSQL, t ends as hosttest.Lacks has it.
@@ -37,37 +35,8 @@ func Database(t testing.TB) string {
 	return url
 }
 
-// Schema is Database, but a schema of a database that tests share: much quicker
-// to make. Only what names no schema, and what holds for a whole database (roles,
-// settings, notifications), tells the two apart.
-func Schema(t testing.TB) string {
-	t.Helper()
-	shared.once.Do(func() { _, _, shared.refused = create(t.Context(), schemas) })
-	skip(t, shared.refused)
-	shared.Lock()
-	shared.made++
-	s, name := shared.server, fmt.Sprintf("test_%d", shared.made)
-	shared.Unlock()
-	if err := s.exec(t.Context(), schemas, "CREATE SCHEMA "+name); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := s.exec(context.Background(), schemas, "DROP SCHEMA "+name+" CASCADE"); err != nil {
-			t.Error(err)
-		}
-	})
-	return s.url(schemas) + "&search_path=" + name
-}
-
-// schemas is the database of all schemas.
-const schemas = "schemas"
-
 // Make is Database where there is no test: in benchmarks that are programs.
-func Make(ctx context.Context) (url string, drop func() error, err error) { return create(ctx, "") }
-
-// create makes a database, of the next free name if it has none. It starts the
-// server if need be.
-func create(ctx context.Context, name string) (url string, drop func() error, err error) {
+func Make(ctx context.Context) (url string, drop func() error, err error) {
 	shared.Lock()
 	defer shared.Unlock()
 	if shared.server == nil && shared.err == nil {
@@ -76,11 +45,8 @@ func create(ctx context.Context, name string) (url string, drop func() error, er
 	if shared.err != nil {
 		return "", nil, shared.err
 	}
-	if name == "" {
-		shared.made++
-		name = fmt.Sprintf("test_%d", shared.made)
-	}
-	return shared.server.database(ctx, name)
+	shared.made++
+	return shared.server.database(ctx, fmt.Sprintf("test_%d", shared.made))
 }
 
 func (s *Server) database(ctx context.Context, name string) (url string, drop func() error, err error) {
