@@ -28,6 +28,25 @@ func TestMemoryIsGivenBackOnceANodeRests(t *testing.T) {
 	}
 }
 
+func TestABusyNodeHasRoom(t *testing.T) {
+	const mib = 1 << 20
+	th := thrift{last: heap{allocs: 1000 * mib}}
+	for _, c := range []struct {
+		now  heap
+		want int
+	}{
+		{heap{live: 16 * mib, allocs: 1127 * mib}, 100}, // it is not that busy
+		{heap{live: 16 * mib, allocs: 1128 * mib}, 300},
+		{heap{live: 32 * mib, allocs: 9000 * mib}, 100},
+		{heap{live: 500 * mib, allocs: 9000 * mib}, 100},
+		{heap{live: 0, allocs: 9000 * mib}, 100}, // it was never looked through
+	} {
+		if got := th.growth(c.now); got != c.want {
+			t.Errorf("%+v: %d", c.now, got)
+		}
+	}
+}
+
 func TestHeapIsReadAsItIs(t *testing.T) {
 	before := readHeap()
 	held := make([]byte, 64<<20)

@@ -11,12 +11,14 @@ import (
 	"golang.org/x/net/http/httpguts"
 )
 
+// blank is what all requests have in common.
+var blank = http.Request{Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1}
+
 // parse reads the head of a request, all its lines with their ends. It is nil if
 // the request is not plain, or not right.
 func parse(ctx context.Context, head string) *http.Request {
 	line, rest, _ := strings.Cut(head, "\r\n")
-	r := new(http.Request).WithContext(ctx)
-	r.Proto, r.ProtoMajor, r.ProtoMinor = "HTTP/1.1", 1, 1
+	r := blank.WithContext(ctx)
 	if !parseRequestLine(line, r) || !parseFields(rest, r) {
 		return nil
 	}
