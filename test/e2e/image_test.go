@@ -133,6 +133,9 @@ func saved(t *testing.T, img v1.Image) string {
 	if err := tarball.WriteToFile(path, tag, img); err != nil {
 		t.Fatal(err)
 	}
+	if platform.User() != 0 { // who has to read it
+		must(t, errors.Join(os.Chmod(path, 0o644), os.Chmod(filepath.Dir(filepath.Dir(path)), 0o755)))
+	}
 	return "docker-archive:" + path
 }
 

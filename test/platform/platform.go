@@ -70,7 +70,10 @@ func Start(ctx context.Context, cfg Config) (*Platform, error) {
 	p := &Platform{Data: cfg.Data, cmd: exec.Command(bin, args...), done: make(chan struct{}), log: &tailBuffer{also: cfg.Log}}
 	p.cmd.Env = append(os.Environ(), cfg.Env...)
 	p.cmd.Stderr = p.log
-	p.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // the terminal's Ctrl-C is the caller's to pass on
+	if p.cmd.SysProcAttr, err = owner(cfg.Data); err != nil {
+		return nil, err
+	}
+	p.cmd.SysProcAttr.Setpgid = true // the terminal's Ctrl-C is the caller's to pass on
 	stdout, err := p.cmd.StdoutPipe()
 	if err != nil {
 		return nil, err
