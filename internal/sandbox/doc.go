@@ -1,6 +1,7 @@
 // Package sandbox says what one isolated box is; its children make them.
 //
-// sandbox/linux isolates with namespaces, cgroups and mounts; sandbox/process
+// sandbox/linux isolates with namespaces, cgroups and mounts, also without the
+// machine's root, where sandbox/rootless got it a user namespace; sandbox/process
 // runs a plain process for hosts without those. The caller (pool) owns a box
 // from Create to Destroy and is the authority on what runs in it.
 //

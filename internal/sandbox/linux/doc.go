@@ -1,6 +1,11 @@
 // Package linux makes boxes out of namespaces, cgroups and mounts. It needs
 // root (CAP_SYS_ADMIN) and Linux 5.12 or newer.
 //
+// Root of a user namespace will do: then each box has one of its own below, in which
+// its ids and processes are counted, and Level says what is weaker. Where no cgroup
+// counts memory, a watch measures it and kills, and what it could not measure does
+// not exist in the box.
+//
 // It owns the directory run/ of the data directory, one parent cgroup per
 // hierarchy, the uids of its range and the loop images behind /tmp. It is the
 // authority on which uid and which image belongs to which box.
