@@ -22,6 +22,7 @@ const (
 	mknodatCall
 	personalityCall
 	prctlCall
+	setsockoptCall
 	socketCall
 	socketpairCall
 )
@@ -168,6 +169,12 @@ func verdict(c class) code {
 		return oneOf(offArg0, personalities[:], allow, eperm)
 	case prctlCall: // EINVAL: as on a kernel that does not know the option
 		return oneOf(offArg0, prctlOptions[:], allow, errno|uint32(unix.EINVAL))
+	case setsockoptCall:
+		return append(code{
+			{Code: load, K: offArg1},
+			{Code: jeq, K: unix.SOL_SOCKET, Jt: 1},
+			{Code: ret, K: allow},
+		}, oneOf(offArg2, filterOptions[:], eperm, allow)...)
 	case socketCall:
 		return socketProgram[:]
 	case socketpairCall:

@@ -52,6 +52,8 @@ type box struct {
 	exit      sandbox.Exit
 	last      sandbox.Usage // read just before the group went
 
+	flooded atomic.Bool // it was killed for memory of the kernel that no cgroup counts
+
 	ice    sync.Mutex // guards frozen; held while it changes
 	frozen bool
 	egress sync.Mutex          // one change of the way out at a time
@@ -260,7 +262,7 @@ func exitOf(status syscall.WaitStatus) sandbox.Exit {
 // oomChecked tells running out of memory from other deaths. A process that ended
 // well did so whatever became of its children.
 func (b *box) oomChecked(e sandbox.Exit) sandbox.Exit {
-	e.OOM = e.Code != 0 && b.group.hitMemoryLimit()
+	e.OOM = e.Code != 0 && (b.flooded.Load() || b.group.hitMemoryLimit())
 	return e
 }
 

@@ -42,6 +42,7 @@ type Driver struct {
 	nextWay  atomic.Uint64
 	stuck    stuck
 	ahead    *ahead
+	guard    guard
 	backlog  chan struct{} // holds one for each box that is being cleaned up
 
 	mu       sync.Mutex
@@ -222,6 +223,7 @@ func (d *Driver) Create(ctx context.Context, spec sandbox.Spec) (sandbox.Box, er
 		b.Destroy()
 		return nil, unavailable("box %s: %w", spec.ID, err)
 	}
+	d.guard.add(b)
 	return b, nil
 }
 
@@ -252,6 +254,7 @@ func (d *Driver) Close() error {
 // release gives back what open took, as far as it came. More than once is fine.
 func (d *Driver) release() error {
 	var errs []error
+	d.guard.close()
 	if d.tmp != nil {
 		d.tmp.close()
 		d.tmp = nil
@@ -278,6 +281,7 @@ func (d *Driver) release() error {
 
 // forget takes a box whose processes are gone out of the books.
 func (d *Driver) forget(b *box) {
+	d.guard.remove(b)
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if d.live[b.id] == b {

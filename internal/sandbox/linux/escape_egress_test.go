@@ -82,7 +82,7 @@ func attackRoutes(t *testing.T, e *escape) {
 	if e.root != "" { // its servers listen where they like
 		want["low port"] = "ok"
 	}
-	refusals(t, e.tryIn(t, box, "routes"), 14, want)
+	refusals(t, e.tryIn(t, box, "routes"), 15, want)
 }
 
 // attackNames: a name is no way to tell somebody something.

@@ -70,7 +70,7 @@ func (e *escape) all(t *testing.T) {
 		"Devices": attackDevices, "Files": attackFiles, "Elevated": attackElevated, "Neighbour": attackNeighbour,
 		"Network": attackNetwork, "KillAll": attackKillAll, "Normal": normalWork, "ForeignABI": foreignABI,
 		"ForkBomb": forkBomb, "Zombies": zombieFlood, "Memory": memoryFlood, "Disk": diskFlood, "Inodes": inodeFlood,
-		"Descriptors": descriptorFlood, "Connections": connectionFlood, "Buffers": bufferFlood, "Orphans": orphans,
+		"Descriptors": descriptorFlood, "Connections": connectionFlood, "Buffers": bufferFlood, "Netlink": netlinkFlood, "Orphans": orphans,
 		"Egress": attackEgress, "Routes": attackRoutes, "Names": attackNames, "RelayLoris": relayLoris,
 		"FramedSocket": framedSocket, "OutputFlood": outputFlood,
 	}

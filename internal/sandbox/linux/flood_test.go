@@ -228,6 +228,17 @@ func tcpMemory(t *testing.T) int64 {
 	return n * int64(os.Getpagesize())
 }
 
+// netlinkFlood: what waits in netlink sockets is memory of the kernel that no cgroup
+// counts. Who has it pile up is killed for it.
+func netlinkFlood(t *testing.T, e *escape) {
+	box := e.box(t, "attacker", sandbox.Limits{MemoryMB: 128})
+	sandboxtest.StartProcess(t, box, e.process("netlink", "900")) // 300 MB
+	sandboxtest.Wait(t, box)
+	if exit := box.Exit(); !exit.OOM || exit.Signal != "killed" {
+		t.Errorf("%+v", exit)
+	}
+}
+
 // outputFlood: a process that writes without end fills its pipe, not ebb.
 func outputFlood(t *testing.T, e *escape) {
 	box := e.box(t, "attacker", sandbox.Limits{})

@@ -207,3 +207,25 @@ func buffers(args []string) {
 	fmt.Println("ready")
 	forever()
 }
+
+// netlinks asks for the devices of its network, over and over, on so many sockets, and
+// takes none of the answers.
+func netlinks(args []string) {
+	ask := [32]byte{0: 32, 4: unix.RTM_GETLINK, 6: unix.NLM_F_REQUEST, 8: 1, 20: 1}
+	asked := 0
+	for range number(args[0]) {
+		fd, err := unix.Socket(unix.AF_NETLINK, unix.SOCK_RAW, unix.NETLINK_ROUTE)
+		if err != nil {
+			fmt.Println("error:", err)
+			break
+		}
+		for range 150 {
+			if _, err := unix.Write(fd, ask[:]); err != nil {
+				break
+			}
+			asked++
+		}
+	}
+	fmt.Printf("netlink: %d\n", asked)
+	forever()
+}
