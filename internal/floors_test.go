@@ -9,9 +9,13 @@ import (
 	"os"
 	"os/exec"
 	"path"
+	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
+
+	"github.com/google/go-cmp/cmp"
 )
 
 const module = "github.com/ebb-faas/ebb"
@@ -31,12 +35,9 @@ var floors = map[string]int{
 	"internal/gateway":  9,
 	"internal/trigger":  9,
 	"internal/workflow": 9,
-	"internal/batch":    9,
-	"internal/release":  9,
 	"internal/s3":       9,
 
 	"internal/deliver": 8,
-	"internal/alarm":   8,
 
 	"internal/invoke": 7,
 
@@ -55,7 +56,6 @@ var floors = map[string]int{
 	"internal/objects":  4,
 	"internal/sandbox":  4,
 	"internal/metrics":  4,
-	"internal/trace":    4,
 
 	"internal/asl":    3,
 	"internal/egress": 3,
@@ -234,6 +234,36 @@ func mayImportFloor(from, to string) string {
 		return fmt.Sprintf("that is up: from floor %d to %d", fromFloor, toFloor)
 	}
 	return ""
+}
+
+// TestFloorsAreDocumented: docs/architecture.md has the same floors, all of which
+// are there, and names every package that stands within another.
+func TestFloorsAreDocumented(t *testing.T) {
+	page := read(t, "../docs/architecture.md")
+	documented := make(map[string]int)
+	for _, m := range regexp.MustCompile("(?m)^\\| (\\d+) \\| `([a-z0-9/-]+)`").FindAllStringSubmatch(page, -1) {
+		within := m[2]
+		if within != "runtimes" {
+			within = "internal/" + within
+		}
+		documented[within], _ = strconv.Atoi(m[1])
+	}
+	if d := cmp.Diff(floors, documented); d != "" {
+		t.Errorf("floors (-) and those of docs/architecture.md (+) differ:\n%s", d)
+	}
+	exist := make(map[string]bool)
+	for _, p := range packages(t) {
+		within, ours := strings.CutPrefix(rel(p.ImportPath), "internal/")
+		exist[rel(p.ImportPath)] = true
+		if ours && strings.Contains(within, "/") && len(p.GoFiles) > 0 && !strings.Contains(page, "`"+within+"`") {
+			t.Errorf("docs/architecture.md does not say what %s is", within)
+		}
+	}
+	for within := range floors {
+		if !exist[within] {
+			t.Errorf("%s has a floor and is not there", within)
+		}
+	}
 }
 
 func TestEveryPackageHasARoom(t *testing.T) {
