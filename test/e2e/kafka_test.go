@@ -272,8 +272,10 @@ func kafkaFailureInBucket(t *testing.T, b *kafkatest.Broker) {
 
 // TestKafkaOnTwoNodes: one node reads an idle topic; when records wait, both do
 // within seconds, and when one of them is killed, the other one reads all
-// partitions.
+// partitions. Most of its minute is waiting: for a session that ends, and for a
+// member that is not needed for so long that it goes.
 func TestKafkaOnTwoNodes(t *testing.T) {
+	t.Parallel()
 	const records, keys = 4000, 40
 	k := kafkaBroker(t)
 	if err := k.CreateTopic(t.Context(), "orders", 4); err != nil {

@@ -260,33 +260,32 @@ func TestServiceQuotas(t *testing.T) {
 	c, key := newService(t, "quota", "developer", client.ServiceChange{Quota: &client.Quota{Concurrency: 2}})
 	ctx := t.Context()
 	fn := name(t)
-	put(t, c, fn, "import time\ndef handler(event, context):\n    time.sleep(2)\n    return 1\n", nil, anyRole)
+	put(t, c, fn, "import time\ndef handler(event, context):\n    time.sleep(event['wait'])\n    return 1\n", nil, anyRole)
 	api := acting(t, "", key).Lambda()
-	var all sync.WaitGroup
-	var mu sync.Mutex
-	reasons := map[string]int{}
-	for range 5 {
-		all.Go(func() {
-			_, err := api.Invoke(ctx, &lambda.InvokeInput{FunctionName: &fn})
-			mu.Lock()
-			defer mu.Unlock()
-			if e, yes := errors.AsType[*types.TooManyRequestsException](err); yes {
-				reasons[string(e.Reason)]++
-				if aws.ToString(e.RetryAfterSeconds) == "" {
-					t.Error("no Retry-After")
-				}
-				return
-			}
-			if err != nil {
-				t.Error(err)
-			}
-			reasons["ok"]++
-		})
+	for range 2 {
+		_, err := api.Invoke(ctx, &lambda.InvokeInput{FunctionName: &fn, InvocationType: types.InvocationTypeEvent, Payload: []byte(`{"wait": 29}`)})
+		must(t, err)
 	}
-	all.Wait()
-	if reasons["ok"] != 2 || reasons["ConcurrentInvocationLimitExceeded"] != 3 {
-		t.Errorf("outcomes %v", reasons)
+	holds(t, "two at work", func() bool {
+		list, err := c.Instances(ctx, fn)
+		must(t, err)
+		return len(list.Instances) == 2 && list.Instances[0].State == "busy" && list.Instances[1].State == "busy"
+	})
+	for range 3 {
+		_, err := api.Invoke(ctx, &lambda.InvokeInput{FunctionName: &fn, Payload: []byte(`{"wait": 0}`)})
+		e, yes := errors.AsType[*types.TooManyRequestsException](err)
+		if !yes || e.Reason != "ConcurrentInvocationLimitExceeded" || aws.ToString(e.RetryAfterSeconds) == "" {
+			t.Errorf("one more than the quota: %v", err)
+		}
 	}
+	must(t, c.Tasks(ctx, client.TaskFilter{Function: fn}, 0, func(task client.Task) error {
+		_, err := c.StopTask(ctx, task.ID)
+		return err
+	}))
+	holds(t, "an invocation within the quota", func() bool {
+		out, err := api.Invoke(ctx, &lambda.InvokeInput{FunctionName: &fn, Payload: []byte(`{"wait": 0}`)})
+		return err == nil && string(out.Payload) == "1"
+	})
 	_, err := acting(t, "", nil).UpdateService(ctx, "quota", client.ServiceChange{Quota: &client.Quota{RequestsPerSecond: 1, Functions: 1}})
 	must(t, err)
 	put1 := func(n string) error {
@@ -304,7 +303,7 @@ func TestServiceQuotas(t *testing.T) {
 		var limited atomic.Bool
 		for range 8 {
 			burst.Go(func() {
-				_, err := api.Invoke(ctx, &lambda.InvokeInput{FunctionName: &fn})
+				_, err := api.Invoke(ctx, &lambda.InvokeInput{FunctionName: &fn, Payload: []byte(`{"wait": 0}`)})
 				if e, yes := errors.AsType[*types.TooManyRequestsException](err); yes && e.Reason == types.ThrottleReasonCallerRateLimitExceeded {
 					limited.Store(true)
 				}
