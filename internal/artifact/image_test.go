@@ -327,7 +327,7 @@ func TestImageTreeIsMadeAgain(t *testing.T) {
 	}
 	// What a crash leaves: half a layer, half a tree, half a description.
 	for _, sub := range []string{layersDir, rootsDir} {
-		if err := os.MkdirAll(filepath.Join(dir, sub, tmpPrefix+"x", "d"), 0o555); err != nil {
+		if err := os.MkdirAll(filepath.Join(dir, sub, tmpPrefix+"x", "d"), 0o755); err != nil {
 			t.Fatal(err)
 		}
 	}

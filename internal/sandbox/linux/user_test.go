@@ -223,3 +223,44 @@ func TestUserOfNoBox(t *testing.T) {
 		}
 	}
 }
+
+// TestUserWhereThereAreNone: a host that lacks what users of an image take says so,
+// and the process is the box's own user.
+func TestUserWhereThereAreNone(t *testing.T) {
+	b := opened(t)
+	b.Driver.(*Driver).level.Users = false
+	root := image(t, map[string]string{"srv/x": "y"})
+	for _, writable := range []bool{false, true} {
+		spec := sandbox.Spec{ID: fmt.Sprintf("none-%v", writable), Root: root, User: &ebb.User{UID: 7, GID: 7}, WritableRoot: writable}
+		if got := imageShell(t, b, spec, "id -un; cat /srv/x; true > /tmp/x && echo tmp"); got != "sandbox\nytmp\n" {
+			t.Errorf("writable %v: %q", writable, got)
+		}
+	}
+}
+
+// TestWritableRootInDirectory: without loop images a directory of the host takes what
+// is written, and goes with the box.
+func TestWritableRootInDirectory(t *testing.T) {
+	b := usersOpened(t)
+	d := b.Driver.(*Driver)
+	if d.tmp != nil {
+		d.tmp.close()
+		d.tmp = nil
+	}
+	root := image(t, map[string]string{"srv/x": "y"})
+	box := imageBox(t, b, sandbox.Spec{ID: "directory", Root: root, User: &ebb.User{UID: 5, GID: 5}, WritableRoot: true, Mounts: hostPrograms()})
+	sandboxtest.StartProcess(t, box, sandbox.Process{Argv: []string{"sh", "-c", "echo 1 > /tmp/x; cat /tmp/x; { true > /y; } 2>/dev/null || echo no; ls -A /tmp"},
+		Dir: "/", Env: []string{"PATH=/bin:/usr/bin"}})
+	if got := sandboxtest.ReadAll(t, box); got != "1\nno\nx\n" {
+		t.Errorf("%q", got)
+	}
+	dir := d.plainTmp("directory")
+	if _, err := os.Stat(filepath.Join(dir, "tmp", "x")); err != nil {
+		t.Error(err)
+	}
+	box.Destroy()
+	sandboxtest.Eventually(t, "the directory is gone", func() bool {
+		_, err := os.Stat(dir)
+		return os.IsNotExist(err)
+	})
+}
