@@ -179,7 +179,8 @@ func Resume() error {
 var errGone = errors.New("the process that started this one in a user namespace is gone")
 
 // Accept answers the first process: with nil this one goes on, and stop is called
-// when the first is asked to stop; else it says why not, and should end. Where
+// when the first is asked to stop; it must not change what signals do, which may
+// come too, for the same request. Else it says why not, and should end. Where
 // this is no second process it does nothing.
 func Accept(refused error, stop context.CancelFunc) {
 	if Outer() == 0 {

@@ -52,8 +52,10 @@ func play(role string) int {
 		fmt.Println(err)
 		return 90
 	}
-	ctx, cancel := signal.NotifyContext(context.Background(), stops[:]...)
-	context.AfterFunc(ctx, cancel)
+	asked, ignore := signal.NotifyContext(context.Background(), stops[:]...)
+	context.AfterFunc(asked, ignore)
+	ctx, cancel := context.WithCancel(asked)
+	defer cancel()
 	if Needed() {
 		state, refused := Run()
 		if refused == nil {
