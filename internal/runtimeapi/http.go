@@ -90,7 +90,7 @@ func (s *HTTP) Ready(ctx context.Context, init Init) (*Failure, error) {
 	s.mu.Lock()
 	s.tenant, s.places = init.Tenant, max(1, init.Concurrency)
 	s.mu.Unlock()
-	s.srv.allow(maxHTTPConns + s.places)
+	s.srv.allow(s.places)
 	s.srv.begin()
 	select {
 	case <-s.ready:

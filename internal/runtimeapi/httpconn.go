@@ -23,7 +23,7 @@ const (
 	headTime      = 10 * time.Second // for a request's head, once it has begun
 	replyTime     = 10 * time.Second // for the other side to take an answer
 	unreadAllowed = 256 << 10        // of a body nobody wanted, before the connection is closed instead
-	maxLarge      = 4                // connections that may have more in ebb's memory than a usual head and body
+	maxLarge      = 4                // connections that may have more in ebb's memory than a usual head and body; with each further place one more
 )
 
 // httpServer serves a listener inside a box.
@@ -37,11 +37,12 @@ type httpServer struct {
 	closed  chan struct{}
 	closing sync.Once
 
-	mu    sync.Mutex
-	begun bool
-	conns map[*httpConn]struct{}
-	large int       // of conns, how many are large
-	room  sync.Cond // on mu: one of them is not any more, or need not wait to be
+	mu     sync.Mutex
+	begun  bool
+	conns  map[*httpConn]struct{}
+	large  int       // of conns, how many are large
+	places int       // how many of them may be answers that wait for their callers, too
+	room   sync.Cond // on mu: one of them is not any more, or need not wait to be
 }
 
 func newHTTPServer(l net.Listener, most int) *httpServer {
@@ -61,11 +62,13 @@ func (s *httpServer) begin() {
 	}
 }
 
-// allow changes how many connections there may be.
-func (s *httpServer) allow(most int) {
+// allow makes room for so many invocations at once: for their connections, and for
+// their answers, so that none waits for the caller of another.
+func (s *httpServer) allow(places int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.most = most
+	s.most, s.places = maxHTTPConns+places, places
+	s.room.Broadcast()
 }
 
 // close ends all, and returns when nothing runs any more.
@@ -161,7 +164,7 @@ func (c *httpConn) enlarge() error {
 	s := c.s
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for s.large == maxLarge && !c.halted.Load() && !s.ended() {
+	for s.large >= maxLarge+max(0, s.places-1) && !c.halted.Load() && !s.ended() {
 		s.room.Wait()
 	}
 	if c.halted.Load() || s.ended() {

@@ -1,13 +1,18 @@
 package runtimeapi
 
 import (
+	"fmt"
 	"io"
 	"net"
+	"runtime"
+	"strconv"
 	"strings"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/ebb-faas/ebb/internal/ebb"
 )
 
 // pipes is a listener without buffers: what was written has been read.
@@ -157,5 +162,75 @@ func TestHTTPMemoryIsLetGo(t *testing.T) {
 			t.Fatalf("%q %v", buf, err)
 		}
 		go func() { _, _ = io.Copy(io.Discard, one.conn) }()
+	}
+}
+
+// slowSink is a caller who takes its answer when it is told to.
+type slowSink struct{ reached, take chan struct{} }
+
+func (s *slowSink) Head(ebb.Head) error { return nil }
+func (s *slowSink) Write(b []byte) (int, error) {
+	s.reached <- struct{}{}
+	<-s.take
+	return len(b), nil
+}
+
+// TestHTTPLargeAnswersOfSeveral: a large answer does not wait for the callers of
+// others, however many are in flight.
+func TestHTTPLargeAnswersOfSeveral(t *testing.T) {
+	const places = 3 * maxLarge
+	p := &pipes{conns: make(chan net.Conn), closed: make(chan struct{})}
+	s := NewHTTP(p, Options{})
+	s.Serve()
+	defer s.Close()
+	sink := &slowSink{reached: make(chan struct{}), take: make(chan struct{})}
+	polls := make([]*sender, places)
+	for i := range polls {
+		polls[i] = send(t, p, "GET /2018-06-01/runtime/invocation/next HTTP/1.1\r\n\r\n")
+		go func() { _, _ = io.Copy(io.Discard, polls[i].conn) }()
+	}
+	if f, err := s.Ready(t.Context(), Init{Concurrency: places}); f != nil || err != nil {
+		t.Fatal(f, err)
+	}
+	answered := make(chan error)
+	for i := range places {
+		id := ebb.InvocationID("id-" + strconv.Itoa(i))
+		go func() {
+			_, err := s.Invoke(t.Context(), &Call{ID: id}, sink)
+			answered <- err
+		}()
+		s.waitFor(t, id)
+		one := send(t, p, fmt.Sprintf("POST /2018-06-01/runtime/invocation/%s/response HTTP/1.1\r\nContent-Length: %d\r\n\r\n", id, 2*largeHead), strings.Repeat("a", 2*largeHead))
+		go func() { _, _ = io.Copy(io.Discard, one.conn) }()
+	}
+	for i := range places {
+		select {
+		case <-sink.reached:
+		case <-time.After(30 * time.Second):
+			t.Fatalf("%d of %d answers came through", i, places)
+		}
+	}
+	close(sink.take)
+	for range places {
+		if err := <-answered; err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+// waitFor waits until the runtime has been given an invocation.
+func (s *HTTP) waitFor(t *testing.T, id ebb.InvocationID) {
+	t.Helper()
+	for {
+		s.mu.Lock()
+		x := s.handed[string(id)]
+		s.mu.Unlock()
+		if x != nil {
+			return
+		}
+		runtime.Gosched()
+		if t.Context().Err() != nil {
+			t.Fatal("it was never handed over")
+		}
 	}
 }
