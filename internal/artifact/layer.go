@@ -372,7 +372,7 @@ func layerEntry(h *tar.Header) (*entry, error) {
 	switch h.Typeflag {
 	case tar.TypeDir:
 		return &entry{Path: path, Do: entryDir}, nil
-	case tar.TypeReg, tar.TypeRegA, tar.TypeGNUSparse, tar.TypeCont: //nolint:staticcheck // old tars have TypeRegA
+	case tar.TypeReg, tar.TypeGNUSparse, tar.TypeCont: // of old tars the reader makes TypeReg
 		if path == "" || strings.HasSuffix(h.Name, "/") {
 			if path != "" && h.Size == 0 {
 				return &entry{Path: path, Do: entryDir}, nil // how tars before 1988 wrote folders
