@@ -1,6 +1,5 @@
 package ebb.runtime;
 
-import java.lang.reflect.AccessibleObject;
 import java.lang.reflect.Field;
 import java.lang.reflect.Method;
 import java.util.Map;
@@ -58,10 +57,19 @@ final class Access {
     UNSAFE.putInt(object, at(type, field), value);
   }
 
-  /** Makes a field or a method one that can be used. */
-  static <T extends AccessibleObject> T to(T member) throws ReflectiveOperationException {
-    UNSAFE.putBoolean(member, at(Likeness.class, "override"), true);
-    return member;
+  /** The value of a static field, of a class that is initialised. */
+  static Object get(Field field) {
+    return UNSAFE.getObject(UNSAFE.staticFieldBase(field), UNSAFE.staticFieldOffset(field));
+  }
+
+  static void set(Field field, Object value) {
+    UNSAFE.putObject(UNSAFE.staticFieldBase(field), UNSAFE.staticFieldOffset(field), value);
+  }
+
+  /** Calls a method, of null if it is static. */
+  static Object call(Object object, Method method, Object... arguments) throws ReflectiveOperationException {
+    UNSAFE.putBoolean(method, at(Likeness.class, "override"), true);
+    return method.invoke(object, arguments);
   }
 
   /**
@@ -75,15 +83,15 @@ final class Access {
     Object base = get(Object.class, Class.class, "module");
     Object everybody = null; // without a module of their own
     Method all = Class.class.getDeclaredMethod("getDeclaredFields0", boolean.class);
-    for (Field field : (Field[]) to(all).invoke(base.getClass(), false)) {
+    for (Field field : (Field[]) call(base.getClass(), all, false)) {
       if (field.getName().equals("ALL_UNNAMED_MODULE")) {
-        everybody = to(field).get(null);
+        everybody = get(field);
       }
     }
-    Object opened = to(Class.forName("java.lang.Module$ReflectionData").getDeclaredField("exports")).get(null);
+    Object opened = get(Class.forName("java.lang.Module$ReflectionData").getDeclaredField("exports"));
     Map<String, Boolean> packages = new ConcurrentHashMap<>();
     packages.put(name, true);
     Method put = opened.getClass().getDeclaredMethod("putIfAbsent", Object.class, Object.class, Object.class);
-    to(put).invoke(opened, base, everybody, packages);
+    call(opened, put, base, everybody, packages);
   }
 }

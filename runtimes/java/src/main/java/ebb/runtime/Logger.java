@@ -7,7 +7,6 @@ import com.amazonaws.services.lambda.runtime.LambdaRuntime;
 import com.amazonaws.services.lambda.runtime.logging.LogLevel;
 import java.io.IOException;
 import java.io.StringWriter;
-import java.lang.reflect.Field;
 import java.nio.charset.StandardCharsets;
 import java.time.Instant;
 import java.time.temporal.ChronoUnit;
@@ -25,9 +24,8 @@ final class Logger implements LambdaLogger {
   /** Makes this what LambdaRuntime.getLogger() returns; appenders use that. */
   void install(boolean json) throws ReflectiveOperationException {
     this.json = json;
-    Field field = LambdaRuntime.class.getDeclaredField("logger");
-    field.setAccessible(true);
-    field.set(null, this);
+    LambdaRuntime.getLogger(); // initialises the class
+    Access.set(LambdaRuntime.class.getDeclaredField("logger"), this);
   }
 
   @Override

@@ -107,12 +107,11 @@ final class NativeEnvironment {
       if (!m.getName().equals("findNative")) {
         continue;
       }
-      Access.to(m);
       Object[] arguments = new Object[m.getParameterCount()];
       for (int i = 0; i < arguments.length; i++) { // the symbol, and in later JVMs more to tell of a failure
         arguments[i] = m.getParameterTypes()[i] == String.class ? symbol : null;
       }
-      return (Long) m.invoke(null, arguments);
+      return (Long) Access.call(null, m, arguments);
     }
     return 0;
   }

@@ -11,6 +11,10 @@ public final class Unsafe {
 
   public native long objectFieldOffset(Field field);
 
+  public native Object staticFieldBase(Field field);
+
+  public native long staticFieldOffset(Field field);
+
   public native Object getObject(Object object, long at);
 
   public native void putObject(Object object, long at, Object value);
