@@ -1,6 +1,7 @@
 package socket
 
 import (
+	"errors"
 	"io"
 	"net"
 	"sync"
@@ -72,7 +73,7 @@ func (h *half) do(p []byte) (n int, err error) {
 
 func (h *half) read(fd uintptr) (done bool) {
 	n, err := receive(fd, h.p)
-	if err == syscall.EAGAIN {
+	if errors.Is(err, syscall.EAGAIN) {
 		return false
 	}
 	h.n, h.err = n, err
@@ -82,7 +83,7 @@ func (h *half) read(fd uintptr) (done bool) {
 func (h *half) write(fd uintptr) (done bool) {
 	for h.n < len(h.p) {
 		n, err := send(fd, h.p[h.n:])
-		if err == syscall.EAGAIN {
+		if errors.Is(err, syscall.EAGAIN) {
 			return false
 		}
 		if h.n += n; err != nil {

@@ -83,7 +83,7 @@ func TestMessages(t *testing.T) {
 		if err := peer.Close(); err != nil {
 			t.Fatal(err)
 		}
-		if n, err := c.Read(make([]byte, 1)); n != 0 || err != io.EOF { //nolint:errorlint // io.Reader promises this very one
+		if n, err := c.Read(make([]byte, 1)); n != 0 || !errors.Is(err, io.EOF) {
 			t.Error(n, err)
 		}
 	})
