@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"unsafe"
 
@@ -129,6 +130,13 @@ func elevated(paths []string) {
 	}
 	for _, path := range paths {
 		out, err := exec.Command(path, "whoami").CombinedOutput()
+		for range 1000 { // a process that was just forked may still have it open for writing
+			if unwrap(err) != unix.ETXTBSY {
+				break
+			}
+			runtime.Gosched()
+			out, err = exec.Command(path, "whoami").CombinedOutput()
+		}
 		if err != nil {
 			fmt.Printf("%s: %v\n", path, unwrap(err))
 			continue
