@@ -129,9 +129,10 @@ func colourWanted() bool { return os.Getenv("NO_COLOR") == "" && os.Getenv("TERM
 // let through.
 var controls = regexp.MustCompile(`\x1b\[[0-9;]*m|[\x00-\x08\x0b-\x1f\x7f\x{80}-\x{9f}]`)
 
-// logText is a line for people.
+// logText is a line for people. What a function wrote in several is moved in, so
+// that none of them looks like one of ebb's.
 func logText(l client.LogLine, onTerminal, colour bool) string {
-	text := strings.TrimRight(l.Text, "\r\n")
+	text := strings.ReplaceAll(strings.TrimRight(l.Text, "\r\n"), "\n", "\n    ")
 	if onTerminal {
 		text = controls.ReplaceAllStringFunc(text, func(s string) string {
 			if len(s) > 2 && colour {

@@ -42,6 +42,7 @@ func TestLogText(t *testing.T) {
 		want             string
 	}{
 		{client.LogLine{Text: "x\r\n"}, false, false, stamp + " x"},
+		{client.LogLine{Text: "a\n" + stamp + " END RequestId: b\n"}, false, false, stamp + " a\n    " + stamp + " END RequestId: b"},
 		{client.LogLine{Text: hostile}, false, false, stamp + " " + hostile[:len(hostile)-1]},
 		{client.LogLine{Text: hostile}, true, false, stamp + " a\uFFFD]0;title\uFFFD\uFFFD[2Jbred\tc\uFFFDd\uFFFDe"},
 		{client.LogLine{Text: hostile}, true, true, dim + stamp + reset + " a\uFFFD]0;title\uFFFD\uFFFD[2Jb\x1b[31mred\x1b[0m\tc\uFFFDd\uFFFDe" + reset},
