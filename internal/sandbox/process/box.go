@@ -117,7 +117,7 @@ func (b *box) Attach(_ context.Context, mounts []sandbox.Mount, limits sandbox.L
 func noFolders(id string, mounts []sandbox.Mount) error {
 	for _, m := range mounts {
 		if m.Folder != nil {
-			return unavailable("box %s: %s: folders can be mounted in the linux sandbox only", id, m.Target)
+			return unavailable("box %s: %s: folders can be mounted in the linux and rootless sandboxes only", id, m.Target)
 		}
 	}
 	return nil

@@ -134,7 +134,7 @@ func (d *Driver) Create(ctx context.Context, spec sandbox.Spec) (sandbox.Box, er
 		return nil, err
 	}
 	if spec.Root != "" {
-		return nil, unavailable("box %s: container images need the linux sandbox; this ebb runs functions as plain processes", spec.ID)
+		return nil, unavailable("box %s: container images need the linux or rootless sandbox; this ebb runs functions as plain processes", spec.ID)
 	}
 	if err := ctx.Err(); err != nil {
 		return nil, unavailable("box %s: %w", spec.ID, err)

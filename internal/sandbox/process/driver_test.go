@@ -41,7 +41,7 @@ func TestImagesAreRefused(t *testing.T) {
 	}
 	defer func() { _ = d.Close() }()
 	_, err = d.Create(t.Context(), sandbox.Spec{ID: "image", Root: "/"})
-	if ebb.TypeOf(err) != ebb.TypeSandboxUnavailable || !strings.Contains(err.Error(), "container images need the linux sandbox") {
+	if ebb.TypeOf(err) != ebb.TypeSandboxUnavailable || !strings.Contains(err.Error(), "container images need the linux or rootless sandbox") {
 		t.Errorf("error %v", err)
 	}
 }
