@@ -35,14 +35,14 @@ func (r *Relay) acceptTCP() {
 func (r *Relay) carry(inner *net.TCPConn) {
 	l, p, ctx, err := r.begin(ebb.ProtocolTCP, addrPort(inner.LocalAddr()))
 	if err != nil {
+		r.failed(ctx, l, err) // first: who sees the end finds the reason
 		abort(inner)
-		r.failed(ctx, l, err)
 		return
 	}
 	defer r.finish(l)
 	if err := r.dial(ctx, l, p); err != nil {
-		abort(inner)
 		r.failed(ctx, l, err)
+		abort(inner)
 		return
 	}
 	outer := l.conn.(*net.TCPConn)
