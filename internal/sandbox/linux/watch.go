@@ -44,9 +44,8 @@ type watched struct {
 
 	frozen atomic.Bool
 	mu     sync.Mutex
-	pids   []int // as of the last scan, without ebb-init
-	now    int64 // bytes, at
-	at     time.Time
+	pids   []int         // as of the last scan, without ebb-init
+	now    int64         // bytes, when last measured
 	cpu    time.Duration // the most that usage has read
 }
 
@@ -56,7 +55,7 @@ const (
 	fastMemory = 4 << 30
 	minLook    = 20 * time.Millisecond
 	maxLook    = 500 * time.Millisecond
-	fresh      = 10 * time.Millisecond // what was measured then is true still
+	fresh      = 10 * time.Millisecond // whose processes were found then are whose they are still
 	believed   = 2 * time.Second       // that a number is still the same process's
 )
 
@@ -222,7 +221,7 @@ func (b *watched) measure() int64 {
 	}
 	sum += b.shm()
 	b.mu.Lock()
-	b.now, b.at = sum, time.Now()
+	b.now = sum
 	b.mu.Unlock()
 	b.raise(sum)
 	return sum
@@ -335,14 +334,19 @@ func (b *watched) freeze(on bool) error {
 	return errors.New("its processes fork faster than they can be counted")
 }
 
-// memory is what the box has and what it had at most; it is measured now unless
-// that was done a moment ago.
+// memory is what the box has and what it had at most, measured now unless it stands
+// still.
 func (b *watched) memory() (now, peak int64) {
-	b.mu.Lock()
-	old := time.Since(b.at) > fresh
-	now = b.now
-	b.mu.Unlock()
-	if old && !b.frozen.Load() {
+	if b.frozen.Load() {
+		b.mu.Lock()
+		now = b.now
+		b.mu.Unlock()
+	} else {
+		b.w.mu.Lock()
+		if time.Since(b.w.at) > fresh {
+			b.w.scan()
+		}
+		b.w.mu.Unlock()
 		now = b.measure()
 	}
 	return min(now, b.most.Load()), b.peak.Load()
