@@ -42,10 +42,6 @@ func TestMemoryOfEveryKind(t *testing.T) {
 	t.Parallel()
 	needsBoxes(t)
 	const memory, some, tooMuch = 192, 60, 800
-	least := some
-	if platform.User() != 0 {
-		least = 1 // without a cgroup it is what was there when it was looked at
-	}
 	text := compiled(t, observer)
 	js := node("exports.handler = async (e) => Buffer.alloc(e.Take << 20, 1).length >> 20;")
 	custom := platform.Function{Runtime: "provided.al2023", Handler: "x", Files: map[string]string{"bootstrap": text}}
@@ -71,7 +67,7 @@ func TestMemoryOfEveryKind(t *testing.T) {
 				limit = 128
 			}
 			used := usedMemory(t, f, 3)
-			if used[0] < least || used[0] >= limit || used[1] < limit-6 || used[1] > limit || used[2] >= used[1] {
+			if used[0] < some || used[0] >= limit || used[1] < limit-6 || used[1] > limit || used[2] >= used[1] {
 				t.Errorf("memory used: %v of %d", used, limit)
 			}
 		})
@@ -89,7 +85,7 @@ func TestMemoryOfEveryKind(t *testing.T) {
 			t.Errorf("%s %s", res.Status, body)
 		}
 		logged(t, name, "Runtime.OutOfMemory")
-		if used := usedMemory(t, name, 2); used[0] < least || used[0] >= memory || used[1] < memory-6 || used[1] > memory {
+		if used := usedMemory(t, name, 2); used[0] < some || used[0] >= memory || used[1] < memory-6 || used[1] > memory {
 			t.Errorf("memory used: %v of %d", used, memory)
 		}
 	})

@@ -24,7 +24,7 @@ const rootlessUser = 64322
 // rootlessTests are run again with an ebb that is not root: functions of all kinds,
 // and those who want out.
 const rootlessTests = "^(TestAsRootless.*|TestIsolation|TestInstancesShareNothing|TestNeighbourIsOutOfReach|TestFunctionCallsFunction|" +
-	"TestEscapee|TestForgedCalls|TestFramedSocketAbuse|TestLogFlood|TestMemoryFlood|TestMemoryOfEveryKind|TestJavaProcess|" +
+	"TestEscapee|TestForgedCalls|TestFramedSocketAbuse|TestLogFlood|TestMemoryFlood|TestJavaProcess|" +
 	"TestLayersOnTheUsualPaths|TestWebRequests|TestWebPythonAndGo|TestWebImage)$"
 
 // asRootlessUser is a command of that user's, of the ebb at path.
