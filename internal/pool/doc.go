@@ -41,7 +41,8 @@
 //     patience ends, then gets TooManyRequestsException with the reason.
 //
 //  7. A spare (an instance made ahead) belongs to nobody, runs nothing of a
-//     user's, and becomes an instance of one version at most once.
+//     user's, and becomes an instance of one version at most once. None is made
+//     beside a start that a request waits for, unless such starts go on and on.
 //
 //  8. Nothing that waits happens under the pool's lock: freezing, thawing, hooks
 //     and reading a box's files come before or after. Who lends a frozen instance
