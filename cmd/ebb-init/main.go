@@ -21,13 +21,14 @@ func main() {
 	runtime.LockOSThread()
 	ctl := &control{fd: controlFD}
 	syscall.CloseOnExec(ctl.fd)
-	if syscall.Getpid() != 1 {
-		outside(ctl)
-	}
-	// What ebb was started with and never knew of comes no further.
+	// Neither its own program, which ebb starts it by, nor what ebb was started with and
+	// never knew of comes any further.
 	if err := unix.CloseRange(controlFD+1, ^uint(0), 0); err != nil {
 		ctl.send(failed("close", "inherited descriptors", err).Encode())
 		syscall.Exit(1)
+	}
+	if syscall.Getpid() != 1 {
+		outside(ctl)
 	}
 	if failed := live(ctl); failed != nil {
 		ctl.send(failed.Encode())

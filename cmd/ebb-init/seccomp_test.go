@@ -138,6 +138,8 @@ func TestArguments(t *testing.T) {
 		"PR_SET_MM":         {unix.SYS_PRCTL, []uint64{unix.PR_SET_MM}, option},
 		"speculation":       {unix.SYS_PRCTL, []uint64{unix.PR_SET_SPECULATION_CTRL}, option},
 		"clone3":            {unix.SYS_CLONE3, nil, refuse(unix.ENOSYS)},
+		"filter":            {unix.SYS_SECCOMP, []uint64{unix.SECCOMP_SET_MODE_FILTER}, refuse(unix.ENOSYS)},
+		"filter by prctl":   {unix.SYS_PRCTL, []uint64{unix.PR_SET_SECCOMP, unix.SECCOMP_MODE_FILTER}, option},
 	} {
 		if got := verdictOf(t, auditArch, c.number, c.args...); got != c.want {
 			t.Errorf("%s gives %#x, want %#x", name, got, c.want)
@@ -171,14 +173,15 @@ func TestLandlockVersions(t *testing.T) {
 	}
 }
 
-// TestZygoteFilter: three calls more than a function has, and no other.
+// TestZygoteFilter: four calls more than a function has, and no other.
 func TestZygoteFilter(t *testing.T) {
 	filter := filterProgram(zygoteCalls[:]...)
-	spared := map[uint32]bool{unix.SYS_SETNS: true, unix.SYS_UNSHARE: true, unix.SYS_KEYCTL: true}
+	eperm := refuse(unix.EPERM)
+	spared := map[uint32]uint32{unix.SYS_SETNS: eperm, unix.SYS_UNSHARE: eperm, unix.SYS_KEYCTL: eperm, unix.SYS_SECCOMP: refuse(unix.ENOSYS)}
 	for number := range uint32(lastNumber + 1) {
 		want := verdictOf(t, auditArch, number)
-		if spared[number] {
-			if want != refuse(unix.EPERM) {
+		if refusal, is := spared[number]; is {
+			if want != refusal {
 				t.Errorf("a function may use system call %d", number)
 			}
 			want = allow

@@ -44,12 +44,13 @@ var personalities = [...]uint32{0, 0xffffffff}
 
 // prctlOptions concern the process alone and take nothing away from ebb. Missing
 // are those that turn mitigations off, merge memory with other processes', give
-// the process other bounds in memory, or are for tracing.
+// the process other bounds in memory, or are for tracing; and PR_SET_SECCOMP, for
+// the reason of filterOptions. The system call seccomp is in no table.
 var prctlOptions = [...]uint32{
 	unix.PR_SET_VMA, unix.PR_SET_NAME, unix.PR_GET_NAME, // often used first
 	unix.PR_SET_PDEATHSIG, unix.PR_GET_PDEATHSIG, unix.PR_GET_DUMPABLE, unix.PR_SET_DUMPABLE,
 	unix.PR_GET_KEEPCAPS, unix.PR_SET_KEEPCAPS, unix.PR_GET_TIMING, unix.PR_GET_SECCOMP,
-	unix.PR_SET_SECCOMP, unix.PR_CAPBSET_READ, unix.PR_CAPBSET_DROP, unix.PR_GET_TSC,
+	unix.PR_CAPBSET_READ, unix.PR_CAPBSET_DROP, unix.PR_GET_TSC,
 	unix.PR_GET_SECUREBITS, unix.PR_SET_TIMERSLACK, unix.PR_GET_TIMERSLACK,
 	unix.PR_MCE_KILL_GET, unix.PR_SET_CHILD_SUBREAPER, unix.PR_GET_CHILD_SUBREAPER,
 	unix.PR_SET_NO_NEW_PRIVS, unix.PR_GET_NO_NEW_PRIVS, unix.PR_GET_TID_ADDRESS,
@@ -155,6 +156,6 @@ var allowedCalls = [...]uint16{
 	unix.SYS_MSGRCV, unix.SYS_MSGCTL, unix.SYS_MQ_OPEN, unix.SYS_MQ_UNLINK,
 	unix.SYS_MQ_TIMEDSEND, unix.SYS_MQ_TIMEDRECEIVE, unix.SYS_MQ_NOTIFY, unix.SYS_MQ_GETSETATTR,
 	// The rest: asking, and confining oneself further.
-	unix.SYS_UNAME, unix.SYS_SYSINFO, unix.SYS_GETRANDOM, unix.SYS_SECCOMP,
+	unix.SYS_UNAME, unix.SYS_SYSINFO, unix.SYS_GETRANDOM,
 	unix.SYS_LANDLOCK_CREATE_RULESET, unix.SYS_LANDLOCK_ADD_RULE, unix.SYS_LANDLOCK_RESTRICT_SELF,
 }

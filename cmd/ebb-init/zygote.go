@@ -22,6 +22,7 @@ const zygoteCapabilities = 1<<unix.CAP_SYS_ADMIN | 1<<unix.CAP_SYS_CHROOT | 1<<u
 // zygoteCalls are with what it does so; a copy's own filter forbids them.
 var zygoteCalls = [...]checkedCall{
 	{unix.SYS_SETNS, allowed}, {unix.SYS_UNSHARE, allowed}, {unix.SYS_KEYCTL, allowed},
+	{unix.SYS_SECCOMP, allowed},
 }
 
 // become is the third thing that ebb-init is for: it makes a root that is nobody's
@@ -29,9 +30,6 @@ var zygoteCalls = [...]checkedCall{
 // which copies are made. It is in ebb's PID namespace, because out of that one
 // only a process can enter those of boxes. It returns only what went wrong.
 func become(ctl *control, message []byte) *initproto.Failed {
-	if err := unix.CloseRange(controlFD+1, ^uint(0), 0); err != nil {
-		return failed("close", "inherited descriptors", err)
-	}
 	setOOMScore(oomScore) // there is no /proc where it goes
 	var setup initproto.Setup
 	if !setup.Decode(message) || setup.TmpFD || !setup.NoProc {

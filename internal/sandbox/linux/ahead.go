@@ -26,10 +26,6 @@ type blank struct {
 	group *group
 }
 
-// startAgain is how often ebb-init is started once more in a user namespace, where on a
-// machine under load one of thousands was seen refused that its successor was not.
-const startAgain = 2
-
 // newBlank makes one. What it took before an error is given back.
 func (d *Driver) newBlank(name string, limits sandbox.Limits) (*blank, error) {
 	ours, theirs, err := socketPair(unix.SOCK_SEQPACKET)
@@ -43,12 +39,6 @@ func (d *Driver) newBlank(name string, limits sandbox.Limits) (*blank, error) {
 		d.rootless.enclose(attr)
 	}
 	s.init, err = d.startInit(theirs, attr)
-	for range startAgain {
-		if d.rootless == nil || !errors.Is(err, os.ErrPermission) {
-			break
-		}
-		s.init, err = d.startInit(theirs, attr)
-	}
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("start ebb-init: %w", err), ours.Close())
 	}

@@ -4,12 +4,16 @@ package linux
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
+
+	"golang.org/x/sys/unix"
 
 	"github.com/ebb-faas/ebb/internal/ebb"
 	"github.com/ebb-faas/ebb/internal/sandbox"
@@ -163,5 +167,37 @@ func TestInitEnds(t *testing.T) {
 	<-created.Done()
 	if exit := created.Exit(); exit != (sandbox.Exit{Code: -1, Signal: "killed"}) {
 		t.Errorf("exit is %+v", exit)
+	}
+}
+
+// TestInitStartsWhateverIsOpen: the child that becomes ebb-init puts descriptors where
+// ebb has others. None of them may be its program.
+func TestInitStartsWhateverIsOpen(t *testing.T) {
+	const number = 300 // where nothing else is
+	d := opened(t).Driver.(*Driver)
+	at := func(f *os.File, number int) *os.File {
+		fd, err := unix.FcntlInt(f.Fd(), unix.F_DUPFD_CLOEXEC, number)
+		if err = errors.Join(err, f.Close()); err != nil {
+			t.Fatal(err)
+		}
+		return os.NewFile(uintptr(fd), f.Name())
+	}
+	d.init = at(d.init, number)
+	for socket := number - 4; socket < number+4; socket++ {
+		ours, theirs, err := socketPair(unix.SOCK_SEQPACKET)
+		if err != nil {
+			t.Fatal(err)
+		}
+		theirs = at(theirs, socket)
+		init, err := d.startInit(theirs, &syscall.SysProcAttr{Cloneflags: unix.CLONE_NEWPID})
+		if err != nil {
+			t.Errorf("with its socket at %d and its program at %d: %v", theirs.Fd(), d.init.Fd(), err)
+		}
+		if err = errors.Join(theirs.Close(), ours.Close()); err != nil {
+			t.Error(err)
+		}
+		if init != nil {
+			_, _ = init.Wait() // it ends with its socket
+		}
 	}
 }

@@ -37,14 +37,7 @@ func initProgram() (*os.File, error) {
 	if err != nil {
 		return nil, fmt.Errorf("memfd_create: %w", err)
 	}
-	// A high number, because the child's own descriptors are put in place from 0
-	// upwards before it executes.
-	high, err := unix.FcntlInt(uintptr(fd), unix.F_DUPFD_CLOEXEC, 64)
-	_ = unix.Close(fd)
-	if err != nil {
-		return nil, fmt.Errorf("dup: %w", err)
-	}
-	f := os.NewFile(uintptr(high), "ebb-init")
+	f := os.NewFile(uintptr(fd), "ebb-init")
 	if _, err := f.Write(program); err != nil {
 		return nil, errors.Join(err, f.Close())
 	}

@@ -32,6 +32,7 @@ type order struct {
 	Ruleset  bool        `json:"ruleset"`
 	Keyctl   int         `json:"keyctl"`   // number of that system call here
 	Restrict int         `json:"restrict"` // and of landlock_restrict_self
+	Seccomp  int         `json:"seccomp"`
 }
 
 // report is what a copy says once it is as confined as it will be.
@@ -133,7 +134,7 @@ func (b *box) bear(ctx context.Context, z *zygote, dir string, output, framed *o
 // order is what the zygote must know.
 func (b *box) order(dir string) *order {
 	o := &order{UID: b.uid, Dir: dir, Ruleset: b.d.landlock > 0,
-		Keyctl: unix.SYS_KEYCTL, Restrict: unix.SYS_LANDLOCK_RESTRICT_SELF}
+		Keyctl: unix.SYS_KEYCTL, Restrict: unix.SYS_LANDLOCK_RESTRICT_SELF, Seccomp: unix.SYS_SECCOMP}
 	for _, l := range b.rlimits() {
 		o.Rlimits = append(o.Rlimits, [2]uint64{uint64(l.Resource), l.Value})
 	}

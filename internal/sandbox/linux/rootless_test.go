@@ -31,7 +31,7 @@ const (
 const (
 	rangeTests    = "TestConformance|TestIsolation|TestEscape|TestLimits"
 	rootlessTests = rangeTests + "|TestFolder|TestImage|TestAttach|TestAhead|TestCheck|TestCreateGivesUp|" +
-		"TestCloseWhileCreating|TestInitEnds|TestKilledDriver|TestNothingLeaks|TestWatch|TestUserNamespace"
+		"TestCloseWhileCreating|TestInit|TestKilledDriver|TestNothingLeaks|TestWatch|TestUserNamespace"
 )
 
 // TestRootless runs the tests again where ebb is root of a user namespace only: with

@@ -72,17 +72,20 @@ func (b *box) blank() (*blank, error) {
 	return s, nil
 }
 
-// startInit starts ebb-init with one end of its control socket.
+// startInit starts ebb-init with one end of its control socket. Its program is handed
+// down like the socket and executed from where it comes to lie: before it executes, the
+// child moves a pipe to the number after the highest that is handed down, whatever ebb
+// has there.
 func (d *Driver) startInit(ctl *os.File, attr *syscall.SysProcAttr) (*os.Process, error) {
 	null, err := os.Open(os.DevNull)
 	if err != nil {
 		return nil, err
 	}
 	defer func() { _ = null.Close() }()
-	return os.StartProcess(fmt.Sprintf("/proc/self/fd/%d", d.init.Fd()), []string{"ebb-init"}, &os.ProcAttr{
+	return os.StartProcess("/proc/self/fd/4", []string{"ebb-init"}, &os.ProcAttr{
 		Dir:   "/",
 		Env:   []string{}, // nil would hand ours down
-		Files: []*os.File{null, null, os.Stderr, ctl},
+		Files: []*os.File{null, null, os.Stderr, ctl, d.init},
 		Sys:   attr,
 	})
 }

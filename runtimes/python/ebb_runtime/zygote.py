@@ -36,8 +36,8 @@ FILTER = 4  # the system call filter of a copy, as the kernel takes it
 
 CLONE_NEWNS, CLONE_NEWCGROUP, CLONE_NEWUTS = 0x00020000, 0x02000000, 0x04000000
 CLONE_NEWIPC, CLONE_NEWPID, CLONE_NEWNET = 0x08000000, 0x20000000, 0x40000000
-PR_SET_DUMPABLE, PR_SET_SECCOMP, PR_SET_NO_NEW_PRIVS = 4, 22, 38
-SECCOMP_MODE_FILTER = 2
+PR_SET_DUMPABLE, PR_SET_NO_NEW_PRIVS = 4, 38
+SECCOMP_SET_MODE_FILTER = 1
 KEYCTL_JOIN_SESSION_KEYRING = 1
 CAPABILITIES_VERSION_3 = 0x20080522
 MAX_FDS = 64
@@ -203,7 +203,7 @@ def confine(order, ruleset, calls):
     prctl(PR_SET_DUMPABLE, 1)
     held = ctypes.create_string_buffer(calls, len(calls))
     program = Program(len(calls) // 8, ctypes.addressof(held))
-    prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, ctypes.addressof(program))
+    syscall(order["seccomp"], SECCOMP_SET_MODE_FILTER, 0, ctypes.addressof(program))
     assure(uid)
 
 
