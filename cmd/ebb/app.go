@@ -51,11 +51,14 @@ func (a *app) root() *cobra.Command {
 		SilenceErrors:    true,
 		SilenceUsage:     true,
 		TraverseChildren: true,
-		PersistentPreRunE: func(*cobra.Command, []string) error {
+		PersistentPreRunE: func(verb *cobra.Command, _ []string) error {
 			if a.output != outTable && a.output != outJSON {
 				return usagef("--output: %q is neither json nor table", a.output)
 			}
 			a.started = true
+			if verb.Name() != "serve" { // which has a log for that
+				a.warnOfVariables(os.Environ())
+			}
 			return nil
 		},
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -82,6 +85,16 @@ func (a *app) root() *cobra.Command {
 		a.doctorVerb(), a.envVerb(), a.backupVerb(), a.restoreVerb(), a.versionVerb(), a.completionVerb(),
 	)
 	return root
+}
+
+// warnOfVariables tells of those that look like a mistake: with them the verb might
+// act on another platform or service than its caller believes.
+func (a *app) warnOfVariables(environ []string) {
+	for _, v := range server.UnknownVariables(environ) {
+		if v.Nearest != "" {
+			_, _ = fmt.Fprintf(a.errs, "ebb: warning: %s means nothing to ebb; %s\n", v.Name, v.Hint())
+		}
+	}
 }
 
 // withClient has fn speak to the platform.

@@ -1,7 +1,6 @@
 package manifest
 
 import (
-	"cmp"
 	"fmt"
 	"maps"
 	"math"
@@ -11,6 +10,8 @@ import (
 	"time"
 
 	"github.com/goccy/go-yaml/ast"
+
+	"github.com/ebb-faas/ebb/internal/ebb"
 )
 
 // reader walks a YAML tree and collects what is wrong with it.
@@ -125,34 +126,10 @@ func (r *reader) fields(key string, n ast.Node, known map[string]setter) {
 // suggest names the known key closest to name, or all of them.
 func suggest[V any](name string, known map[string]V) string {
 	names := slices.Sorted(maps.Keys(known))
-	best := slices.MinFunc(names, func(a, b string) int { return cmp.Compare(distance(name, a), distance(name, b)) })
-	if distance(name, best) <= 2 {
+	if best := ebb.Nearest(name, names); best != "" {
 		return fmt.Sprintf("; did you mean %s?", best)
 	}
 	return "; known keys: " + strings.Join(names, ", ")
-}
-
-// distance is how many letters must be changed, added or removed to get from a
-// to b, ignoring case.
-func distance(a, b string) int {
-	a, b = strings.ToLower(a), strings.ToLower(b)
-	row := make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
-	}
-	for i := range len(a) {
-		last := row[0]
-		row[0] = i + 1
-		for j := range len(b) {
-			change := last
-			if a[i] != b[j] {
-				change++
-			}
-			last = row[j+1]
-			row[j+1] = min(change, row[j]+1, last+1)
-		}
-	}
-	return row[len(b)]
 }
 
 // scalar returns the text of any scalar as it was written, so that 1.10 stays

@@ -42,6 +42,8 @@ type Config struct {
 	PublicGateway string `yaml:"publicGateway"`
 	Region        string `yaml:"region"`
 	Sandbox       string `yaml:"sandbox"` // auto, linux, rootless or process
+	// Environ is the environment, to be told what in it means nothing.
+	Environ []string `yaml:"-"`
 	// RootlessRefused says why this process is in no user namespace though it needs one.
 	RootlessRefused error           `yaml:"-"`
 	DrainTimeout    time.Duration   `yaml:"drainTimeout"`
@@ -98,6 +100,7 @@ func DefaultConfig() Config {
 		Gateway:      "127.0.0.1:9081",
 		Region:       "us-east-1",
 		Sandbox:      sandboxAuto,
+		Environ:      os.Environ(),
 		DrainTimeout: 30 * time.Second,
 		LogLevel:     "info",
 		Database:     store.Config{Password: os.Getenv("EBB_DATABASE_PASSWORD")},

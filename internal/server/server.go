@@ -30,6 +30,9 @@ func Run(ctx context.Context, cfg Config, stdout io.Writer) error {
 		return err
 	}
 	log := slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: level}))
+	for _, v := range UnknownVariables(cfg.Environ) {
+		log.Warn("a variable of the environment means nothing to ebb", "variable", v.Name, "hint", v.Hint())
+	}
 	dir, err := filepath.Abs(cfg.Data)
 	if err != nil {
 		return fmt.Errorf("data directory: %w", err)
