@@ -119,14 +119,14 @@ func TestFlakyTestsAreTold(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			log := filepath.Join(t.TempDir(), "test.log")
 			// What it is given: the output, what comes of running again, and what go test would be.
-			const fake = `for a; do if [ "$a" = -run ]; then echo "again: $*"; exit $2; fi; done; printf %s "$1"; exit 1`
-			cmd := exec.Command("../scripts/test.sh", log, "sh", "-c", fake, "sh", c.printed, c.again, "./...")
+			const fake = `for a; do if [ "$a" = -run ]; then echo "again:" "${@:3}"; exit $2; fi; done; printf %s "$1"; exit 1`
+			cmd := exec.Command("../scripts/test.sh", log, "bash", "-c", fake, "bash", c.printed, c.again, "./first", "./...")
 			cmd.Env = append(os.Environ(), "RERUN=1")
 			out, err := cmd.CombinedOutput()
 			if exit := cmd.ProcessState.ExitCode(); exit != c.exit {
 				t.Errorf("exit code %d, %v:\n%s", exit, err, out)
 			}
-			if got := strings.Contains(string(out), "-count=3 -run ^TestOne$ example.com/one\n"); got != c.rerun {
+			if got := strings.Contains(string(out), "again: -count=3 -run ^TestOne$ example.com/one\n"); got != c.rerun {
 				t.Errorf("run again: %v:\n%s", got, out)
 			}
 			if got := strings.Contains(string(out), "== flaky: failed once, passed three times alone\n   example.com/one TestOne\n"); got != (c.exit == 0) {

@@ -8,7 +8,7 @@
 # too, but not the last change's. A race, a panic, a leak, a package that does not
 # compile or more failures than two are final. RERUN=0 makes every failure final.
 #
-#   scripts/test.sh LOG go test ./...
+#   scripts/test.sh LOG go test ./first ./...
 set -uo pipefail
 log=$1
 shift
@@ -24,11 +24,13 @@ echo "$list"
 names=$(sed '1,/^== failed:$/d' <<<"$list" | awk '
   match($0, /^   [^ :]+: Test[^ \/]+/) && !/DATA RACE/ { sub(/:$/, "", $1); sub(/\/.*/, "", $2); print $1, $2; next }
   { print "other" }' | sort -u)
+# The command without the packages that it ends with.
+while [[ ${*: -1} == ./* ]]; do set -- "${@:1:$#-1}"; done
 if [ "${RERUN:-1}" != 0 ] && [ -n "$names" ] && ! grep -q '^other$' <<<"$names" && [ "$(wc -l <<<"$names")" -le 2 ]; then
   again=0
   while read -r package test; do
     echo "== again, three times: $package $test"
-    "${@:1:$#-1}" -count=3 -run "^$test\$" "$package" </dev/null 2>&1 | tee -a "$log"
+    "$@" -count=3 -run "^$test\$" "$package" </dev/null 2>&1 | tee -a "$log"
     [ "${PIPESTATUS[0]}" -eq 0 ] || again=1
   done <<<"$names"
   if [ "$again" -eq 0 ]; then

@@ -72,6 +72,7 @@ func setup(env *testscript.Env) error {
 	}
 	env.Setenv("SHELL", "/bin/bash")
 	env.Setenv("TZ", "UTC")
+	env.Setenv("GORACE", "atexit_sleep_ms=10") // else every command ends a second later with -race
 	env.Setenv("XDG_DATA_HOME", filepath.Join(env.WorkDir, "share"))
 	env.Values[serversKey{}] = &servers{}
 	return os.WriteFile(filepath.Join(env.WorkDir, ".server.yaml"), []byte("sandbox: process\n"), 0o600)
@@ -88,7 +89,7 @@ func cmdServe(ts *testscript.TestScript, neg bool, args []string) {
 	}, args[1:]...)
 	cmd := exec.Command("ebb", flags...)
 	cmd.Dir = ts.Getenv("WORK")
-	for _, name := range []string{"PATH", "HOME", "TZ"} {
+	for _, name := range []string{"PATH", "HOME", "TZ", "GORACE"} {
 		cmd.Env = append(cmd.Env, name+"="+ts.Getenv(name))
 	}
 	log, err := os.OpenFile(dir+".log", os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)

@@ -137,7 +137,7 @@ func TestManyDelayed(t *testing.T) {
 	// at the database meanwhile.
 	before := s.Stats()
 	enqueue(t, s, q, queue.Enqueue{Group: "soon", NotBefore: time.Now().Add(200 * time.Millisecond)})
-	if d := got(t, early); d < 190*time.Millisecond || d > 1200*time.Millisecond {
+	if d := got(t, early); d < 190*time.Millisecond || d > 30*time.Second { // without its timer, after a minute
 		t.Errorf("due after 200ms, handled after %v", d)
 	}
 	if n := s.Stats().Commits - before.Commits; n > 4 {
