@@ -3,7 +3,6 @@ package internal_test
 import (
 	"fmt"
 	"go/ast"
-	"os"
 	"path"
 	"reflect"
 	"strconv"
@@ -11,24 +10,38 @@ import (
 	"testing"
 )
 
-// TestEveryConfigKeyIsDocumented: docs/configuration.md has each key that a
-// configuration file may hold, and no other.
+// TestEveryConfigKeyIsDocumented: docs/configuration.md, in both languages, has each
+// key that a configuration file may hold, and no other.
 func TestEveryConfigKeyIsDocumented(t *testing.T) {
+	keys := configKeys(t)
+	for _, page := range []string{"docs/configuration.md", "docs/configuration.zh-CN.md"} {
+		documented := map[string]bool{}
+		for line := range strings.Lines(read(t, "../"+page)) {
+			if key, ok := strings.CutPrefix(line, "| `"); ok {
+				key, _, _ = strings.Cut(key, "`")
+				documented[key] = true
+			}
+		}
+		for key := range keys {
+			if !documented[key] {
+				t.Errorf("%s says nothing of %s", page, key)
+			}
+		}
+		for key := range documented {
+			if !keys[key] && key != strings.ToUpper(key) { // those are variables of the environment
+				t.Errorf("%s tells of %s, which does not exist", page, key)
+			}
+		}
+	}
+}
+
+// configKeys is every key that a configuration file may hold.
+func configKeys(t *testing.T) map[string]bool {
+	t.Helper()
 	configs := configStructs(t)
 	server, ok := configs["server"]
 	if !ok {
 		t.Fatal("there is no type Config in internal/server")
-	}
-	page, err := os.ReadFile("../docs/configuration.md")
-	if err != nil {
-		t.Fatal(err)
-	}
-	documented := map[string]bool{}
-	for line := range strings.Lines(string(page)) {
-		if key, ok := strings.CutPrefix(line, "| `"); ok {
-			key, _, _ = strings.Cut(key, "`")
-			documented[key] = true
-		}
 	}
 	keys := map[string]bool{}
 	each(t, "server", server, func(key string, field *ast.Field) {
@@ -40,16 +53,7 @@ func TestEveryConfigKeyIsDocumented(t *testing.T) {
 		}
 		each(t, pkg, section, func(sub string, _ *ast.Field) { keys[key+"."+sub] = true })
 	})
-	for key := range keys {
-		if !documented[key] {
-			t.Errorf("docs/configuration.md says nothing of %s", key)
-		}
-	}
-	for key := range documented {
-		if !keys[key] && key != strings.ToUpper(key) { // those are variables of the environment
-			t.Errorf("docs/configuration.md tells of %s, which does not exist", key)
-		}
-	}
+	return keys
 }
 
 // configStructs finds type Config of each package under internal, by its name.

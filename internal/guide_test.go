@@ -8,8 +8,9 @@ import (
 	"testing"
 )
 
-// TestPagesInTwoLanguagesAreAlike: a page in Chinese has the sections and the
-// blocks of code of the English one, but for comments, and each leads to the other.
+// TestPagesInTwoLanguagesAreAlike: a page in Chinese has the sections, the rows of
+// tables and the blocks of code of the English one, but for words and comments, and
+// each leads to the other.
 func TestPagesInTwoLanguagesAreAlike(t *testing.T) {
 	pages, err := filepath.Glob("../docs/*.zh-CN.md")
 	if err != nil || len(pages) < 2 {
@@ -29,17 +30,35 @@ func TestPagesInTwoLanguagesAreAlike(t *testing.T) {
 			}
 		}
 		if len(want) != len(got) {
-			t.Errorf("%s has %d sections and blocks of code, %s has %d", page, len(got), original, len(want))
+			t.Errorf("%s has %d sections, rows and blocks of code, %s has %d", page, len(got), original, len(want))
 		}
 	}
 }
 
-// outline is the levels of a page's headings and its fenced code without comments,
-// in order.
+// TestPagesForUsersAreInTwoLanguages: what users touch is told in Chinese too.
+func TestPagesForUsersAreInTwoLanguages(t *testing.T) {
+	pages, err := filepath.Glob("../docs/*.md")
+	if err != nil || len(pages) < 20 {
+		t.Fatalf("found %d pages, %v", len(pages), err)
+	}
+	english := map[string]bool{"architecture": true, "benchmarks": true, "compatibility": true}
+	for _, page := range pages {
+		name := strings.TrimSuffix(filepath.Base(page), ".md")
+		if english[name] || strings.HasSuffix(name, ".zh-CN") {
+			continue
+		}
+		if _, err := os.Stat("../docs/" + name + ".zh-CN.md"); err != nil {
+			t.Errorf("%s has no Chinese page", page)
+		}
+	}
+}
+
+// outline is the levels of a page's headings, its rows of tables without words, and
+// its fenced code without comments, in order.
 func outline(text string) (parts []string) {
 	comment := regexp.MustCompile(`(?m)\s+# .*$`)
-	for _, m := range regexp.MustCompile("(?ms)^(#+) [^\n]+$|^```(.+?)^```$").FindAllStringSubmatch(text, -1) {
-		parts = append(parts, m[1]+comment.ReplaceAllString(m[2], ""))
+	for _, m := range regexp.MustCompile("(?ms)^(#+) [^\n]+$|^```(.+?)^```$|^(\\|)[^\n]+\\|$").FindAllStringSubmatch(text, -1) {
+		parts = append(parts, m[1]+comment.ReplaceAllString(m[2], "")+m[3])
 	}
 	return parts
 }

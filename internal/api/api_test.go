@@ -9,6 +9,8 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"os"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -253,7 +255,14 @@ func TestOpenAPI(t *testing.T) {
 			t.Errorf("%s %s: %+v", method, path, op)
 		}
 	}
+	page, err := os.ReadFile("../../docs/api.md")
+	if err != nil {
+		t.Fatal(err)
+	}
 	for path, methods := range doc.Paths {
+		if noun := regexp.MustCompile("^/v1/[a-z-]+").FindString(path); !regexp.MustCompile(noun + "\\b[^-]").Match(page) {
+			t.Errorf("docs/api.md does not name %s", noun)
+		}
 		for method, op := range methods {
 			if op.Responses["default"].Content["application/problem+json"] == nil {
 				t.Errorf("%s %s tells of no errors", method, path)
