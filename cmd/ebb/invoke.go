@@ -35,6 +35,7 @@ type invokeOptions struct {
 	log, dryRun                       bool
 	async                             bool
 	id                                string // with async: of the task
+	egress                            string
 }
 
 // invokeVerb runs a function once.
@@ -62,6 +63,7 @@ func (a *app) invokeVerb() *cobra.Command {
 	cmd.Flags().BoolVar(&opt.dryRun, "dry-run", false, "only check that the function could be invoked")
 	cmd.Flags().BoolVar(&opt.async, "async", false, "do not wait: print the id of the task, see: ebb task")
 	cmd.Flags().StringVar(&opt.id, "id", "", "with --async: the task's `ID`, which is accepted once")
+	cmd.Flags().StringVar(&opt.egress, "egress", "", "`TARGETS` (sftp.acme.example:22,…) that are open for this invocation alone")
 	return cmd
 }
 
@@ -97,25 +99,35 @@ func (a *app) invoke(ctx context.Context, name string, opt invokeOptions) error 
 		return err
 	}
 	defer c.Close()
-	if opt.async {
-		return a.invokeAsync(ctx, c, in, opt.id)
+	var options []func(*lambda.Options)
+	if opt.egress != "" {
+		options = append(options, header(egressHeader, opt.egress))
 	}
-	out, err := c.Lambda().Invoke(ctx, in)
+	if opt.async {
+		return a.invokeAsync(ctx, c, in, opt.id, options)
+	}
+	out, err := c.Lambda().Invoke(ctx, in, options...)
 	if err != nil {
 		return &named{name, err}
 	}
 	return a.invoked(name, out)
 }
 
-// taskIDHeader chooses the id of a task.
-const taskIDHeader = "X-Ebb-Idempotency-Key"
+// Headers of an invocation that AWS does not have.
+const (
+	taskIDHeader = "X-Ebb-Idempotency-Key" // chooses the id of a task
+	egressHeader = "X-Ebb-Egress"          // opens targets for it alone
+)
+
+func header(name, value string) func(*lambda.Options) {
+	return lambda.WithAPIOptions(smithyhttp.AddHeaderValue(name, value))
+}
 
 // invokeAsync has the function run later.
-func (a *app) invokeAsync(ctx context.Context, c *client.Client, in *lambda.InvokeInput, id string) error {
+func (a *app) invokeAsync(ctx context.Context, c *client.Client, in *lambda.InvokeInput, id string, options []func(*lambda.Options)) error {
 	in.InvocationType = types.InvocationTypeEvent
-	var options []func(*lambda.Options)
 	if id != "" {
-		options = append(options, lambda.WithAPIOptions(smithyhttp.AddHeaderValue(taskIDHeader, id)))
+		options = append(options, header(taskIDHeader, id))
 	}
 	out, err := c.Lambda().Invoke(ctx, in, options...)
 	if err != nil {

@@ -3,6 +3,7 @@ package main
 import (
 	"encoding/json"
 	"fmt"
+	"io"
 	"strings"
 	"text/tabwriter"
 )
@@ -16,7 +17,12 @@ func (a *app) print(v any, head []string, rows [][]string) error {
 		e.SetEscapeHTML(false)
 		return e.Encode(v)
 	}
-	w := tabwriter.NewWriter(a.out, 0, 8, 2, ' ', 0)
+	return table(a.out, head, rows)
+}
+
+// table writes rows under head, in columns.
+func table(out io.Writer, head []string, rows [][]string) error {
+	w := tabwriter.NewWriter(out, 0, 8, 2, ' ', 0)
 	if len(head) > 0 {
 		rows = append([][]string{head}, rows...)
 	}

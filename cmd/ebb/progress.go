@@ -40,15 +40,21 @@ const minWidth = 40
 // width is that of a terminal; 0 for anything else, and for a terminal that does
 // not know.
 func width(w io.Writer) int {
+	columns, _ := size(w)
+	return columns
+}
+
+// size is that of a terminal; 0 for what is not known.
+func size(w io.Writer) (columns, lines int) {
 	f, ok := w.(*os.File)
 	if !ok {
-		return 0
+		return 0, 0
 	}
-	columns, _, err := term.GetSize(int(f.Fd()))
+	columns, lines, err := term.GetSize(int(f.Fd()))
 	if err != nil {
-		return 0
+		return 0, 0
 	}
-	return columns
+	return columns, lines
 }
 
 // step begins a part of total bytes; 0 = unknown.

@@ -11,6 +11,7 @@ import (
 	"github.com/ebb-faas/ebb/internal/deliver"
 	"github.com/ebb-faas/ebb/internal/function"
 	"github.com/ebb-faas/ebb/internal/logs"
+	"github.com/ebb-faas/ebb/internal/metrics"
 	"github.com/ebb-faas/ebb/internal/pool"
 	"github.com/ebb-faas/ebb/internal/sandbox"
 	"github.com/ebb-faas/ebb/internal/secret"
@@ -31,6 +32,7 @@ type Config struct {
 	Limits   Limits
 
 	Instances func() []pool.InstanceState
+	Calls     func() []metrics.Calls
 	Counts    func() pool.Counts
 	// Nodes lists those that share the database, this one among them.
 	Nodes func(context.Context) ([]cluster.Peer, error)
@@ -67,6 +69,9 @@ func (c Config) withDefaults() Config {
 	}
 	if c.Nodes == nil {
 		c.Nodes = func(context.Context) ([]cluster.Peer, error) { return nil, nil }
+	}
+	if c.Calls == nil {
+		c.Calls = func() []metrics.Calls { return nil }
 	}
 	if c.Counts == nil {
 		c.Counts = func() pool.Counts { return pool.Counts{} }

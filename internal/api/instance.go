@@ -7,12 +7,25 @@ import (
 	"time"
 
 	"github.com/ebb-faas/ebb/internal/auth"
+	"github.com/ebb-faas/ebb/internal/ebb"
 )
 
 // Instances is the answer of GET /v1/instances.
 type Instances struct {
-	Instances []Instance `json:"instances" nullable:"false" doc:"idle and busy ones, by function, version and age"`
-	Counts    Counts     `json:"counts" doc:"those starting and stopping included"`
+	Instances []Instance `json:"instances" nullable:"false" doc:"by function, version and age"`
+	Calls     []Calls    `json:"calls" nullable:"false" doc:"of the versions that somebody has invoked, by function and version"`
+	Counts    Counts     `json:"counts" doc:"of the node, whatever was asked for"`
+}
+
+// Calls is what became of the invocations of a version on this node since it began;
+// who looks twice knows the rates.
+type Calls struct {
+	Service   string `json:"service"`
+	Function  string `json:"function"`
+	Version   string `json:"version" example:"$LATEST"`
+	OK        int64  `json:"ok"`
+	Failed    int64  `json:"failed" doc:"the function raised, crashed, ran out of time or could not be initialised"`
+	Throttled int64  `json:"throttled" doc:"refused because a limit had no room for them"`
 }
 
 // Instance is one place where a version runs.
@@ -46,9 +59,21 @@ func (a *API) instances(ctx context.Context, in *instancesInput) (*instancesOutp
 	if err != nil && in.Function != "" {
 		return nil, a.problem(ctx, err)
 	}
-	answer := Instances{Instances: []Instance{}, Counts: a.counts(ctx)}
+	answer := Instances{Instances: []Instance{}, Calls: []Calls{}, Counts: a.counts(ctx)}
+	told := func(f ebb.FunctionKey) bool {
+		return (in.Function == "" || f == only) && auth.From(ctx).Reaches(f.Service)
+	}
+	for _, c := range a.cfg.Calls() {
+		if told(c.Function) {
+			answer.Calls = append(answer.Calls, Calls{Service: string(c.Function.Service), Function: c.Function.Name, Version: c.Version,
+				OK: c.OK, Failed: c.Failed, Throttled: c.Throttled})
+		}
+	}
+	slices.SortFunc(answer.Calls, func(x, y Calls) int {
+		return cmp.Or(cmp.Compare(x.Service, y.Service), cmp.Compare(x.Function, y.Function), cmp.Compare(x.Version, y.Version))
+	})
 	for _, s := range a.cfg.Instances() {
-		if in.Function != "" && s.Function != only || !auth.From(ctx).Reaches(s.Function.Service) {
+		if !told(s.Function) {
 			continue
 		}
 		answer.Instances = append(answer.Instances, Instance{

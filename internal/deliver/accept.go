@@ -33,7 +33,8 @@ func (d *Deliver) Accept(ctx context.Context, inv *ebb.Invocation, id ebb.Messag
 	if err != nil {
 		return err
 	}
-	env := &envelope{Request: inv.ID, Qualifier: inv.Qualifier, Trace: inv.TraceID, Tenant: inv.Tenant, Keyed: id != ""}
+	env := &envelope{Request: inv.ID, Qualifier: inv.Qualifier, Trace: inv.TraceID, Tenant: inv.Tenant, Egress: inv.Egress,
+		Keyed: id != ""}
 	if id == "" {
 		id = ebb.MessageID(inv.ID)
 	}

@@ -84,7 +84,7 @@ func (d *Deliver) Async(ctx context.Context, m *queue.Message) queue.Outcome {
 func (t *task) attempt(ctx context.Context) queue.Outcome {
 	inv := &ebb.Invocation{
 		ID: t.env.Request, FunctionKey: t.key, Qualifier: t.env.Qualifier, Payload: t.payload,
-		TraceID: t.env.Trace, Tenant: t.env.Tenant, Patience: time.Now().Add(t.d.cfg.Patience), Stop: ctx,
+		TraceID: t.env.Trace, Tenant: t.env.Tenant, Egress: t.env.Egress, Patience: time.Now().Add(t.d.cfg.Patience), Stop: ctx,
 	}
 	var err error
 	t.res, err = t.d.Invoke(ctx, inv, &t.answer)

@@ -180,3 +180,30 @@ func TestDestinationIsGivenUp(t *testing.T) {
 		return nil
 	})
 }
+
+// What is to be opened for an invocation is opened for each of its attempts, those
+// after the first included.
+func TestEgressComesWithTheTask(t *testing.T) {
+	b := newBed(t, soon(), nil)
+	want, err := ebb.ParseEgress("sftp.acme.example:22,udp/10.0.0.1:123")
+	if err != nil {
+		t.Fatal(err)
+	}
+	opened := make(chan string, 10)
+	b.runs(func(_ context.Context, inv *ebb.Invocation, sink ebb.Sink) (ebb.Result, error) {
+		opened <- inv.Egress.String()
+		return answers(sink, `{"errorMessage":"no"}`, "ValueError")
+	})
+	one := 1
+	b.configure(t, function.UpdateEvents{MaxRetries: &one})
+	inv := &ebb.Invocation{ID: "0190-egress", FunctionKey: b.key, Payload: []byte("{}"), Egress: want}
+	if err := b.Accept(t.Context(), inv, ""); err != nil {
+		t.Fatal(err)
+	}
+	b.becomes(t, "0190-egress", ebb.TaskFailed)
+	for range 2 {
+		if got := <-opened; got != want.String() {
+			t.Errorf("opened: %q", got)
+		}
+	}
+}

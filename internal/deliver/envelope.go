@@ -15,6 +15,7 @@ type envelope struct {
 	Qualifier string           `json:"qualifier,omitempty"`
 	Trace     string           `json:"trace,omitempty"`
 	Tenant    string           `json:"tenant,omitempty"`
+	Egress    ebb.Egress       `json:"egress,omitzero"`
 	Keyed     bool             `json:"keyed,omitempty"`   // its id is the caller's
 	Checked   bool             `json:"checked,omitempty"` // what follows lies in the artifact store
 	Tries     int              `json:"tries,omitempty"`   // how often the function failed

@@ -42,6 +42,9 @@ type Config struct {
 	// Concurrency is how many invocations the node can have in flight at once, the
 	// whole that functions reserve parts of. Default 1000.
 	Concurrency int `yaml:"-"`
+	// InstancesPerFunction is how many instances of the node a function may have
+	// that has reserved none. Default Concurrency.
+	InstancesPerFunction int `yaml:"-"`
 	// StrictRoles refuses functions whose role is not defined, as AWS does.
 	// Without it such a role has the default permission set.
 	StrictRoles bool `yaml:"strictRoles"`
@@ -105,6 +108,9 @@ func (c Config) withDefaults() Config {
 	}
 	if c.Concurrency == 0 {
 		c.Concurrency = 1000
+	}
+	if c.InstancesPerFunction == 0 {
+		c.InstancesPerFunction = c.Concurrency
 	}
 	if c.Now == nil {
 		c.Now = time.Now

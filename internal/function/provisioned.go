@@ -17,14 +17,16 @@ func (f *Functions) Provision(ctx context.Context, key ebb.FunctionKey, qualifie
 	if n < 1 {
 		return nil, invalid("ProvisionedConcurrentExecutions: %d is less than 1", n)
 	}
-	if v, err := f.Resolve(ctx, key, qualifier); err != nil {
+	v, err := f.Resolve(ctx, key, qualifier)
+	if err != nil {
 		return nil, err
-	} else if v.PerTenant {
+	}
+	if v.PerTenant {
 		return nil, invalid("Qualifier: instances of a function with tenancy configuration cannot be made before their tenant is known")
 	}
 	p := &ebb.Provisioned{FunctionKey: key, Qualifier: qualifier, Executions: n, LastModified: f.now()}
-	err := f.commit(ctx, key, func(tx *store.Tx) error {
-		if err := f.checkProvisioned(tx, p); err != nil {
+	err = f.commit(ctx, key, func(tx *store.Tx) error {
+		if err := f.checkProvisioned(tx, p, v.Concurrency()); err != nil {
 			return err
 		}
 		err := tx.SetProvisioned(p)
@@ -40,8 +42,9 @@ func (f *Functions) Provision(ctx context.Context, key ebb.FunctionKey, qualifie
 }
 
 // checkProvisioned refuses a version twice, by its number and by an alias, and
-// more than the function has reserved, or than is left unreserved.
-func (f *Functions) checkProvisioned(tx *store.Tx, p *ebb.Provisioned) error {
+// more than the function has reserved; where it has not, more than the node would
+// give it, or than leaves the others something. An instance has so many places.
+func (f *Functions) checkProvisioned(tx *store.Tx, p *ebb.Provisioned, places int) error {
 	if err := checkProvisionedOnce(tx, p); err != nil {
 		return err
 	}
@@ -64,7 +67,12 @@ func (f *Functions) checkProvisioned(tx *store.Tx, p *ebb.Provisioned) error {
 	if err != nil {
 		return err
 	}
-	if free := f.cfg.Concurrency - sum; function+others+p.Executions > free {
+	instances := (function + p.Executions + places - 1) / places
+	if most := f.cfg.InstancesPerFunction; instances > most {
+		return invalid("ProvisionedConcurrentExecutions: %d would be %d instances, and a function that has reserved no concurrency "+
+			"may have %d on a node (pool.maxPerFunction); reserve as much first", function+p.Executions, instances, most)
+	}
+	if free := f.cfg.Concurrency - sum - f.MinUnreserved(); function+others+p.Executions > free {
 		return invalid("ProvisionedConcurrentExecutions: Specified ConcurrentExecutions for function is greater than "+
 			"account's unreserved concurrency [%d].", free)
 	}

@@ -64,6 +64,25 @@ func (i *Invoker) Resolve(ctx context.Context, key ebb.FunctionKey, qualifier st
 	return v.Version, nil
 }
 
+// Check refuses what Invoke would refuse whoever else is there: a version that is
+// not there, a tenant missing, a target that may not be opened.
+func (i *Invoker) Check(ctx context.Context, inv *ebb.Invocation) error {
+	_, err := i.runnable(ctx, inv)
+	return err
+}
+
+// runnable chooses the version of inv, and checks that it may be run so.
+func (i *Invoker) runnable(ctx context.Context, inv *ebb.Invocation) (*known, error) {
+	v, err := i.versions.get(ctx, inv.FunctionKey, inv.Qualifier, inv.Version)
+	if err != nil {
+		return nil, err
+	}
+	if err := v.CheckTenant(inv.Tenant); err != nil {
+		return nil, err
+	}
+	return v, i.pool.Openable(ctx, v.Version, inv.Egress)
+}
+
 // Forget drops what is remembered of a function; call it after each change.
 func (i *Invoker) Forget(key ebb.FunctionKey) { i.versions.forget(key) }
 
@@ -78,14 +97,8 @@ func (i *Invoker) Gone(key ebb.FunctionKey) { i.versions.gone(key) }
 // instance, not the run. Errors are *ebb.Error (ResourceNotFoundException,
 // TooManyRequestsException, …) or the platform's own.
 func (i *Invoker) Invoke(ctx context.Context, inv *ebb.Invocation, sink ebb.Sink) (ebb.Result, error) {
-	v, err := i.versions.get(ctx, inv.FunctionKey, inv.Qualifier, inv.Version)
+	v, err := i.runnable(ctx, inv)
 	if err != nil {
-		return ebb.Result{}, err
-	}
-	if err := v.CheckTenant(inv.Tenant); err != nil {
-		return ebb.Result{}, err
-	}
-	if err := i.pool.Openable(ctx, v.Version, inv.Egress); err != nil {
 		return ebb.Result{}, err
 	}
 	if inv.HTTP != nil && v.WebPort() == 0 {

@@ -86,6 +86,8 @@ type Invoker interface {
 	// Resolve chooses the version that an invocation will run, see
 	// ebb.Invocation.Version.
 	Resolve(ctx context.Context, key ebb.FunctionKey, qualifier string) (*ebb.Version, error)
+	// Check refuses what Invoke would refuse whoever else is there.
+	Check(ctx context.Context, inv *ebb.Invocation) error
 	Invoke(ctx context.Context, inv *ebb.Invocation, sink ebb.Sink) (ebb.Result, error)
 }
 

@@ -61,7 +61,7 @@ func TestProvisionedConcurrency(t *testing.T) {
 	p.raw("PUT", path+"?Qualifier=$LATEST", `{"ProvisionedConcurrentExecutions":1}`).is(t, 400, "InvalidParameterValueException", "unpublished function versions")
 	p.raw("PUT", path+"?Qualifier=2", `{"ProvisionedConcurrentExecutions":1}`).is(t, 404, "ResourceNotFoundException", "Function not found")
 	p.raw("PUT", path, `{"ProvisionedConcurrentExecutions":1}`).is(t, 400, "ValidationException", "qualifier")
-	p.raw("PUT", path+"?Qualifier=1", `{"ProvisionedConcurrentExecutions":1001}`).is(t, 400, "InvalidParameterValueException", "unreserved concurrency [1000]")
+	p.raw("PUT", path+"?Qualifier=1", `{"ProvisionedConcurrentExecutions":901}`).is(t, 400, "InvalidParameterValueException", "unreserved concurrency [900]")
 
 	put, err := c.PutProvisionedConcurrencyConfig(ctx, &lambda.PutProvisionedConcurrencyConfigInput{
 		FunctionName: new("f"), Qualifier: new("1"), ProvisionedConcurrentExecutions: new(int32(3))})

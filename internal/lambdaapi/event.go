@@ -27,7 +27,13 @@ func (a *API) serveEvent(w http.ResponseWriter, r *http.Request, inv *ebb.Invoca
 		return
 	}
 	id := ebb.MessageID(r.Header.Get(taskIDHeader))
-	err := a.cfg.Events.Accept(r.Context(), inv, id)
+	var err error
+	if !inv.Egress.Empty() { // what will never be opened is refused now
+		err = a.invoker.Check(r.Context(), inv)
+	}
+	if err == nil {
+		err = a.cfg.Events.Accept(r.Context(), inv, id)
+	}
 	if err != nil && id != "" && ebb.KindOf(err) == ebb.Conflict {
 		a.known(w, r, inv.Service, id, err)
 		return

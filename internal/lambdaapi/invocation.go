@@ -123,11 +123,7 @@ func (a *API) serveInvoke(w http.ResponseWriter, r *http.Request) {
 	}
 	switch kind {
 	case typeDryRun:
-		v, err := a.functions.Resolve(r.Context(), inv.FunctionKey, inv.Qualifier)
-		if err == nil {
-			err = v.CheckTenant(inv.Tenant)
-		}
-		if err != nil {
+		if err := a.invoker.Check(r.Context(), inv); err != nil {
 			a.fail(w, r, err)
 			return
 		}

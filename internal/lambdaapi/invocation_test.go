@@ -320,6 +320,8 @@ func (f invokerFunc) Resolve(context.Context, ebb.FunctionKey, string) (*ebb.Ver
 	return &ebb.Version{}, nil
 }
 
+func (f invokerFunc) Check(context.Context, *ebb.Invocation) error { return nil }
+
 // nowhere is a ResponseWriter that costs nothing.
 type nowhere struct {
 	h    http.Header

@@ -81,6 +81,15 @@ func (p *platform) Resolve(ctx context.Context, key ebb.FunctionKey, qualifier s
 	return p.functions.Resolve(ctx, key, qualifier)
 }
 
+// Check implements Invoker.
+func (p *platform) Check(ctx context.Context, inv *ebb.Invocation) error {
+	v, err := p.functions.Resolve(ctx, inv.FunctionKey, inv.Qualifier)
+	if err != nil {
+		return err
+	}
+	return v.CheckTenant(inv.Tenant)
+}
+
 func (p *platform) runs(f func(context.Context, *ebb.Invocation, ebb.Sink) (ebb.Result, error)) {
 	p.mu.Lock()
 	defer p.mu.Unlock()

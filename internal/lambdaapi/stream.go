@@ -34,7 +34,7 @@ func (a *API) serveInvokeStream(w http.ResponseWriter, r *http.Request) {
 		inv.Version, err = a.invoker.Resolve(r.Context(), inv.FunctionKey, inv.Qualifier)
 	}
 	if err == nil {
-		err = inv.Version.CheckTenant(inv.Tenant)
+		err = a.invoker.Check(r.Context(), inv)
 	}
 	if err != nil {
 		a.fail(w, r, err)

@@ -30,16 +30,16 @@ var (
 
 // function is what is measured of one.
 type function struct {
-	throttles atomic.Int64
-	total     atomic.Int64                   // of durations, in nanoseconds
-	counts    [len(seconds) + 1]atomic.Int64 // of durations, by the bound that they are within; the last: by none
-	versions  []*Version                     // guarded by Metrics.mu
+	total    atomic.Int64                   // of durations, in nanoseconds
+	counts   [len(seconds) + 1]atomic.Int64 // of durations, by the bound that they are within; the last: by none
+	versions []*Version                     // guarded by Metrics.mu
 }
 
 // Version is where the invocations of one version are counted.
 type Version struct {
 	qualifier        string
 	ok, failed, late atomic.Int64
+	throttled        atomic.Int64
 	of               *function
 	phases           *phases
 }
@@ -108,7 +108,7 @@ func (h *Version) Done(res *ebb.Result) {
 }
 
 // Throttled counts an invocation that was refused for lack of room.
-func (h *Version) Throttled() { h.of.throttles.Add(1) }
+func (h *Version) Throttled() { h.throttled.Add(1) }
 
 // Forget ends the series of a function that is no more.
 func (m *Metrics) Forget(key ebb.FunctionKey) {
@@ -131,7 +131,11 @@ func (m *Metrics) Collect(c chan<- prometheus.Metric) {
 	defer m.mu.RUnlock()
 	for key, f := range m.functions {
 		service := string(key.Service)
-		c <- count(throttles, &f.throttles, service, key.Name)
+		refused := int64(0)
+		for _, h := range f.versions {
+			refused += h.throttled.Load()
+		}
+		c <- count(throttles, refused, service, key.Name)
 		within, sum := make(map[float64]uint64, len(seconds)), uint64(0)
 		for i, bound := range seconds {
 			sum += uint64(f.counts[i].Load())
@@ -140,13 +144,37 @@ func (m *Metrics) Collect(c chan<- prometheus.Metric) {
 		sum += uint64(f.counts[len(seconds)].Load())
 		c <- prometheus.MustNewConstHistogram(durations, sum, time.Duration(f.total.Load()).Seconds(), within, service, key.Name)
 		for _, h := range f.versions {
-			c <- count(invocations, &h.ok, service, key.Name, h.qualifier, outcomeOK)
-			c <- count(invocations, &h.failed, service, key.Name, h.qualifier, outcomeError)
-			c <- count(invocations, &h.late, service, key.Name, h.qualifier, outcomeTimeout)
+			c <- count(invocations, h.ok.Load(), service, key.Name, h.qualifier, outcomeOK)
+			c <- count(invocations, h.failed.Load(), service, key.Name, h.qualifier, outcomeError)
+			c <- count(invocations, h.late.Load(), service, key.Name, h.qualifier, outcomeTimeout)
 		}
 	}
 }
 
-func count(d *prometheus.Desc, n *atomic.Int64, labels ...string) prometheus.Metric {
-	return prometheus.MustNewConstMetric(d, prometheus.CounterValue, float64(n.Load()), labels...)
+func count(d *prometheus.Desc, n int64, labels ...string) prometheus.Metric {
+	return prometheus.MustNewConstMetric(d, prometheus.CounterValue, float64(n), labels...)
+}
+
+// Calls is what became of a version's invocations since ebb began.
+type Calls struct {
+	Function  ebb.FunctionKey
+	Version   string // qualifier
+	OK        int64
+	Failed    int64 // timeouts included
+	Throttled int64
+}
+
+// Calls lists the versions that somebody has invoked.
+func (m *Metrics) Calls() (all []Calls) {
+	m.mu.RLock()
+	defer m.mu.RUnlock()
+	for key, f := range m.functions {
+		for _, h := range f.versions {
+			c := Calls{Function: key, Version: h.qualifier, OK: h.ok.Load(), Failed: h.failed.Load() + h.late.Load(), Throttled: h.throttled.Load()}
+			if c.OK+c.Failed+c.Throttled > 0 {
+				all = append(all, c)
+			}
+		}
+	}
+	return all
 }

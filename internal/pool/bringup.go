@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/ebb-faas/ebb/internal/ebb"
+	"github.com/ebb-faas/ebb/internal/sandbox"
 )
 
 // start brings up one instance for s and gives it, or what went wrong, to the
@@ -20,6 +21,7 @@ func (p *Pool) start(s *shelf, kept bool, sl *slot) {
 	if !kept && errors.As(err, &failure) && failure.slow {
 		if w := p.bind(s); w != nil {
 			in.destroy()
+			p.passed(in)
 			p.startAgain(s, sl, w)
 			return
 		}
@@ -60,16 +62,19 @@ func (p *Pool) bringUp(s *shelf, kept bool, sl *slot, limit time.Duration) (*ins
 		in = newInstance(p)
 	}
 	in.slot, in.provisioned = sl, kept
-	in.adopt(s)
+	p.adopt(in, s)
 	phases, err := in.start(p.lifetime, limit)
-	if ebb.KindOf(err) == ebb.Unavailable && p.lifetime.Err() == nil {
+	if folder, ok := errors.AsType[*sandbox.FolderError](err); ok {
+		err = in.noFolder(folder)
+	} else if ebb.KindOf(err) == ebb.Unavailable && p.lifetime.Err() == nil {
 		// The box failed, and nothing of the function has run: once more.
 		p.deps.Log.Warn("a box failed, another is made", "function", s.fleet.key.String(),
 			"instance", string(in.id), "error", err)
 		in.destroy()
+		p.passed(in)
 		in = newInstance(p)
 		in.slot, in.provisioned = sl, kept
-		in.adopt(s)
+		p.adopt(in, s)
 		phases, err = in.start(p.lifetime, limit)
 	}
 	p.stats.started(spare, in.forked).Add(1)
@@ -77,6 +82,21 @@ func (p *Pool) bringUp(s *shelf, kept bool, sl *slot, limit time.Duration) (*ins
 		failure.MemoryPeak = in.memory.now(in.box)
 	}
 	return in, phases, err
+}
+
+// adopt makes in one of s's instances, which is starting.
+func (p *Pool) adopt(in *instance, s *shelf) {
+	in.adopt(s)
+	p.mu.Lock()
+	s.passing[in] = struct{}{}
+	p.mu.Unlock()
+}
+
+// passed notes that an instance is no more whose place another one has now.
+func (p *Pool) passed(in *instance) {
+	p.mu.Lock()
+	delete(in.shelf.passing, in)
+	p.mu.Unlock()
 }
 
 // bind takes the oldest waiter out of the line, for a start that is made for it
@@ -130,6 +150,7 @@ func (p *Pool) startAgain(s *shelf, sl *slot, w *waiter) {
 // begun notes that an instance is ready. p.mu is held.
 func (p *Pool) begun(in *instance, kept bool) {
 	in.served = true
+	delete(in.shelf.passing, in)
 	if kept {
 		in.kept = true
 		in.shelf.keep.began()

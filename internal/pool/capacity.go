@@ -179,6 +179,7 @@ func (p *Pool) evict(in *instance, why string) {
 // depart destroys an instance that no list holds any more. p.mu is held.
 func (p *Pool) depart(in *instance) {
 	in.state = ebb.InstanceStopping
+	in.shelf.passing[in] = struct{}{}
 	p.leaving++
 	go func() {
 		in.destroy()
@@ -193,6 +194,7 @@ func (p *Pool) depart(in *instance) {
 // place where capacity comes back. p.mu is held.
 func (p *Pool) gone(in *instance) {
 	s := in.shelf
+	delete(s.passing, in)
 	p.release(in)
 	p.instances--
 	s.fleet.instances--

@@ -94,6 +94,7 @@ func (l *Lease) thaw() error {
 // withdraw takes an idle instance out of the lists for a while. p.mu is held.
 func (p *Pool) withdraw(in *instance) {
 	in.shelf.unlay(in)
+	in.shelf.passing[in] = struct{}{}
 	in.shelf.away++
 }
 
@@ -104,6 +105,7 @@ func (p *Pool) freezeAway(in *instance) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	s := in.shelf
+	delete(s.passing, in)
 	s.away--
 	if !in.lendable() {
 		p.depart(in)

@@ -3,6 +3,7 @@ package pool
 import (
 	"context"
 	"errors"
+	"fmt"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -347,4 +348,46 @@ func TestNobodyWaitsForTheSecondInitialisation(t *testing.T) {
 			t.Errorf("%d starts for nobody", n)
 		}
 	})
+}
+
+// TestSnapshotShowsAllStates: instances that are coming, in a hook and going are seen
+// as well, each in its state, and are gone from the list when they are gone.
+func TestSnapshotShowsAllStates(t *testing.T) {
+	d := &testDriver{handle: echo, linger: 5 * time.Second}
+	d.begin = func(ctx context.Context) error { return sleep(ctx, 3*time.Second) }
+	inBubble(t, Config{FreezeAfter: 10 * time.Second, IdleTimeout: time.Minute, IdleMin: time.Minute}, d, func(t *testing.T, r *rig) {
+		v := r.version("f", 30)
+		answered := make(chan error, 1)
+		go func() {
+			_, _, err := r.call(t.Context(), v, "x", long)
+			answered <- err
+		}()
+		for _, step := range []struct {
+			after time.Duration
+			want  string
+		}{
+			{time.Second, "[starting]"}, {4 * time.Second, "[idle]"}, {12 * time.Second, "[frozen]"},
+			{48 * time.Second, "[stopping]"}, {10 * time.Second, "[]"},
+		} {
+			pass(step.after)
+			if got := fmt.Sprint(r.states()); got != step.want {
+				t.Errorf("%v later: %s, want %s", step.after, got, step.want)
+			}
+		}
+		if err := <-answered; err != nil {
+			t.Error(err)
+		}
+		if c := r.Counts(); c.Instances != 0 {
+			t.Errorf("%+v", c)
+		}
+	})
+}
+
+func sleep(ctx context.Context, d time.Duration) error {
+	select {
+	case <-time.After(d):
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
 }

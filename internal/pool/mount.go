@@ -2,8 +2,10 @@ package pool
 
 import (
 	"cmp"
+	"fmt"
 
 	"github.com/ebb-faas/ebb/internal/ebb"
+	"github.com/ebb-faas/ebb/internal/logs"
 	"github.com/ebb-faas/ebb/internal/sandbox"
 )
 
@@ -26,4 +28,13 @@ func (p *Pool) folders(v *ebb.Version) ([]sandbox.Mount, error) {
 		list = append(list, sandbox.Mount{Source: o.Source, Target: m.Path, Writable: writable, Folder: &folder})
 	}
 	return list, nil
+}
+
+// noFolder tells the function, and who calls it, which of its folders cannot be had.
+// Where that lies on the host is in ebb's own log only.
+func (in *instance) noFolder(e *sandbox.FolderError) error {
+	why := fmt.Sprintf("the folder of %s cannot be opened: %v", e.Target, e.Err)
+	in.append(logs.Platform, "", "", []byte("MOUNT "+why))
+	in.pool.deps.Log.Error("a folder cannot be opened", "function", in.shelf.fleet.key.String(), "source", e.Source, "error", e.Err)
+	return ebb.Errorf(ebb.Unavailable, ebb.TypeSandboxUnavailable, "%s: %s", ebb.EnvMounts, why)
 }

@@ -98,14 +98,15 @@ type shelf struct {
 	ready    []*instance // those idle that are kept; a stack
 	open     []*instance // busy ones with places left; a stack
 	busy     map[*instance]struct{}
-	starting int           // for requests that wait
-	bound    int           // starts made for one request, which no longer waits in line
-	away     int           // instances in their pre-freeze hook
-	waiters  list.List     // of *waiter, oldest first
-	hunger   *list.Element // in Pool.starved, or nil
-	renewed  time.Time     // instances that began before then leave when free
-	retired  bool          // the version is gone or changed: instances leave when free
-	cooling  bool          // nothing names the version any more: idle instances leave soon
+	passing  map[*instance]struct{} // starting, in their pre-freeze hook, stopping
+	starting int                    // for requests that wait
+	bound    int                    // starts made for one request, which no longer waits in line
+	away     int                    // instances in their pre-freeze hook
+	waiters  list.List              // of *waiter, oldest first
+	hunger   *list.Element          // in Pool.starved, or nil
+	renewed  time.Time              // instances that began before then leave when free
+	retired  bool                   // the version is gone or changed: instances leave when free
+	cooling  bool                   // nothing names the version any more: idle instances leave soon
 	keep     keep
 }
 
@@ -368,7 +369,7 @@ func (p *Pool) shelf(v *ebb.Version, tenant string) *shelf {
 	s := f.shelves[key]
 	if s == nil {
 		s = &shelf{fleet: f, version: v, tenant: tenant, places: v.Concurrency(), busy: make(map[*instance]struct{}),
-			habit: p.habit(v, tenant)}
+			passing: make(map[*instance]struct{}), habit: p.habit(v, tenant)}
 		f.shelves[key] = s
 	}
 	return s
@@ -376,7 +377,7 @@ func (p *Pool) shelf(v *ebb.Version, tenant string) *shelf {
 
 // drop forgets s, and its fleet, when nothing is left in them. p.mu is held.
 func (p *Pool) drop(s *shelf) {
-	if s.starting+s.bound+s.away+s.keep.starting > 0 || len(s.idle)+len(s.ready)+len(s.busy) > 0 || s.waiters.Len() > 0 || s.keep.target > 0 {
+	if s.starting+s.bound+s.away+s.keep.starting+len(s.passing) > 0 || len(s.idle)+len(s.ready)+len(s.busy) > 0 || s.waiters.Len() > 0 || s.keep.target > 0 {
 		return
 	}
 	p.sate(s)

@@ -27,13 +27,12 @@ type InstanceState struct {
 	Usage sandbox.Usage
 }
 
-// Snapshot lists the instances that are idle or busy; those coming and going
-// are only counted, by Counts.
+// Snapshot lists all instances. What those use that are starting is not known.
 func (p *Pool) Snapshot() []InstanceState {
 	var list []InstanceState
 	var boxes []sandbox.Box
 	p.mu.Lock()
-	p.each(func(in *instance) {
+	look := func(in *instance) {
 		v, state := in.shelf.version, in.state
 		if state == ebb.InstanceIdle && in.icy.Load() {
 			state = ebb.InstanceFrozen
@@ -44,11 +43,25 @@ func (p *Pool) Snapshot() []InstanceState {
 		if !in.kept {
 			list[len(list)-1].Keep = in.shelf.habit.keep(&p.cfg)
 		}
-		boxes = append(boxes, in.box)
-	})
+		if state == ebb.InstanceStarting { // its start writes box
+			boxes = append(boxes, nil)
+		} else {
+			boxes = append(boxes, in.box)
+		}
+	}
+	p.each(look)
+	for _, f := range p.functions {
+		for _, s := range f.shelves {
+			for in := range s.passing {
+				look(in)
+			}
+		}
+	}
 	p.mu.Unlock()
 	for i, b := range boxes { // reads files: not under the lock
-		list[i].Usage = b.Usage()
+		if b != nil {
+			list[i].Usage = b.Usage()
+		}
 	}
 	return list
 }

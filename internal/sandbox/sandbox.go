@@ -160,6 +160,16 @@ type Folder struct {
 	UID, GID int
 }
 
+// FolderError is why a box has no Folder. It is within the error of Create or Attach.
+type FolderError struct {
+	Source string // on the host, which is the operator's to know
+	Target string
+	Err    error
+}
+
+func (e *FolderError) Error() string { return e.Source + ": " + e.Err.Error() }
+func (e *FolderError) Unwrap() error { return e.Err }
+
 // Limits of a box. Zero means the default (see WithDefaults), never "no limit".
 type Limits struct {
 	MemoryMB   int // memory and swap together

@@ -168,6 +168,7 @@ func (n *node) assemble() {
 		cfg.Function.NoLayers = "layers need the linux or rootless sandbox; this ebb has: " + l.Summary
 	}
 	cfg.Function.Concurrency = cmp.Or(cfg.Pool.MaxInstances, pool.DefaultMaxInstances)
+	cfg.Function.InstancesPerFunction = cmp.Or(cfg.Pool.MaxPerFunction, pool.DefaultMaxPerFunction)
 	cfg.Function.CheckTarget = n.checkTarget
 	cfg.Function.Unverified = n.unverified
 	n.functions = function.New(cfg.Function, n.store, n.packages, n.runtimes)
@@ -230,6 +231,7 @@ func (n *node) apiConfig() api.Config {
 			TimeoutSeconds:       n.functions.Limits().MaxTimeoutS,
 		},
 		Instances: n.pool.Snapshot,
+		Calls:     n.metrics.Calls,
 		Nodes:     n.cluster.Nodes,
 		Counts:    n.pool.Counts,
 		Backup:    n.backup,

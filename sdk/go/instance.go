@@ -27,8 +27,19 @@ type Instance struct {
 
 // Instances is the instances of a node, and how many there are of all.
 type Instances struct {
-	Instances []Instance `json:"instances"` // idle and busy ones
-	Counts    Counts     `json:"counts"`    // of the node, whatever was asked for
+	Instances []Instance `json:"instances"`
+	Calls     []Calls    `json:"calls"`
+	Counts    Counts     `json:"counts"` // of the node, whatever was asked for
+}
+
+// Calls is what became of the invocations of a version since the node began.
+type Calls struct {
+	Service   string `json:"service"`
+	Function  string `json:"function"`
+	Version   string `json:"version"`
+	OK        int64  `json:"ok"`
+	Failed    int64  `json:"failed"`
+	Throttled int64  `json:"throttled"`
 }
 
 // Instances lists the instances of a function (name or ARN), or all if function

@@ -214,6 +214,28 @@ func TestEgressOfOneInvocation(t *testing.T) {
 			t.Errorf("%s: %v", header, err)
 		}
 	}
+	// What runs later has its target as well, and is refused at once if it may not.
+	cli := func(want string, args ...string) {
+		t.Helper()
+		out, errs, code, err := p.CLI(t.Context(), append([]string{"invoke", "task"}, args...)...)
+		if err != nil || code != 0 && want == "" || !strings.Contains(out+errs, want) {
+			t.Errorf("%v: exit %d, %v: %s%s", args, code, err, out, errs)
+		}
+	}
+	event := fmt.Sprintf(`{"to": %q}`, a)
+	cli("outside heard hello", "--data", event, "--egress", a)
+	heard := one.asked.Load()
+	cli("", "--data", event, "--egress", a, "--async")
+	eventually(t, func() error {
+		if one.asked.Load() == heard {
+			return errors.New("the task reached nothing")
+		}
+		return nil
+	})
+	for _, later := range []string{"--async", "--dry-run"} {
+		cli("tcp/"+b+" is beyond what an invocation of task may open", "--data", event, "--egress", b, later)
+	}
+	cli("", "--egress", a, "--dry-run")
 	if two.asked.Load() != 0 {
 		t.Error("a server was reached that is not allowed")
 	}
@@ -279,12 +301,45 @@ def handler(event, context):
 	if err := p.Create(t.Context(), f); err == nil {
 		t.Error("a folder is given to a function that it is not offered to")
 	}
+	folderGone(t, p, dir)
 	st, err := os.Stat(filepath.Join(dir, "report"))
 	if err != nil {
 		t.Fatal(err)
 	}
 	if uid := st.Sys().(*syscall.Stat_t).Uid; uid != owner {
 		t.Errorf("the file belongs to %d", uid)
+	}
+}
+
+// folderGone: a function whose folder is not there does not start. Its caller and its
+// log are told which one it is, but not where that is on the host; when the folder is
+// back, so is the function.
+func folderGone(t *testing.T, p *platform.Platform, dir string) {
+	t.Helper()
+	must(t, os.Rename(dir, dir+".gone"))
+	f := python("import os\ndef handler(event, context):\n    return os.listdir('/mnt/out')\n")
+	zip, err := platform.Zip(f.Files)
+	must(t, err)
+	_, err = p.Lambda().UpdateFunctionCode(t.Context(), &lambda.UpdateFunctionCodeInput{FunctionName: new("read"), ZipFile: zip})
+	must(t, err)
+	const why = "the folder of /mnt/out cannot be opened: no such file or directory"
+	_, _, err = p.Invoke(t.Context(), "read", "{}")
+	if err == nil || !strings.Contains(err.Error(), "SandboxUnavailableException: EBB_MOUNTS: "+why) || strings.Contains(err.Error(), dir) {
+		t.Errorf("a folder that is gone: %v", err)
+	}
+	eventually(t, func() error {
+		out, errs, _, err := p.CLI(t.Context(), "logs", "read")
+		if err == nil && !strings.Contains(out, "MOUNT "+why) {
+			err = fmt.Errorf("%s%s", out, errs)
+		}
+		return err
+	})
+	if !strings.Contains(p.Log(), dir) {
+		t.Error("ebb's own log does not name the folder")
+	}
+	must(t, os.Rename(dir+".gone", dir))
+	if got := invoke(t, p, "read", "{}"); got != `["report"]` {
+		t.Errorf("when it is back: %s", got)
 	}
 }
 

@@ -56,7 +56,7 @@ func (b *box) mount(ctx context.Context, mounts []sandbox.Mount, early bool) err
 	for i := range mounts {
 		t, err := b.tree(ctx, &mounts[i])
 		if err != nil {
-			return fmt.Errorf("%s: %w", mounts[i].Source, err)
+			return err
 		}
 		trees = append(trees, t)
 		message.Targets = append(message.Targets, mounts[i].Target)
@@ -74,9 +74,17 @@ func (b *box) mount(ctx context.Context, mounts []sandbox.Mount, early bool) err
 // tree makes a detached mount of m's source.
 func (b *box) tree(ctx context.Context, m *sandbox.Mount) (*os.File, error) {
 	if m.Folder == nil {
-		return openTree(*m)
+		tree, err := openTree(*m)
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", m.Source, err)
+		}
+		return tree, nil
 	}
-	return b.openFolder(ctx, m)
+	tree, err := b.openFolder(ctx, m)
+	if err != nil {
+		return nil, &sandbox.FolderError{Source: m.Source, Target: m.Target, Err: err}
+	}
+	return tree, nil
 }
 
 // widen lets the process write to the mounts that are for writing. Once it runs
