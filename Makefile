@@ -4,6 +4,7 @@
 #   VERSION    what "ebb version" says          (from git)
 #   DATA       data directory of "make run"     (build/data)
 #   FUZZTIME   time for each fuzz target        (1m)
+#   FUZZ       only targets that match it       (all)
 #   SOAK       invocations of "make soak"       (200000)
 #   STEPS      random steps of "make soak"      (20000)
 #   TESTTIME   cap on the whole of "make test"  (60m)
@@ -16,6 +17,7 @@ SHELL       := /bin/bash
 VERSION  ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 DATA     ?= build/data
 FUZZTIME ?= 1m
+FUZZ     ?=
 SOAK     ?= 200000
 STEPS    ?= 20000
 TESTTIME ?= 60m
@@ -169,7 +171,7 @@ fault: test-deps build ## Kill, partition and fill things up while it works
 
 .PHONY: fuzz
 fuzz: ## Every fuzz target for FUZZTIME each
-	@scripts/fuzz.sh $(FUZZTIME)
+	@scripts/fuzz.sh $(FUZZTIME) '$(FUZZ)'
 
 .PHONY: soak
 soak: test-deps build ## SOAK invocations, STEPS random steps; no error and no leak of any kind allowed

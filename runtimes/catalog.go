@@ -1,18 +1,13 @@
 package runtimes
 
 import (
-	"cmp"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"io/fs"
 	"maps"
 	"os"
-	"path"
 	"path/filepath"
 	"slices"
-	"strconv"
 	"strings"
 	"sync"
 
@@ -77,40 +72,6 @@ type Catalog struct {
 type Missing struct {
 	Family string
 	Reason string // and what to do about it
-}
-
-// family is an entry of catalog.json.
-type family struct {
-	Name      string            `json:"name"`
-	Protocol  string            `json:"protocol"`
-	ID        string            `json:"id"`        // of one version, with {major} and {minor}
-	Default   string            `json:"default"`   // id of the host's own choice
-	IDs       []string          `json:"ids"`       // of a family without interpreters
-	Aliases   map[string]string `json:"aliases"`   // further names of ids
-	Oldest    string            `json:"oldest"`    // version, MAJOR.MINOR
-	Commands  []string          `json:"commands"`  // file name patterns, looked for in PATH
-	Places    []string          `json:"places"`    // path patterns; ~ is the home directory, $NAME a variable
-	Variables []string          `json:"variables"` // of the environment that version managers read
-	Redirects []string          `json:"redirects"` // files that change what a command in PATH runs
-	Probe     []string          `json:"probe"`     // arguments, with {bootstrap}; prints a probed as JSON
-	Bootstrap string            `json:"bootstrap"` // folder of the bootstrap
-	Needs     string            `json:"needs"`     // a part of the bootstrap that is built, not kept with the sources
-	How       string            `json:"how"`       // what to do if that is missing
-	Dir       string            `json:"dir"`       // see Runtime
-	Heap      Heap              `json:"heap"`
-	Argv      []string          `json:"argv"`    // with {interpreter}, {options}, and what Command fills in
-	Options   []options         `json:"options"` // in the order of versions
-	Prepare   *prepare          `json:"prepare"`
-	Compile   *prepare          `json:"compile"` // the same for each code, which the command finds in its places
-	Zygote    *zygote           `json:"zygote"`
-	Env       []string          `json:"env"` // with {bin}, the interpreter's folder
-	StartEnv  []string          `json:"startEnv"`
-}
-
-// zygote is what catalog.json has about a process that instances are copied from.
-type zygote struct {
-	Since string   `json:"since"` // version
-	Argv  []string `json:"argv"`  // as the family's
 }
 
 // Load is Open and Search.
@@ -187,20 +148,6 @@ func (c *Catalog) wait() {
 	}
 }
 
-// onHost is families with probes that find the bootstraps where the host has them.
-func onHost(families []family, bootstraps string) []family {
-	families = slices.Clone(families)
-	for i := range families {
-		f := &families[i]
-		fill := strings.NewReplacer("{bootstrap}", filepath.Join(bootstraps, f.Bootstrap))
-		f.Probe = slices.Clone(f.Probe)
-		for j, arg := range f.Probe {
-			f.Probe[j] = fill.Replace(arg)
-		}
-	}
-	return families
-}
-
 // Lookup returns the runtime with that identifier or alias.
 func (c *Catalog) Lookup(id string) (*Runtime, bool) {
 	c.wait()
@@ -256,32 +203,6 @@ func (c *Catalog) absent(families []family) (missing []Missing) {
 	return missing
 }
 
-// complete leaves out the families of whose bootstrap a part was not built.
-func complete(all []family) (families []family, missing []Missing) {
-	for _, f := range all {
-		if f.Needs != "" {
-			if _, err := fs.Stat(files, f.Needs); err != nil {
-				missing = append(missing, Missing{Family: f.Name, Reason: f.How})
-				continue
-			}
-		}
-		families = append(families, f)
-	}
-	return families, missing
-}
-
-func readFamilies() ([]family, error) {
-	text, err := files.ReadFile("catalog.json")
-	if err != nil {
-		return nil, err
-	}
-	var c struct{ Families []family }
-	if err := json.Unmarshal(text, &c); err != nil {
-		return nil, fmt.Errorf("catalog.json: %w", err)
-	}
-	return c.Families, nil
-}
-
 // build turns what was found into runtimes. found holds the interpreters of each
 // family in order of preference.
 func build(families []family, found map[string][]probed, bootstraps string) *Catalog {
@@ -310,97 +231,6 @@ func build(families []family, found map[string][]probed, bootstraps string) *Cat
 	}
 	c.list()
 	return c
-}
-
-// idOf is the identifier of a version, for example python3.11.
-func (f *family) idOf(version string) string {
-	major, minor := majorMinor(version)
-	return strings.NewReplacer("{major}", strconv.Itoa(major), "{minor}", strconv.Itoa(minor)).Replace(f.ID)
-}
-
-func (f *family) runtime(id string, p probed, bootstraps string) *Runtime {
-	r := &Runtime{ID: id, Family: f.Name, Version: p.Version, Protocol: f.Protocol, StartEnv: f.StartEnv, Dir: f.Dir, Heap: f.Heap}
-	fill := strings.NewReplacer("{interpreter}", p.Executable, "{bin}", path.Dir(p.Executable))
-	for _, a := range f.withOptions(f.Argv, p.Version) {
-		r.Argv = append(r.Argv, fill.Replace(a))
-	}
-	for _, e := range f.Env {
-		r.Env = append(r.Env, fill.Replace(e))
-	}
-	r.Mounts = f.bootstrapMounts(bootstraps)
-	if f.Prepare != nil && compareVersions(p.Version, f.Prepare.Since) >= 0 {
-		r.Prepare = f.Prepare.of(p, f.withOptions(f.Prepare.Argv, p.Version), fill, bootstraps)
-	}
-	if f.Compile != nil && compareVersions(p.Version, f.Compile.Since) >= 0 {
-		r.Compile = f.Compile.of(p, f.Compile.Argv, fill, bootstraps)
-	}
-	if f.Zygote != nil && compareVersions(p.Version, f.Zygote.Since) >= 0 {
-		for _, a := range f.Zygote.Argv {
-			r.Zygote = append(r.Zygote, fill.Replace(a))
-		}
-	}
-	for _, m := range p.Mounts {
-		if !provided(m) {
-			r.Mounts = append(r.Mounts, Mount{Source: m, Target: m})
-		}
-	}
-	return r
-}
-
-// bootstrapMounts is how the family's bootstrap comes into a box.
-func (f *family) bootstrapMounts(bootstraps string) []Mount {
-	if f.Bootstrap == "" {
-		return nil
-	}
-	return []Mount{{Source: filepath.Join(bootstraps, f.Bootstrap), Target: bootstrapDir}}
-}
-
-// provided reports whether every box has path already.
-func provided(path string) bool {
-	for _, dir := range []string{"/usr", "/lib", "/lib64", "/bin", "/sbin"} {
-		if path == dir || strings.HasPrefix(path, dir+"/") {
-			return true
-		}
-	}
-	return false
-}
-
-func majorMinor(version string) (major, minor int) {
-	p := strings.SplitN(version, ".", 3)
-	major, _ = strconv.Atoi(p[0]) // what is no number is 0, which is older than anything
-	if len(p) > 1 {
-		minor, _ = strconv.Atoi(p[1])
-	}
-	return major, minor
-}
-
-// compareVersions orders dotted numbers.
-func compareVersions(a, b string) int {
-	as, bs := strings.Split(a, "."), strings.Split(b, ".")
-	for i := range max(len(as), len(bs)) {
-		x, y := 0, 0
-		if i < len(as) {
-			x, _ = strconv.Atoi(as[i])
-		}
-		if i < len(bs) {
-			y, _ = strconv.Atoi(bs[i])
-		}
-		if c := cmp.Compare(x, y); c != 0 {
-			return c
-		}
-	}
-	return 0
-}
-
-// compareIDs sorts python3.9 before python3.11.
-func compareIDs(a, b string) int {
-	an, bn := strings.IndexAny(a, "0123456789"), strings.IndexAny(b, "0123456789")
-	if an > 0 && bn > 0 && a[:an] == b[:bn] {
-		if c := compareVersions(strings.TrimSuffix(a[an:], ".x"), strings.TrimSuffix(b[bn:], ".x")); c != 0 {
-			return c
-		}
-	}
-	return cmp.Compare(a, b)
 }
 
 func homeDir() string {

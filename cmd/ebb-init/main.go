@@ -84,17 +84,9 @@ func serve(ctl *control, places []string) *initproto.Failed {
 		message, fds := ctl.receive()
 		switch initproto.KindOf(message) {
 		case initproto.KindStart:
-			var start initproto.Start
-			if !start.Decode(message) || child != noChild || len(fds) < 1 || start.Framed != (len(fds) == 2) {
-				return &initproto.Failed{Stage: "read start message"}
-			}
-			started, failed := spawn(ctl, &start, places, fds)
-			if failed != nil {
-				failed.Number = start.Number
-				ctl.send(failed.Encode())
-			}
-			if start.Number == 0 {
-				child = started
+			var failed *initproto.Failed
+			if child, failed = startIn(ctl, message, child, places, fds); failed != nil {
+				return failed
 			}
 		case initproto.KindAttach:
 			var a initproto.Attach
@@ -141,4 +133,22 @@ func serve(ctl *control, places []string) *initproto.Failed {
 			}
 		}
 	}
+}
+
+// startIn obeys a start message and returns the box's runtime, which is child
+// unless the message begins it. What could not be started is told to ebb.
+func startIn(ctl *control, message []byte, child process, places []string, fds []int) (process, *initproto.Failed) {
+	var start initproto.Start
+	if !start.Decode(message) || child != noChild || len(fds) < 1 || start.Framed != (len(fds) == 2) {
+		return child, &initproto.Failed{Stage: "read start message"}
+	}
+	started, failed := spawn(ctl, &start, places, fds)
+	if failed != nil {
+		failed.Number = start.Number
+		ctl.send(failed.Encode())
+	}
+	if start.Number == 0 {
+		child = started
+	}
+	return child, nil
 }

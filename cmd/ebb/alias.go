@@ -33,7 +33,7 @@ type aliased struct {
 func (a *app) aliasVerb() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "alias",
-		Short: "Names for versions of a function: set, list, remove",
+		Short: "Set, list and remove aliases: names for versions of functions",
 		Long: "An alias is a name for a published version, or for two that share the invocations. A change\n" +
 			"counts from the next invocation on.",
 		Example: "  ebb alias set hello live 3\n  ebb alias ls hello",

@@ -51,13 +51,14 @@ func (a *app) apiKeyCreate() *cobra.Command {
 		},
 	}
 	cmd.Flags().StringArrayVar(&triggers, "trigger", nil, "only for the route of this `TRIGGER`; may be given again")
-	cmd.Flags().DurationVar(&expires, "expires", 0, "it ends after this `TIME`, for example 720h; 0 = never")
+	cmd.Flags().DurationVar(&expires, "expires", 0, "it ends after this `DURATION`, for example 720h; 0 = never")
 	return cmd
 }
 
 func (a *app) apiKeyLs() *cobra.Command {
 	return &cobra.Command{
-		Use: "ls", Aliases: []string{"list"}, Short: "List the API keys of the service", Args: args(cobra.NoArgs),
+		Use: "ls", Aliases: []string{"list"}, Short: "List the API keys of the service",
+		Example: "  ebb api-key ls", Args: args(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return a.withClient(func(c *client.Client) error {
 				all, err := c.APIKeys(cmd.Context())
@@ -83,7 +84,7 @@ func (a *app) apiKeyLs() *cobra.Command {
 
 func (a *app) apiKeySwitch(verb, short string, on bool) *cobra.Command {
 	return &cobra.Command{
-		Use: verb + " NAME", Short: short, Args: args(cobra.ExactArgs(1)),
+		Use: verb + " NAME", Short: short, Example: "  ebb api-key " + verb + " shop", Args: args(cobra.ExactArgs(1)),
 		RunE: func(cmd *cobra.Command, given []string) error {
 			return a.withClient(func(c *client.Client) error {
 				k, err := c.UpdateAPIKey(cmd.Context(), given[0], client.APIKeyChange{Enabled: &on})
@@ -99,7 +100,8 @@ func (a *app) apiKeySwitch(verb, short string, on bool) *cobra.Command {
 func (a *app) apiKeyRm() *cobra.Command {
 	var yes bool
 	cmd := &cobra.Command{
-		Use: "rm NAME...", Aliases: []string{"remove", "delete"}, Short: "Delete API keys for good", Args: args(cobra.MinimumNArgs(1)),
+		Use: "rm NAME...", Aliases: []string{"remove", "delete"}, Short: "Delete API keys for good",
+		Example: "  ebb api-key rm shop", Args: args(cobra.MinimumNArgs(1)),
 		RunE: func(cmd *cobra.Command, given []string) error {
 			return a.delete(cmd.Context(), "API key", given, yes, (*client.Client).DeleteAPIKey)
 		},

@@ -147,7 +147,7 @@ func (a *app) bucketRm() *cobra.Command {
 			})
 		},
 	}
-	cmd.Flags().BoolVar(&force, "force", false, "a bucket with all that is in it")
+	cmd.Flags().BoolVar(&force, "force", false, "remove a bucket with all that is in it")
 	return cmd
 }
 

@@ -167,7 +167,7 @@ func (a *app) bucketPresign() *cobra.Command {
 			})
 		},
 	}
-	cmd.Flags().DurationVar(&expires, "expires", time.Hour, "for so long, at most a week")
+	cmd.Flags().DurationVar(&expires, "expires", time.Hour, "`DURATION` for which it works, at most a week")
 	cmd.Flags().BoolVar(&put, "put", false, "to write it, by PUT")
 	return cmd
 }

@@ -127,62 +127,15 @@ func (f *difference) text() string {
 // compare says what differs for the functions of manifests of one service.
 func (d *deployment) compare(ctx context.Context, group []*manifest.Manifest) (all []difference, err error) {
 	for _, m := range group {
-		roles, err := d.roles(ctx, m)
-		if err != nil {
-			return nil, err
-		}
-		for _, r := range roles {
-			if r.Action != actionUnchanged {
-				all = append(all, difference{Role: r.Role, Action: r.Action, Changes: []change{}})
-			}
-		}
-		layers, err := d.layers(ctx, m)
-		if err != nil {
-			return nil, err
-		}
-		for _, r := range layers {
-			if r.Action != actionUnchanged {
-				all = append(all, difference{Layer: r.Layer, Action: r.Action, Changes: []change{}})
-			}
-		}
-		for i := range m.Functions {
-			f := &m.Functions[i]
-			if len(d.opt.only) > 0 && !slices.Contains(d.opt.only, f.Name) {
-				continue
-			}
-			r, err := d.function(ctx, m, f)
+		for _, of := range []func(context.Context, *manifest.Manifest) ([]difference, error){
+			d.compareRoles, d.compareLayers, d.compareFunctions, d.compareWorkflows, d.compareTriggers,
+		} {
+			found, err := of(ctx, m)
 			if err != nil {
-				return nil, &named{f.Name, err}
+				return nil, err
 			}
-			if r.Action == actionUnchanged {
-				continue
-			}
-			found := difference{Function: f.Name, Action: r.Action, Changes: []change{}}
-			if r.Action == actionUpdated {
-				if found.Changes, err = d.changes(ctx, f, r); err != nil {
-					return nil, &named{f.Name, err}
-				}
-			}
-			all = append(all, found)
+			all = append(all, found...)
 		}
-		workflows, err := d.workflows(ctx, m)
-		if err != nil {
-			return nil, err
-		}
-		for _, r := range workflows {
-			if r.Action != actionUnchanged {
-				found, err := d.workflowChanges(ctx, m, &r)
-				if err != nil {
-					return nil, &named{r.Workflow, err}
-				}
-				all = append(all, found)
-			}
-		}
-		triggers, err := d.compareTriggers(ctx, m)
-		if err != nil {
-			return nil, err
-		}
-		all = append(all, triggers...)
 	}
 	if len(d.opt.only) > 0 {
 		return all, nil
@@ -199,6 +152,68 @@ func (d *deployment) compare(ctx context.Context, group []*manifest.Manifest) (a
 		all = append(all, difference{Function: name, Action: actionUnnamed, Changes: []change{}})
 	}
 	return all, err
+}
+
+func (d *deployment) compareRoles(ctx context.Context, m *manifest.Manifest) (all []difference, err error) {
+	roles, err := d.roles(ctx, m)
+	for _, r := range roles {
+		if r.Action != actionUnchanged {
+			all = append(all, difference{Role: r.Role, Action: r.Action, Changes: []change{}})
+		}
+	}
+	return all, err
+}
+
+func (d *deployment) compareLayers(ctx context.Context, m *manifest.Manifest) (all []difference, err error) {
+	layers, err := d.layers(ctx, m)
+	for _, r := range layers {
+		if r.Action != actionUnchanged {
+			all = append(all, difference{Layer: r.Layer, Action: r.Action, Changes: []change{}})
+		}
+	}
+	return all, err
+}
+
+func (d *deployment) compareFunctions(ctx context.Context, m *manifest.Manifest) (all []difference, err error) {
+	for i := range m.Functions {
+		f := &m.Functions[i]
+		if len(d.opt.only) > 0 && !slices.Contains(d.opt.only, f.Name) {
+			continue
+		}
+		r, err := d.function(ctx, m, f)
+		if err != nil {
+			return nil, &named{f.Name, err}
+		}
+		if r.Action == actionUnchanged {
+			continue
+		}
+		found := difference{Function: f.Name, Action: r.Action, Changes: []change{}}
+		if r.Action == actionUpdated {
+			if found.Changes, err = d.changes(ctx, f, r); err != nil {
+				return nil, &named{f.Name, err}
+			}
+		}
+		all = append(all, found)
+	}
+	return all, nil
+}
+
+func (d *deployment) compareWorkflows(ctx context.Context, m *manifest.Manifest) (all []difference, err error) {
+	workflows, err := d.workflows(ctx, m)
+	if err != nil {
+		return nil, err
+	}
+	for _, r := range workflows {
+		if r.Action == actionUnchanged {
+			continue
+		}
+		found, err := d.workflowChanges(ctx, m, &r)
+		if err != nil {
+			return nil, &named{r.Workflow, err}
+		}
+		all = append(all, found)
+	}
+	return all, nil
 }
 
 // changes tells both sides of what deploy named.

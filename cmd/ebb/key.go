@@ -56,7 +56,7 @@ func (a *app) keyCreate(node *bool) *cobra.Command {
 		},
 	}
 	cmd.Flags().StringVar(&role, "role", "", "what its holder may do: `ROLE` is admin, developer, operator, auditor or invoker")
-	cmd.Flags().DurationVar(&expires, "expires", 0, "it ends after this `TIME`, for example 720h; 0 = never")
+	cmd.Flags().DurationVar(&expires, "expires", 0, "it ends after this `DURATION`, for example 720h; 0 = never")
 	_ = cmd.RegisterFlagCompletionFunc("role", cobra.FixedCompletions(
 		[]string{"admin", "developer", "operator", "auditor", "invoker"}, cobra.ShellCompDirectiveNoFileComp))
 	return cmd
@@ -67,6 +67,7 @@ func (a *app) keyLs(node *bool) *cobra.Command {
 		Use:     "ls",
 		Aliases: []string{"list"},
 		Short:   "List the access keys of the service",
+		Example: "  ebb key ls",
 		Args:    args(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return a.withClient(func(c *client.Client) error {
@@ -89,9 +90,10 @@ func (a *app) keyLs(node *bool) *cobra.Command {
 
 func (a *app) keyShow(node *bool) *cobra.Command {
 	return &cobra.Command{
-		Use:   "show KEY",
-		Short: "Show an access key, without what proves it",
-		Args:  args(cobra.ExactArgs(1)),
+		Use:     "show KEY",
+		Short:   "Show an access key, without what proves it",
+		Example: "  ebb key show AKIA…",
+		Args:    args(cobra.ExactArgs(1)),
 		RunE: func(cmd *cobra.Command, given []string) error {
 			return a.withClient(func(c *client.Client) error {
 				k, err := c.Key(cmd.Context(), *node, given[0])
@@ -121,15 +123,16 @@ func (a *app) keyRotate(node *bool) *cobra.Command {
 			})
 		},
 	}
-	cmd.Flags().DurationVar(&overlap, "overlap", 24*time.Hour, "how long the old key goes on, `TIME`")
+	cmd.Flags().DurationVar(&overlap, "overlap", 24*time.Hour, "for this `DURATION` the old key goes on")
 	return cmd
 }
 
 func (a *app) keySwitch(node *bool, verb, short string, on bool) *cobra.Command {
 	return &cobra.Command{
-		Use:   verb + " KEY",
-		Short: short,
-		Args:  args(cobra.ExactArgs(1)),
+		Use:     verb + " KEY",
+		Short:   short,
+		Example: "  ebb key " + verb + " AKIA…",
+		Args:    args(cobra.ExactArgs(1)),
 		RunE: func(cmd *cobra.Command, given []string) error {
 			return a.withClient(func(c *client.Client) error {
 				k, err := c.UpdateKey(cmd.Context(), *node, given[0], client.KeyChange{Enabled: &on})
@@ -148,6 +151,7 @@ func (a *app) keyRm(node *bool) *cobra.Command {
 		Use:     "rm KEY...",
 		Aliases: []string{"remove", "delete"},
 		Short:   "Delete access keys for good",
+		Example: "  ebb key rm AKIA…",
 		Args:    args(cobra.MinimumNArgs(1)),
 		RunE: func(cmd *cobra.Command, given []string) error {
 			return a.delete(cmd.Context(), "key", given, yes, func(c *client.Client, ctx context.Context, id string) error {

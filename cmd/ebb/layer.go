@@ -31,7 +31,7 @@ type layered struct {
 func (a *app) layerVerb() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "layer",
-		Short: "Files that functions share: publish, list, remove",
+		Short: "Publish, list and remove layers: files that functions share",
 		Long: "A layer is files that functions find in /opt: libraries in python/, nodejs/node_modules/,\n" +
 			"java/lib/ and lib/, programs in bin/. Its versions never change. Functions name theirs in\n" +
 			"ebb.yaml or with: aws lambda update-function-configuration --layers ARN...",

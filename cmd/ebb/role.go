@@ -90,6 +90,7 @@ func (a *app) roleLs() *cobra.Command {
 		Use:     "ls",
 		Aliases: []string{"list"},
 		Short:   "List the roles of the service",
+		Example: "  ebb role ls",
 		Args:    args(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return a.withClient(func(c *client.Client) error {
@@ -112,9 +113,10 @@ func (a *app) roleLs() *cobra.Command {
 
 func (a *app) roleShow() *cobra.Command {
 	return &cobra.Command{
-		Use:   "show NAME",
-		Short: "Show a role's policy, as put reads it",
-		Args:  args(cobra.ExactArgs(1)),
+		Use:     "show NAME",
+		Short:   "Show a role's policy, as put reads it",
+		Example: "  ebb role show reports",
+		Args:    args(cobra.ExactArgs(1)),
 		RunE: func(cmd *cobra.Command, given []string) error {
 			return a.withClient(func(c *client.Client) error {
 				r, err := c.Role(cmd.Context(), given[0])
@@ -141,6 +143,7 @@ func (a *app) roleRm() *cobra.Command {
 		Use:     "rm NAME...",
 		Aliases: []string{"remove", "delete"},
 		Short:   "Delete roles; functions that name them have the default permission set then",
+		Example: "  ebb role rm reports",
 		Args:    args(cobra.MinimumNArgs(1)),
 		RunE: func(cmd *cobra.Command, given []string) error {
 			return a.delete(cmd.Context(), "role", given, yes, (*client.Client).DeleteRole)

@@ -59,25 +59,8 @@ func (a *app) triggerHTTP() *cobra.Command {
 			"  ebb trigger http site web --path '/*' --auth none",
 		Args: args(cobra.ExactArgs(2)),
 		RunE: func(cmd *cobra.Command, given []string) error {
-			switch {
-			case s.Path == "":
-				return usagef("--path: missing")
-			case s.Auth == "":
-				return usagef("--auth: missing; one of none, key, jwt, iam and mtls")
-			}
-			if schema != "" {
-				text, err := a.readInput(schema)
-				if err != nil {
-					return err
-				}
-				if s.Schema = text; !json.Valid(text) {
-					return usagef("--schema: %s is not JSON", schema)
-				}
-			}
-			if len(cors.AllowOrigins) > 0 {
-				s.CORS = &cors
-			} else if len(cors.AllowMethods)+len(cors.AllowHeaders) > 0 || cors.AllowCredentials {
-				return usagef("--cors-origin: missing")
+			if err := s.complete(a, schema, &cors); err != nil {
+				return err
 			}
 			settings, err := json.Marshal(s)
 			if err != nil {
@@ -103,15 +86,41 @@ func (a *app) triggerHTTP() *cobra.Command {
 	f.StringArrayVar(&s.Subjects, "subject", nil, "`PATTERN` with * of client certificates' subjects")
 	f.StringVar(&s.Group, "group", "", "`WORD` shared with other routes together with CORS")
 	f.Int64Var(&s.MaxBody, "max-body", 0, "`BYTES` of a request's body at most (default the node's)")
-	f.Float64Var(&s.Rate, "rate", 0, "requests a second of the route")
-	f.IntVar(&s.Burst, "burst", 0, "that may come at once (default a second's)")
-	f.Float64Var(&s.CallerRate, "caller-rate", 0, "requests a second of each caller")
-	f.IntVar(&s.CallerBurst, "caller-burst", 0, "that may come at once from one")
+	f.Float64Var(&s.Rate, "rate", 0, "`N` requests a second to the route at most (default no limit)")
+	f.IntVar(&s.Burst, "burst", 0, "`N` of them that may come at once (default a second's)")
+	f.Float64Var(&s.CallerRate, "caller-rate", 0, "`N` requests a second of each caller at most (default no limit)")
+	f.IntVar(&s.CallerBurst, "caller-burst", 0, "`N` of them that may come at once (default a second's)")
 	f.IntVar(&s.Timeout, "timeout", 0, "`SECONDS` until the answer begins (default the function's)")
-	f.StringVar(&s.PayloadFormat, "payload-format", "", "of event and answer: 1.0 or 2.0 (default 2.0)")
+	f.StringVar(&s.PayloadFormat, "payload-format", "", "`FORMAT` of event and answer: 1.0 or 2.0 (default 2.0)")
 	f.BoolVar(&s.Stream, "stream", false, "pass on what the function writes as it writes it")
 	f.StringVar(&s.StripPrefix, "strip-prefix", "", "`PREFIX` that a web function does not see")
 	f.StringVar(&schema, "schema", "", "`FILE` with the JSON Schema of bodies; - is standard input")
 	_ = cmd.RegisterFlagCompletionFunc("auth", cobra.FixedCompletions(strings.Fields("none key jwt iam mtls"), cobra.ShellCompDirectiveNoFileComp))
 	return cmd
+}
+
+// complete checks what triggerHTTP was given and reads the file of --schema.
+func (s *routeSettings) complete(a *app, schema string, cors *corsSettings) error {
+	switch {
+	case s.Path == "":
+		return usagef("--path: missing")
+	case s.Auth == "":
+		return usagef("--auth: missing; one of none, key, jwt, iam and mtls")
+	}
+	if schema != "" {
+		text, err := a.readInput(schema)
+		if err != nil {
+			return err
+		}
+		if s.Schema = text; !json.Valid(text) {
+			return usagef("--schema: %s is not JSON", schema)
+		}
+	}
+	switch {
+	case len(cors.AllowOrigins) > 0:
+		s.CORS = cors
+	case len(cors.AllowMethods)+len(cors.AllowHeaders) > 0 || cors.AllowCredentials:
+		return usagef("--cors-origin: missing")
+	}
+	return nil
 }

@@ -62,7 +62,7 @@ func (a *app) secretPut() *cobra.Command {
 		},
 	}
 	cmd.Flags().StringVar(&file, "file", "", "read the value from `FILE`")
-	cmd.Flags().StringVar(&description, "description", "", "what it is, `TEXT`")
+	cmd.Flags().StringVar(&description, "description", "", "`TEXT` for people")
 	return cmd
 }
 
@@ -99,6 +99,7 @@ func (a *app) secretLs() *cobra.Command {
 		Use:     "ls",
 		Aliases: []string{"list"},
 		Short:   "List the secrets of the service, without their values",
+		Example: "  ebb secret ls",
 		Args:    args(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return a.withClient(func(c *client.Client) error {
@@ -121,9 +122,10 @@ func (a *app) secretLs() *cobra.Command {
 
 func (a *app) secretShow() *cobra.Command {
 	return &cobra.Command{
-		Use:   "show NAME",
-		Short: "Show a secret and its versions, without values",
-		Args:  args(cobra.ExactArgs(1)),
+		Use:     "show NAME",
+		Short:   "Show a secret and its versions, without values",
+		Example: "  ebb secret show db-password",
+		Args:    args(cobra.ExactArgs(1)),
 		RunE: func(cmd *cobra.Command, given []string) error {
 			return a.withClient(func(c *client.Client) error {
 				s, err := c.Secret(cmd.Context(), given[0])
@@ -184,9 +186,10 @@ func (a *app) secretRotate() *cobra.Command {
 func (a *app) secretReveal() *cobra.Command {
 	var version int64
 	cmd := &cobra.Command{
-		Use:   "reveal NAME",
-		Short: "Print the value of a secret; the platform writes down who asked",
-		Args:  args(cobra.ExactArgs(1)),
+		Use:     "reveal NAME",
+		Short:   "Print the value of a secret; the platform writes down who asked",
+		Example: "  ebb secret reveal db-password",
+		Args:    args(cobra.ExactArgs(1)),
 		RunE: func(cmd *cobra.Command, given []string) error {
 			return a.withClient(func(c *client.Client) error {
 				value, number, err := c.RevealSecret(cmd.Context(), given[0], version)
@@ -214,6 +217,7 @@ func (a *app) secretRm() *cobra.Command {
 		Use:     "rm NAME...",
 		Aliases: []string{"remove", "delete"},
 		Short:   "Delete secrets that nothing refers to",
+		Example: "  ebb secret rm db-password",
 		Args:    args(cobra.MinimumNArgs(1)),
 		RunE: func(cmd *cobra.Command, given []string) error {
 			return a.delete(cmd.Context(), "secret", given, yes, func(c *client.Client, ctx context.Context, name string) error {

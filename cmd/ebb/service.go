@@ -123,7 +123,7 @@ func (a *app) serviceCreate() *cobra.Command {
 		},
 	}
 	f.register(cmd)
-	cmd.Flags().StringVar(&id, "id", "", "its 12-digit `ID`; any that is free if left out")
+	cmd.Flags().StringVar(&id, "id", "", "its 12-digit `ID` (default any that is free)")
 	return cmd
 }
 
@@ -132,6 +132,7 @@ func (a *app) serviceLs() *cobra.Command {
 		Use:     "ls",
 		Aliases: []string{"list"},
 		Short:   "List the services",
+		Example: "  ebb service ls",
 		Args:    args(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return a.withClient(func(api *client.Client) error {
@@ -151,9 +152,10 @@ func (a *app) serviceLs() *cobra.Command {
 
 func (a *app) serviceShow() *cobra.Command {
 	return &cobra.Command{
-		Use:   "show [NAME]",
-		Short: "Show a service, without a name the one that you act for",
-		Args:  args(cobra.MaximumNArgs(1)),
+		Use:     "show [NAME]",
+		Short:   "Show a service, without a name the one that you act for",
+		Example: "  ebb service show payments",
+		Args:    args(cobra.MaximumNArgs(1)),
 		RunE: func(cmd *cobra.Command, given []string) error {
 			name := client.Self
 			if len(given) > 0 {
@@ -212,6 +214,7 @@ func (a *app) serviceRm() *cobra.Command {
 		Use:     "rm NAME",
 		Aliases: []string{"remove", "delete"},
 		Short:   "Delete a service that has no functions, with its keys, roles and secrets",
+		Example: "  ebb service rm payments",
 		Args:    args(cobra.ExactArgs(1)),
 		RunE: func(cmd *cobra.Command, given []string) error {
 			return a.delete(cmd.Context(), "service", given, yes, (*client.Client).DeleteService)

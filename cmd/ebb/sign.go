@@ -44,7 +44,7 @@ func (a *app) signVerb() *cobra.Command {
 	}
 	cmd.Flags().StringVar(&opt.key, "key", "", "sign with the private key in this PEM `FILE`")
 	cmd.Flags().StringVar(&opt.out, "out", "", "write the signed package to `FILE` instead of replacing ZIP")
-	cmd.Flags().DurationVar(&opt.valid, "valid", 0, "the signature counts for this `TIME` from now; for ever without it")
+	cmd.Flags().DurationVar(&opt.valid, "valid", 0, "the signature counts for this `DURATION` from now (default for ever)")
 	cmd.Flags().StringVar(&opt.until, "until", "", "the signature counts until this `TIME`, for example 2027-01-31T00:00:00Z")
 	cmd.Flags().BoolVar(&opt.statement, "statement", false, "print the text to be signed elsewhere")
 	cmd.Flags().StringVar(&opt.attach, "attach", "", "add the signature in `FILE`, made elsewhere, in base64")

@@ -64,8 +64,8 @@ func (a *app) topVerb() *cobra.Command {
 			return a.top(cmd.Context(), every, looks)
 		},
 	}
-	cmd.Flags().DurationVar(&every, "every", 2*time.Second, "time between two looks")
-	cmd.Flags().IntVar(&looks, "count", 0, "end after so many looks; 0 = go on until Ctrl-C")
+	cmd.Flags().DurationVar(&every, "every", 2*time.Second, "`DURATION` between two looks")
+	cmd.Flags().IntVar(&looks, "count", 0, "end after `N` looks; 0 = go on until Ctrl-C")
 	return cmd
 }
 

@@ -240,7 +240,7 @@ func (a *app) triggerFires() *cobra.Command {
 			})
 		},
 	}
-	cmd.Flags().IntVar(&limit, "limit", 20, "at most so many, the latest first")
+	cmd.Flags().IntVar(&limit, "limit", 20, "at most `N`, the latest first")
 	return cmd
 }
 

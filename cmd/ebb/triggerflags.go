@@ -23,8 +23,8 @@ type triggerFlags struct {
 func (t *triggerFlags) add(cmd *cobra.Command, filters bool) {
 	t.flags = cmd.Flags()
 	t.flags.StringVar(&t.settings.Description, "description", "", "`TEXT` for people")
-	t.flags.IntVar(&t.retries, "retries", 0, "how often a delivery that failed is tried again (default as the function says)")
-	t.flags.DurationVar(&t.age, "max-age", 0, "deliveries older than this are given up (default as the function says)")
+	t.flags.IntVar(&t.retries, "retries", 0, "a delivery that failed is tried again `N` times (default as the function says)")
+	t.flags.DurationVar(&t.age, "max-age", 0, "deliveries older than this `DURATION` are given up (default as the function says)")
 	t.flags.StringVar(&t.settings.OnFailure, "on-failure", "", "a function or an `ARN` for what was given up")
 	t.flags.BoolVar(&t.settings.Paused, "paused", false, "take no events yet")
 	if filters {
@@ -39,11 +39,18 @@ func (t *triggerFlags) read(target string) (client.TriggerSettings, error) {
 	if t.flags.Changed("retries") {
 		s.MaxRetries = &t.retries
 	}
-	for _, f := range t.filters {
+	var err error
+	s.Filters, err = readFilters(t.filters)
+	return s, err
+}
+
+// readFilters reads what --filter was given.
+func readFilters(given []string) (filters []json.RawMessage, err error) {
+	for _, f := range given {
 		if !json.Valid([]byte(f)) {
-			return s, usagef("--filter: not JSON: %s", f)
+			return nil, usagef("--filter: not JSON: %s", f)
 		}
-		s.Filters = append(s.Filters, json.RawMessage(f))
+		filters = append(filters, json.RawMessage(f))
 	}
-	return s, nil
+	return filters, nil
 }

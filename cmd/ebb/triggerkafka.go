@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	client "github.com/ebb-faas/ebb/sdk/go"
 )
@@ -66,13 +67,10 @@ func (a *app) triggerKafka() *cobra.Command {
 			if cmd.Flags().Changed("retries") {
 				settings.MaxRetries = &retries
 			}
-			for _, f := range filters {
-				if !json.Valid([]byte(f)) {
-					return usagef("--filter: not JSON: %s", f)
-				}
-				settings.Filters = append(settings.Filters, json.RawMessage(f))
-			}
 			var err error
+			if settings.Filters, err = readFilters(filters); err != nil {
+				return err
+			}
 			if settings.Kafka, err = json.Marshal(s); err != nil {
 				return err
 			}
@@ -81,25 +79,30 @@ func (a *app) triggerKafka() *cobra.Command {
 		},
 	}
 	f := cmd.Flags()
+	s.flags(f)
+	f.StringVar(&start, "start", "earliest", "`WHERE` a group without offsets begins: earliest, latest, or a time in RFC 3339")
+	f.DurationVar(&window, "window", 500*time.Millisecond, "`DURATION` that a batch waits to be full")
+	f.IntVar(&retries, "retries", 0, "a batch that failed is tried again `N` times (default without end, or 10 with --on-failure)")
+	f.DurationVar(&age, "max-age", 0, "records older than this `DURATION` are given up (default never)")
+	f.StringVar(&settings.OnFailure, "on-failure", "", "`ARN` for what was given up, or kafka://TOPIC of the same cluster")
+	f.StringArrayVar(&filters, "filter", nil, "`PATTERN` that records must match; may be given again")
+	f.StringVar(&login, "login", "", "`HOW=SECRET`: plain, scram-256 or scram-512, and the secret://NAME with username and password")
+	f.StringVar(&ca, "ca", "", "`SECRET` (secret://NAME) with the certificate of who signed the brokers'")
+	f.StringVar(&certificate, "client-certificate", "", "`SECRET` (secret://NAME) with certificate and privateKey")
+	f.BoolVar(&settings.Paused, "paused", false, "do not read yet")
+	return cmd
+}
+
+// flags are the settings that have a flag each.
+func (s *kafkaSettings) flags(f *pflag.FlagSet) {
 	f.StringSliceVar(&s.Brokers, "broker", nil, "`HOST:PORT` to begin with; may be given again")
 	f.StringVar(&s.Topic, "topic", "", "the `TOPIC`")
 	f.StringVar(&s.Group, "group", "", "consumer `GROUP` (default the trigger's id)")
-	f.StringVar(&start, "start", "earliest", "`WHERE` a group without offsets begins: earliest, latest, or a time in RFC 3339")
-	f.IntVar(&s.BatchSize, "batch", 100, "at most so many records in one invocation")
-	f.DurationVar(&window, "window", 500*time.Millisecond, "how long a batch waits to be full")
-	f.IntVar(&s.Parallel, "parallel", 1, "batches of one partition in flight, 1 to 10; records of one key keep their order")
-	f.IntVar(&retries, "retries", 0, "how often a batch that failed is tried again (default without end, or 10 with --on-failure)")
-	f.DurationVar(&age, "max-age", 0, "records older than this are given up")
+	f.IntVar(&s.BatchSize, "batch", 100, "at most `N` records in one invocation")
+	f.IntVar(&s.Parallel, "parallel", 1, "`N` batches of one partition in flight, 1 to 10; records of one key keep their order")
 	f.BoolVar(&s.Bisect, "bisect", false, "split a batch that failed in two")
 	f.BoolVar(&s.ReportFailures, "report-failures", false, "the function answers with batchItemFailures")
-	f.StringVar(&settings.OnFailure, "on-failure", "", "`ARN` for what was given up, or kafka://TOPIC of the same cluster")
-	f.StringArrayVar(&filters, "filter", nil, "`PATTERN` that records must match; may be given again")
 	f.BoolVar(&s.TLS, "tls", false, "speak TLS")
-	f.StringVar(&login, "login", "", "plain, scram-256 or scram-512, and the secret with username and password: `HOW=secret://NAME`")
-	f.StringVar(&ca, "ca", "", "`secret://NAME` with the certificate of who signed the brokers'")
-	f.StringVar(&certificate, "client-certificate", "", "`secret://NAME` with certificate and privateKey")
-	f.BoolVar(&settings.Paused, "paused", false, "do not read yet")
-	return cmd
 }
 
 // begin reads --start.
@@ -144,7 +147,7 @@ func (a *app) triggerSeek() *cobra.Command {
 	var offsets []string
 	cmd := &cobra.Command{
 		Use:   "seek TRIGGER (--earliest | --latest | --time TIME | --offset PARTITION=OFFSET …)",
-		Short: "Read a Kafka trigger's topic on from elsewhere: again, or from later",
+		Short: "Have a Kafka trigger read on from elsewhere: again, or from later",
 		Long: "Seek has a Kafka trigger read on from a place, a time, or offsets of partitions, on all nodes. What\n" +
 			"it has in flight is finished first.",
 		Example: "  ebb trigger seek payments --time 2026-11-22T18:00:00+08:00\n  ebb trigger seek payments --offset 0=1200 --offset 3=0",

@@ -53,7 +53,7 @@ func (a *app) workflowAlias() *cobra.Command {
 		},
 	}
 	cmd.Flags().StringVar(&weight, "weight", "", "a second version and its share: `VERSION=PERCENT`")
-	cmd.Flags().StringVar(&want.Description, "description", "", "of the alias: `TEXT`")
+	cmd.Flags().StringVar(&want.Description, "description", "", "`TEXT` for people")
 	return cmd
 }
 

@@ -82,38 +82,11 @@ func (f *Functions) Create(ctx context.Context, c Create) (*ebb.Version, error) 
 	if err != nil {
 		return nil, err
 	}
-	// Refuse a taken name before storing a package for it.
-	var rules *codeRules
-	if err := f.store.Read(ctx, func(tx *store.Tx) (err error) {
-		if err := f.admitFunction(tx, c.Service); err != nil {
-			return err
-		}
-		if rules, err = f.codeRules(tx, c.FunctionKey, c.CodeSigning); err != nil {
-			return err
-		}
-		_, err = tx.Function(c.FunctionKey)
-		switch {
-		case err == nil:
-			return exists(c.FunctionKey)
-		case errors.Is(err, store.ErrNotFound):
-			return nil
-		}
-		return err
-	}); err != nil {
+	rules, err := f.admitNew(ctx, &c)
+	if err != nil {
 		return nil, err
 	}
-	if v.IsImage() {
-		overrides := v.Image.Config
-		if v.Code, v.Image, err = f.putImage(ctx, c.ImageURI); err == nil {
-			v.Image.Config = overrides
-			if err = f.checkRun(v); err == nil { // the image may have settings
-				err = f.checkAllowed(ctx, v)
-			}
-		}
-	} else {
-		v.Code, err = f.putSource(ctx, c.Service, c.Zip, c.Object, f.inspections(rules)...)
-	}
-	if err != nil {
+	if err := f.putCode(ctx, &c, v, rules); err != nil {
 		return nil, err
 	}
 	if err := f.checkLayers(ctx, c.Service, c.Layers, v.Code.Digest, rules); err != nil {
@@ -128,22 +101,8 @@ func (f *Functions) Create(ctx context.Context, c Create) (*ebb.Version, error) 
 			return err
 		}
 		answer = v
-		if err := f.admitFunction(tx, c.Service); err != nil {
+		if err := f.insert(tx, made, v, c.CodeSigning); err != nil {
 			return err
-		}
-		if err := tx.InsertFunction(made); err != nil {
-			if errors.Is(err, store.ErrExists) {
-				return exists(c.FunctionKey)
-			}
-			return err
-		}
-		if err := tx.InsertVersion(v); err != nil {
-			return err
-		}
-		if c.CodeSigning != "" {
-			if err := tx.SetFunctionCodeSigning(c.FunctionKey, c.CodeSigning); err != nil {
-				return foundForFunction(err, c.CodeSigning)
-			}
 		}
 		if !c.Publish {
 			return nil
@@ -155,6 +114,68 @@ func (f *Functions) Create(ctx context.Context, c Create) (*ebb.Version, error) 
 		return nil, err
 	}
 	return answer, nil
+}
+
+// admitNew refuses a taken name, and one too many, before a package is stored for
+// it. It returns what the function's code is held to.
+func (f *Functions) admitNew(ctx context.Context, c *Create) (rules *codeRules, err error) {
+	err = f.store.Read(ctx, func(tx *store.Tx) (err error) {
+		if err := f.admitFunction(tx, c.Service); err != nil {
+			return err
+		}
+		if rules, err = f.codeRules(tx, c.FunctionKey, c.CodeSigning); err != nil {
+			return err
+		}
+		_, err = tx.Function(c.FunctionKey)
+		switch {
+		case err == nil:
+			return exists(c.FunctionKey)
+		case errors.Is(err, store.ErrNotFound):
+			return nil
+		}
+		return err
+	})
+	return rules, err
+}
+
+// putCode stores the package or the image, and enters it in v.
+func (f *Functions) putCode(ctx context.Context, c *Create, v *ebb.Version, rules *codeRules) (err error) {
+	if !v.IsImage() {
+		v.Code, err = f.putSource(ctx, c.Service, c.Zip, c.Object, f.inspections(rules)...)
+		return err
+	}
+	overrides := v.Image.Config
+	if v.Code, v.Image, err = f.putImage(ctx, c.ImageURI); err != nil {
+		return err
+	}
+	v.Image.Config = overrides
+	if err := f.checkRun(v); err != nil { // the image may have settings
+		return err
+	}
+	return f.checkAllowed(ctx, v)
+}
+
+// insert writes a new function with its $LATEST.
+func (f *Functions) insert(tx *store.Tx, made *ebb.Function, latest *ebb.Version, codeSigning string) error {
+	if err := f.admitFunction(tx, made.Service); err != nil {
+		return err
+	}
+	if err := tx.InsertFunction(made); err != nil {
+		if errors.Is(err, store.ErrExists) {
+			return exists(made.FunctionKey)
+		}
+		return err
+	}
+	if err := tx.InsertVersion(latest); err != nil {
+		return err
+	}
+	if codeSigning == "" {
+		return nil
+	}
+	if err := tx.SetFunctionCodeSigning(made.FunctionKey, codeSigning); err != nil {
+		return foundForFunction(err, codeSigning)
+	}
+	return nil
 }
 
 // Get returns a function and the version that qualifier names ("" is $LATEST);

@@ -70,28 +70,34 @@ func (f *Functions) UpdateCode(ctx context.Context, u UpdateCode) (*ebb.Version,
 	if err != nil {
 		return nil, err
 	}
-	switch {
-	case preview.IsImage() && u.DryRun:
-		code, image, err = f.checkImage(ctx, u.ImageURI)
-	case preview.IsImage():
-		code, image, err = f.putImage(ctx, u.ImageURI)
-	case u.DryRun:
-		code, err = f.checkSourceOnly(ctx, u.Service, u.Zip, u.Object, f.inspections(rules)...)
-	default:
-		if code, err = f.putSource(ctx, u.Service, u.Zip, u.Object, f.inspections(rules)...); err == nil {
-			err = f.checkUnpacked(ctx, code.Digest, preview.Layers)
-		}
-	}
-	if err == nil && image != nil {
-		err = f.checkAllowed(ctx, &ebb.Version{FunctionKey: u.FunctionKey, Env: preview.Env, Image: image})
-	}
-	if err != nil {
+	if code, image, err = f.updatedCode(ctx, &u, preview, rules); err != nil {
 		return nil, err
 	}
 	if u.DryRun {
 		return preview, change(preview)
 	}
 	return f.edit(ctx, u.FunctionKey, u.RevisionID, u.Publish, func(_ *store.Tx, v *ebb.Version) error { return change(v) })
+}
+
+// updatedCode stores the package or the image of an update, or with DryRun only
+// checks it. image is nil of a function with a package.
+func (f *Functions) updatedCode(ctx context.Context, u *UpdateCode, latest *ebb.Version, rules *codeRules) (code ebb.Code, image *ebb.Image, err error) {
+	switch {
+	case latest.IsImage() && u.DryRun:
+		code, image, err = f.checkImage(ctx, u.ImageURI)
+	case latest.IsImage():
+		code, image, err = f.putImage(ctx, u.ImageURI)
+	case u.DryRun:
+		code, err = f.checkSourceOnly(ctx, u.Service, u.Zip, u.Object, f.inspections(rules)...)
+	default:
+		if code, err = f.putSource(ctx, u.Service, u.Zip, u.Object, f.inspections(rules)...); err == nil {
+			err = f.checkUnpacked(ctx, code.Digest, latest.Layers)
+		}
+	}
+	if err == nil && image != nil {
+		err = f.checkAllowed(ctx, &ebb.Version{FunctionKey: u.FunctionKey, Env: latest.Env, Image: image})
+	}
+	return code, image, err
 }
 
 // UpdateConfig changes settings of $LATEST: a nil field stays as it is.

@@ -223,11 +223,7 @@ func (a *API) mapping(c *call, t *ebb.Trigger, state string) (*EventSourceMappin
 	if err != nil {
 		return nil, err
 	}
-	counts, err := a.cfg.Triggers.Counts(c, t)
-	if err != nil {
-		return nil, err
-	}
-	down, err := a.cfg.Triggers.State(c, t)
+	result, err := a.lastResult(c, t)
 	if err != nil {
 		return nil, err
 	}
@@ -239,7 +235,7 @@ func (a *API) mapping(c *call, t *ebb.Trigger, state string) (*EventSourceMappin
 	out := &EventSourceMappingConfiguration{
 		UUID: new(string(t.ID)), State: &state, StateTransitionReason: new("USER_INITIATED"), FunctionArn: &t.Target,
 		EventSourceMappingArn: new(a.mappingARN(t.Service, string(t.ID))), LastModified: &awswire.Epoch{Time: t.ModifiedAt},
-		LastProcessingResult: new(lastResult(counts, down.Error)), StartingPosition: &s.Start, Topics: []string{s.Topic},
+		LastProcessingResult: &result, StartingPosition: &s.Start, Topics: []string{s.Topic},
 		SelfManagedEventSource: &SelfManagedEventSource{Endpoints: map[string][]string{bootstrapServers: s.Brokers}},
 		BatchSize:              new(int32(s.BatchSize)), MaximumBatchingWindowInSeconds: new(int32(*s.Window / 1000)),
 		ParallelizationFactor: new(int32(s.Parallel)), BisectBatchOnFunctionError: &s.Bisect,
@@ -285,16 +281,23 @@ func (a *API) mapping(c *call, t *ebb.Trigger, state string) (*EventSourceMappin
 var asWritten = strings.NewReplacer(`\\`, `\\`, `\u003c`, "<", `\u003e`, ">", `\u0026`, "&")
 
 // lastResult words what became of the last records.
-func lastResult(c *ebb.TriggerCounts, down string) string {
-	switch {
-	case down != "":
-		return "PROBLEM: Connection error: " + down
-	case c.Result != "":
-		return "PROBLEM: " + c.Result
-	case c.ResultAt.IsZero():
-		return "No records processed"
+func (a *API) lastResult(c *call, t *ebb.Trigger) (string, error) {
+	counts, err := a.cfg.Triggers.Counts(c, t)
+	if err != nil {
+		return "", err
 	}
-	return "OK"
+	down, err := a.cfg.Triggers.State(c, t)
+	switch {
+	case err != nil:
+		return "", err
+	case down.Error != "":
+		return "PROBLEM: Connection error: " + down.Error, nil
+	case counts.Result != "":
+		return "PROBLEM: " + counts.Result, nil
+	case counts.ResultAt.IsZero():
+		return "No records processed", nil
+	}
+	return "OK", nil
 }
 
 func writeRegistry(r *kafka.Registry) *KafkaSchemaRegistryConfig {

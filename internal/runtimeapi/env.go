@@ -55,17 +55,8 @@ func Reserved(name string) bool { return slices.Contains(reserved, name) }
 // Env builds the complete environment of a version's instance: the defaults,
 // then the version's own variables, then the reserved ones.
 func Env(v *ebb.Version, o EnvOptions) map[string]string {
-	env := map[string]string{
-		"TZ":   ":UTC",
-		"LANG": "C.UTF-8",
-		"PATH": "/usr/local/bin:/usr/bin:/bin:/opt/bin",
-	}
 	taskRoot, runtimeDir := orDefault(o.TaskRoot, TaskRoot), orDefault(o.RuntimeDir, RuntimeDir)
-	env["LD_LIBRARY_PATH"] = strings.Join([]string{
-		"/lib64", "/usr/lib64", runtimeDir, runtimeDir + "/lib", taskRoot, taskRoot + "/lib", "/opt/lib"}, ":")
-	if o.Image {
-		env = map[string]string{"TZ": ":UTC", "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"}
-	}
+	env := defaultEnv(o.Image, taskRoot, runtimeDir)
 	for _, kv := range o.Runtime {
 		if key, value, ok := strings.Cut(kv, "="); ok {
 			env[key] = value
@@ -115,6 +106,20 @@ func Env(v *ebb.Version, o EnvOptions) map[string]string {
 		set("AWS_ENDPOINT_URL", o.Endpoint)
 	}
 	return env
+}
+
+// defaultEnv is what a runtime, a version and the platform build on.
+func defaultEnv(image bool, taskRoot, runtimeDir string) map[string]string {
+	if image {
+		return map[string]string{"TZ": ":UTC", "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"}
+	}
+	return map[string]string{
+		"TZ":   ":UTC",
+		"LANG": "C.UTF-8",
+		"PATH": "/usr/local/bin:/usr/bin:/bin:/opt/bin",
+		"LD_LIBRARY_PATH": strings.Join([]string{
+			"/lib64", "/usr/lib64", runtimeDir, runtimeDir + "/lib", taskRoot, taskRoot + "/lib", "/opt/lib"}, ":"),
+	}
 }
 
 // EnvList spells an environment as a process takes it: KEY=VALUE, sorted.

@@ -201,50 +201,8 @@ func loadDatabase(ctx context.Context, database store.Config, file string) error
 // unpackBackup reads every entry, and then opens what was written: a backup
 // that cannot be used is refused now, not at the next start.
 func unpackBackup(ctx context.Context, dir string, r io.Reader) error {
-	z, err := zstd.NewReader(r)
+	seen, err := unpackEntries(ctx, dir, r)
 	if err != nil {
-		return err
-	}
-	defer z.Close()
-	root, err := os.OpenRoot(dir)
-	if err != nil {
-		return err
-	}
-	defer func() { _ = root.Close() }()
-	// What was accepted once is not measured again.
-	packages, err := artifact.Open(artifact.Config{Dir: filepath.Join(dir, "packages"),
-		MaxZipped: 1 << 40, MaxUnpacked: 1 << 40, MaxFiles: 1 << 30})
-	if err != nil {
-		return err
-	}
-	defer func() { _ = packages.Close() }()
-	seen := make(map[string]bool)
-	for t := tar.NewReader(z); ; {
-		h, err := t.Next()
-		if errors.Is(err, io.EOF) {
-			break
-		}
-		if err != nil {
-			return err
-		}
-		seen[h.Name] = true
-		switch {
-		case h.Name == backupDatabase, h.Name == backupCredentials, strings.HasPrefix(h.Name, backupLogs):
-			err = writeInto(root, h.Name, t)
-		case strings.HasPrefix(h.Name, backupPackages):
-			err = putPackage(ctx, packages, h.Name, t)
-		case strings.HasPrefix(h.Name, backupPayloads):
-			err = putPayload(ctx, packages, h.Name, t)
-		case strings.HasPrefix(h.Name, backupImages):
-			err = packages.LoadImageFile(strings.TrimPrefix(h.Name, backupImages), t)
-		default:
-			err = fmt.Errorf("unknown entry %q", h.Name)
-		}
-		if err != nil {
-			return err
-		}
-	}
-	if err := packages.LoadedImages(ctx); err != nil {
 		return err
 	}
 	for _, name := range []string{backupDatabase, backupCredentials} {
@@ -263,6 +221,54 @@ func unpackBackup(ctx context.Context, dir string, r io.Reader) error {
 	// missed: the first start makes another.
 	err = s.Tx(ctx, (*store.Tx).ForgetMasterKey)
 	return errors.Join(err, s.Close())
+}
+
+// unpackEntries writes every entry to where it belongs under dir, and returns
+// their names.
+func unpackEntries(ctx context.Context, dir string, r io.Reader) (seen map[string]bool, err error) {
+	z, err := zstd.NewReader(r)
+	if err != nil {
+		return nil, err
+	}
+	defer z.Close()
+	root, err := os.OpenRoot(dir)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = root.Close() }()
+	// What was accepted once is not measured again.
+	packages, err := artifact.Open(artifact.Config{Dir: filepath.Join(dir, "packages"),
+		MaxZipped: 1 << 40, MaxUnpacked: 1 << 40, MaxFiles: 1 << 30})
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = packages.Close() }()
+	seen = make(map[string]bool)
+	for t := tar.NewReader(z); ; {
+		h, err := t.Next()
+		if errors.Is(err, io.EOF) {
+			return seen, packages.LoadedImages(ctx)
+		}
+		if err != nil {
+			return nil, err
+		}
+		seen[h.Name] = true
+		switch {
+		case h.Name == backupDatabase, h.Name == backupCredentials, strings.HasPrefix(h.Name, backupLogs):
+			err = writeInto(root, h.Name, t)
+		case strings.HasPrefix(h.Name, backupPackages):
+			err = putPackage(ctx, packages, h.Name, t)
+		case strings.HasPrefix(h.Name, backupPayloads):
+			err = putPayload(ctx, packages, h.Name, t)
+		case strings.HasPrefix(h.Name, backupImages):
+			err = packages.LoadImageFile(strings.TrimPrefix(h.Name, backupImages), t)
+		default:
+			err = fmt.Errorf("unknown entry %q", h.Name)
+		}
+		if err != nil {
+			return nil, err
+		}
+	}
 }
 
 // writeInto writes one entry as a file that is on disk when it returns.

@@ -53,56 +53,20 @@ func Run(ctx context.Context, cfg Config, stdout io.Writer) error {
 
 // serve listens, says so, and runs until ctx ends or a part fails.
 func (n *node) serve(ctx context.Context, stdout io.Writer) error {
-	api, err := net.Listen("tcp", n.cfg.Listen)
+	api, gateway, buckets, err := n.listen(ctx)
 	if err != nil {
-		return fmt.Errorf("--listen: %w", err)
-	}
-	gateway, err := net.Listen("tcp", n.cfg.Gateway)
-	if err != nil {
-		_ = api.Close()
-		return fmt.Errorf("--gateway: %w", err)
-	}
-	var buckets net.Addr
-	if n.s3 != nil {
-		if buckets, err = n.s3.Listen(); err != nil {
-			return errors.Join(err, api.Close(), gateway.Close())
-		}
-	}
-	n.guard(api.Addr(), gateway.Addr(), buckets)
-	n.gatewayURL = n.cfg.PublicGateway
-	if n.gatewayURL == "" {
-		n.gatewayURL = n.certificates.scheme() + gateway.Addr().String()
+		return err
 	}
 	servers := []listening{n.httpServer(n.management()), plainhttp.New(n.httpServer(n.dataPlane()))}
-
-	if err := n.cluster.Join(ctx, "http://"+api.Addr().String(), n.gatewayURL); err != nil {
-		return errors.Join(err, api.Close(), gateway.Close())
-	}
 
 	// What stops last runs under its own context: the floors below outlive those
 	// above.
 	below, stopBelow := context.WithCancel(context.WithoutCancel(ctx))
 	defer stopBelow()
 	ground, grounded := errgroup.WithContext(below)
-	ground.Go(func() error { return n.logs.Run(grounded) })
 	poolCtx, stopPool := context.WithCancel(grounded)
 	defer stopPool()
-	pooled := make(chan struct{})
-	ground.Go(func() error {
-		defer close(pooled)
-		return n.pool.Run(poolCtx, n.cfg.DrainTimeout)
-	})
-	ground.Go(func() error { return n.collect(poolCtx) })
-	ground.Go(func() error { return n.runWorkflow(poolCtx) })
-	ground.Go(func() error { return n.triggers.RunCounts(poolCtx) })
-	ground.Go(func() error { n.watch(poolCtx); return nil })
-	ground.Go(func() error { return giveBack(poolCtx) })
-	ground.Go(func() error { return n.auth.Run(grounded) })
-	ground.Go(func() error { return n.cluster.Run(grounded) })
-	ground.Go(func() error { return n.gateway.Run(grounded) })
-	if n.s3 != nil {
-		ground.Go(func() error { return n.s3.Run(grounded) })
-	}
+	pooled := n.runBelow(ground, grounded, poolCtx)
 
 	above, stopAbove := context.WithCancel(ctx)
 	defer stopAbove()
@@ -137,6 +101,56 @@ func (n *node) serve(ctx context.Context, stdout io.Writer) error {
 		err = errors.Join(err, gerr)
 	}
 	return err
+}
+
+// listen opens the listeners and tells the cluster of them. Those of a node without
+// buckets are nil.
+func (n *node) listen(ctx context.Context) (api, gateway net.Listener, buckets net.Addr, err error) {
+	if api, err = net.Listen("tcp", n.cfg.Listen); err != nil {
+		return nil, nil, nil, fmt.Errorf("--listen: %w", err)
+	}
+	if gateway, err = net.Listen("tcp", n.cfg.Gateway); err != nil {
+		_ = api.Close()
+		return nil, nil, nil, fmt.Errorf("--gateway: %w", err)
+	}
+	if n.s3 != nil {
+		if buckets, err = n.s3.Listen(); err != nil {
+			return nil, nil, nil, errors.Join(err, api.Close(), gateway.Close())
+		}
+	}
+	n.guard(api.Addr(), gateway.Addr(), buckets)
+	n.gatewayURL = n.cfg.PublicGateway
+	if n.gatewayURL == "" {
+		n.gatewayURL = n.certificates.scheme() + gateway.Addr().String()
+	}
+	if err := n.cluster.Join(ctx, "http://"+api.Addr().String(), n.gatewayURL); err != nil {
+		return nil, nil, nil, errors.Join(err, api.Close(), gateway.Close())
+	}
+	return api, gateway, buckets, nil
+}
+
+// runBelow runs the floors that the door stands on under ctx, and those that
+// start work of their own under poolCtx, which ends earlier. What it returns is
+// closed when the pool has drained.
+func (n *node) runBelow(ground *errgroup.Group, ctx, poolCtx context.Context) <-chan struct{} {
+	pooled := make(chan struct{})
+	ground.Go(func() error { return n.logs.Run(ctx) })
+	ground.Go(func() error {
+		defer close(pooled)
+		return n.pool.Run(poolCtx, n.cfg.DrainTimeout)
+	})
+	ground.Go(func() error { return n.collect(poolCtx) })
+	ground.Go(func() error { return n.runWorkflow(poolCtx) })
+	ground.Go(func() error { return n.triggers.RunCounts(poolCtx) })
+	ground.Go(func() error { n.watch(poolCtx); return nil })
+	ground.Go(func() error { return giveBack(poolCtx) })
+	ground.Go(func() error { return n.auth.Run(ctx) })
+	ground.Go(func() error { return n.cluster.Run(ctx) })
+	ground.Go(func() error { return n.gateway.Run(ctx) })
+	if n.s3 != nil {
+		ground.Go(func() error { return n.s3.Run(ctx) })
+	}
+	return pooled
 }
 
 // listening is a server of HTTP.

@@ -60,59 +60,22 @@ func (e *Engine) commit(ctx context.Context, l *live, s *step) error {
 	if len(s.facts) == 0 && !also {
 		return nil
 	}
-	var row, snapshot []byte
-	var named []ebb.Digest
-	var w *writes
-	var err error
-	size := 0
+	r := new(recorded)
 	if len(s.facts) > 0 {
-		if row, err = encode(s.facts); err != nil {
-			return err
-		}
-		size = len(row)
-		if row, err = e.shorten(ctx, l.execution, row, &named); err != nil {
-			return err
-		}
-		if w, err = e.plan(l, s); err != nil {
-			return err
-		}
-		if l.state.LastEvent-l.shot >= snapshotEvery {
-			if snapshot, err = json.Marshal(l.state); err != nil {
-				return err
-			}
-			if snapshot, err = e.shorten(ctx, l.execution, snapshot, &named); err != nil {
-				return err
-			}
-		}
-		if err := e.shortenMessages(ctx, l.execution, w.messages); err != nil {
+		var err error
+		if r, err = e.record(ctx, l, s); err != nil {
 			return err
 		}
 	}
-	lastEvent := l.state.LastEvent
 	e.failpoint("decided", l)
-	err = e.store.Tx(ctx, func(tx *store.Tx) error {
+	err := e.store.Tx(ctx, func(tx *store.Tx) error {
 		if l.first != nil {
 			if err := tx.InsertExecution(l.first); err != nil {
 				return err
 			}
 		}
-		if row != nil {
-			if err := tx.AppendExecutionEvents(l.id, l.sequence+1, row); err != nil {
-				return err
-			}
-			if err := e.write(tx, l.id, w); err != nil {
-				return err
-			}
-		}
-		for _, d := range named {
-			if err := tx.NameExecutionPayload(l.id, d); err != nil {
-				return err
-			}
-		}
-		if snapshot != nil {
-			if err := tx.PutExecutionSnapshot(l.id, l.sequence+1, lastEvent, snapshot); err != nil {
-				return err
-			}
+		if err := e.writeRecorded(tx, l, r); err != nil {
+			return err
 		}
 		for _, a := range s.batch {
 			if a.also != nil {
@@ -123,21 +86,79 @@ func (e *Engine) commit(ctx context.Context, l *live, s *step) error {
 		}
 		return nil
 	})
-	if err != nil || row == nil {
+	if err != nil || r.row == nil {
 		return err
 	}
 	l.sequence++
-	l.size += int64(size)
-	if snapshot != nil {
-		l.shot = lastEvent
+	l.size += int64(r.size)
+	if r.snapshot != nil {
+		l.shot = r.lastEvent
 	}
-	if w.execution != nil {
-		l.execution = w.execution
+	if r.writes.execution != nil {
+		l.execution = r.writes.execution
 	}
 	e.failpoint("committed", l)
 	e.logHistory(l.execution, l.machine, l.execution.ARN(e.cfg.Region), s.actions)
-	e.tell(l.id, w)
+	e.tell(l.id, r.writes)
 	return nil
+}
+
+// recorded is a step as the database keeps it. The zero value is one without
+// facts.
+type recorded struct {
+	row       []byte // its facts
+	size      int    // of those before they were shortened
+	snapshot  []byte // of the state after it; nil = none is due
+	lastEvent int64
+	named     []ebb.Digest // payloads that hold what was shortened
+	writes    *writes
+}
+
+// record works out what is to be written, and puts what is long into payloads.
+func (e *Engine) record(ctx context.Context, l *live, s *step) (*recorded, error) {
+	r := &recorded{lastEvent: l.state.LastEvent}
+	row, err := encode(s.facts)
+	if err != nil {
+		return nil, err
+	}
+	r.size = len(row)
+	if r.row, err = e.shorten(ctx, l.execution, row, &r.named); err != nil {
+		return nil, err
+	}
+	if r.writes, err = e.plan(l, s); err != nil {
+		return nil, err
+	}
+	if l.state.LastEvent-l.shot >= snapshotEvery {
+		if r.snapshot, err = json.Marshal(l.state); err != nil {
+			return nil, err
+		}
+		if r.snapshot, err = e.shorten(ctx, l.execution, r.snapshot, &r.named); err != nil {
+			return nil, err
+		}
+	}
+	return r, e.shortenMessages(ctx, l.execution, r.writes.messages)
+}
+
+// writeRecorded is the SQL of record.
+func (e *Engine) writeRecorded(tx *store.Tx, l *live, r *recorded) error {
+	if r.row == nil {
+		return nil
+	}
+	if err := tx.AppendExecutionEvents(l.id, l.sequence+1, r.row); err != nil {
+		return err
+	}
+	if err := e.write(tx, l.id, r.writes); err != nil {
+		return err
+	}
+	for _, d := range r.named {
+		if err := tx.NameExecutionPayload(l.id, d); err != nil {
+			return err
+		}
+	}
+	if r.snapshot == nil {
+		return nil
+	}
+	return tx.PutExecutionSnapshot(l.id, l.sequence+1, r.lastEvent, r.snapshot)
 }
 
 // tell wakes those whom a commit concerns, beside the queues.

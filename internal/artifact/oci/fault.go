@@ -37,6 +37,10 @@ func explain(uri string, err error) error {
 	if errors.Is(err, fs.ErrNotExist) {
 		return absent(uri)
 	}
+	// What can be read of this host's disk, and is wrong, stays wrong.
+	if _, disk := errors.AsType[*fs.PathError](err); local(uri) && !disk {
+		return refuse(uri, "%v", err)
+	}
 	if answer, ok := errors.AsType[*transport.Error](err); ok {
 		switch answer.StatusCode {
 		case http.StatusNotFound:

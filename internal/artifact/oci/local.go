@@ -131,10 +131,7 @@ func (s *Source) findArchive(rest string) (*found, error) {
 	}
 	img, err := tarball.Image(func() (io.ReadCloser, error) { return openArchive(file) }, tag)
 	if err != nil {
-		if _, disk := errors.AsType[*os.PathError](err); disk {
-			return nil, err
-		}
-		return nil, refuse(archivePrefix+rest, "%v", err)
+		return nil, err
 	}
 	d, err := img.ConfigName()
 	if err != nil {

@@ -19,6 +19,11 @@ const (
 	archivePrefix = "docker-archive:" // docker-archive:FILE[:NAME]
 )
 
+// local reports whether a URI names an image on this host.
+func local(uri string) bool {
+	return strings.HasPrefix(uri, layoutPrefix) || strings.HasPrefix(uri, archivePrefix)
+}
+
 // maxConfig bounds what is read of an image into memory, in bytes.
 const maxConfig = 8 << 20
 

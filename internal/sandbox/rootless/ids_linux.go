@@ -49,6 +49,7 @@ func mapRange(pid int) error {
 		own     int
 		ids     idRange
 	}{{"newgidmap", os.Getgid(), gids}, {"newuidmap", os.Getuid(), uids}} {
+		//nolint:noctx // both end at once, and this process is of no use without them
 		cmd := exec.Command(m.program, strconv.Itoa(pid), "0", strconv.Itoa(m.own), "1",
 			"1", strconv.Itoa(m.ids.first), strconv.Itoa(m.ids.count))
 		if out, err := cmd.CombinedOutput(); err != nil {

@@ -84,24 +84,38 @@ func TestAddressesHaveTheirLength(t *testing.T) {
 	}
 }
 
+// FuzzDecode: what is taken for a message is one, which says the same when it is
+// sent again.
 func FuzzDecode(f *testing.F) {
 	setup, start := fullSetup(), fullStart()
-	f.Add(setup.Encode())
-	f.Add(start.Encode())
-	f.Add((&Failed{5, "a", "b", 3}).Encode())
-	f.Fuzz(func(_ *testing.T, b []byte) {
-		new(Setup).Decode(b)
-		new(Start).Decode(b)
-		new(Exit).Decode(b)
-		new(Signal).Decode(b)
-		new(Failed).Decode(b)
-		new(Attach).Decode(b)
-		new(Dial).Decode(b)
-		new(Dialed).Decode(b)
-		new(Relay).Decode(b)
-		new(Flow).Decode(b)
-		new(Folder).Decode(b)
-		new(Cradle).Decode(b)
-		new(Adopt).Decode(b)
+	for _, m := range []message{
+		&setup, &start, &Exit{3, 0x8b, 1 << 33, 1 << 34}, &Signal{15}, &Failed{5, "a", "b", 3}, &Attach{3, true, []string{"/opt"}},
+		&Dial{1 << 40, 65535}, &Dialed{7, 111}, &Relay{9}, &Flow{10, Address{"\x0a\x00\x00\x01", 53}, Address{"0123456789abcdef", 40000}},
+		&Folder{5, "/srv/nas"}, &Cradle{6, 4, []string{"/tmp"}}, &Adopt{8, 1 << 20},
+	} {
+		f.Add(m.Encode())
+	}
+	f.Fuzz(func(t *testing.T, b []byte) {
+		for _, empty := range []func() message{
+			func() message { return new(Setup) }, func() message { return new(Start) }, func() message { return new(Exit) },
+			func() message { return new(Signal) }, func() message { return new(Failed) }, func() message { return new(Attach) },
+			func() message { return new(Dial) }, func() message { return new(Dialed) }, func() message { return new(Relay) },
+			func() message { return new(Flow) }, func() message { return new(Folder) }, func() message { return new(Cradle) },
+			func() message { return new(Adopt) },
+		} {
+			got, again := empty(), empty()
+			if !got.Decode(b) {
+				continue
+			}
+			if !again.Decode(got.Encode()) || !reflect.DeepEqual(got, again) {
+				t.Errorf("%x: %+v became %+v", b, got, again)
+			}
+		}
 	})
+}
+
+// message is each of those that there are.
+type message interface {
+	Encode() []byte
+	Decode([]byte) bool
 }
