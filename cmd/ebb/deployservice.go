@@ -126,7 +126,7 @@ func wantedService(s *manifest.Service, fresh bool) client.ServiceChange {
 }
 
 func wireQuota(q ebb.Quota) client.Quota {
-	return client.Quota{Concurrency: q.Concurrency, MemoryMB: q.MemoryMB, RequestsPerSecond: q.Rate, Functions: q.Functions, CodeStorageMB: q.CodeStorageMB}
+	return client.Quota{Concurrency: q.Concurrency, MemoryMB: q.MemoryMB, RequestsPerSecond: q.Rate, Functions: q.Functions, Events: q.Events, CodeStorageMB: q.CodeStorageMB}
 }
 
 func egressText(s *manifest.Service) string {

@@ -48,6 +48,7 @@ func (f *serviceFlags) register(cmd *cobra.Command) {
 	flags.IntVar(&f.quota.MemoryMB, "memory", 0, "`MB` of memory of invocations at once; 0 = no limit")
 	flags.IntVar(&f.quota.RequestsPerSecond, "rate", 0, "`N` invocations that may begin in a second; 0 = no limit")
 	flags.IntVar(&f.quota.Functions, "functions", 0, "`N` functions; 0 = no limit")
+	flags.IntVar(&f.quota.Events, "events", 0, "`N` asynchronous events that may wait; 0 = the node's limit")
 	flags.Int64Var(&f.quota.CodeStorageMB, "code-storage", 0, "`MB` of packages; 0 = the node's limit")
 }
 
@@ -86,6 +87,7 @@ func (f *serviceFlags) change(cmd *cobra.Command, have *client.Service) (client.
 		"memory":       func() { quota.MemoryMB = f.quota.MemoryMB },
 		"rate":         func() { quota.RequestsPerSecond = f.quota.RequestsPerSecond },
 		"functions":    func() { quota.Functions = f.quota.Functions },
+		"events":       func() { quota.Events = f.quota.Events },
 		"code-storage": func() { quota.CodeStorageMB = f.quota.CodeStorageMB },
 	} {
 		if given(name) {
@@ -272,7 +274,7 @@ func quotaText(q client.Quota) string {
 		what string
 	}{
 		{int64(q.Concurrency), " at once"}, {int64(q.MemoryMB), " MB"}, {int64(q.RequestsPerSecond), "/s"},
-		{int64(q.Functions), " functions"}, {q.CodeStorageMB, " MB of code"},
+		{int64(q.Functions), " functions"}, {int64(q.Events), " events"}, {q.CodeStorageMB, " MB of code"},
 	} {
 		if p.n > 0 {
 			parts = append(parts, strconv.FormatInt(p.n, 10)+p.what)

@@ -16,8 +16,8 @@ var taskIDRE = regexp.MustCompile(`^[a-zA-Z0-9][a-zA-Z0-9._:@=+-]{0,127}$`)
 
 // Accept takes an asynchronous invocation: once it returns nil, the event is
 // durable. id is the task's, if the caller chose one. Errors: NotFound for a
-// function that is not there; Invalid for an id; TooLarge; Conflict for an id
-// that has a task already, see Get.
+// function that is not there; Invalid for an id; TooLarge; Throttled where as many
+// wait as the service may have; Conflict for an id that has a task already, see Get.
 func (d *Deliver) Accept(ctx context.Context, inv *ebb.Invocation, id ebb.MessageID) error {
 	if id != "" && !taskIDRE.MatchString(string(id)) {
 		return ebb.Errorf(ebb.Invalid, ebb.TypeInvalidParameterValue,
@@ -38,18 +38,28 @@ func (d *Deliver) Accept(ctx context.Context, inv *ebb.Invocation, id ebb.Messag
 	if id == "" {
 		id = ebb.MessageID(inv.ID)
 	}
-	e, err := d.message(ctx, inv.FunctionKey, id, env, inv.Payload)
+	place, err := d.rooms.enter(ctx, inv.Service)
 	if err != nil {
 		return err
 	}
-	err = d.Store.Tx(ctx, func(tx *store.Tx) error {
-		_, err := d.Queue.Enqueue(tx, *e)
-		return err
-	})
+	err = d.enqueue(ctx, inv.FunctionKey, id, env, inv.Payload)
+	place.leave(err == nil || errors.Is(err, store.ErrOutcomeUnknown))
 	if errors.Is(err, store.ErrExists) {
 		return d.taken(ctx, inv.Service, id)
 	}
 	return err
+}
+
+// enqueue makes a task.
+func (d *Deliver) enqueue(ctx context.Context, key ebb.FunctionKey, id ebb.MessageID, env *envelope, payload []byte) error {
+	e, err := d.message(ctx, key, id, env, payload)
+	if err != nil {
+		return err
+	}
+	return d.Store.Tx(ctx, func(tx *store.Tx) error {
+		_, err := d.Queue.Enqueue(tx, *e)
+		return err
+	})
 }
 
 // TooLarge is the refusal of a payload of so many bytes; -1 = nobody counted.

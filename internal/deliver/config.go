@@ -18,6 +18,7 @@ const (
 	DefaultKeepEvents     = time.Hour
 	DefaultDestinationAge = 24 * time.Hour
 	DefaultHTTPTimeout    = 30 * time.Second
+	DefaultMaxWaiting     = 1_000_000 // events
 )
 
 // Config of asynchronous invocation. The zero value of a field means its default.
@@ -26,6 +27,9 @@ type Config struct {
 	MaxPayload int64 `yaml:"maxPayload"`
 	// Inline is up to which size a payload is kept in the database, bytes.
 	Inline int `yaml:"inline"`
+	// MaxWaiting is how many events of one service may wait to be done. A service's
+	// quota may say less.
+	MaxWaiting int `yaml:"maxWaiting"`
 	// RetryDelays are how long to wait after the first, second … function error;
 	// the last one goes on.
 	RetryDelays []time.Duration `yaml:"retryDelays"`
@@ -84,6 +88,9 @@ func (c Config) Validate() error {
 	if c.MaxPayload < 0 || c.MaxPayload > CeilingMaxPayload {
 		return bad("maxPayload", "%d is not between 1 and %d", c.MaxPayload, CeilingMaxPayload)
 	}
+	if c.MaxWaiting < 0 {
+		return bad("maxWaiting", "must not be negative")
+	}
 	if c.Inline < 0 || c.Inline > CeilingMaxPayload {
 		return bad("inline", "%d is not between 1 and %d", c.Inline, CeilingMaxPayload)
 	}
@@ -93,6 +100,7 @@ func (c Config) Validate() error {
 func (c Config) withDefaults() Config {
 	set(&c.MaxPayload, DefaultMaxPayload)
 	set(&c.Inline, DefaultInline)
+	set(&c.MaxWaiting, DefaultMaxWaiting)
 	set(&c.ThrottleDelay, DefaultThrottleDelay)
 	set(&c.ThrottleMax, DefaultThrottleMax)
 	set(&c.KeepTasks, DefaultKeepTasks)

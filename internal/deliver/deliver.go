@@ -54,12 +54,17 @@ type Deliver struct {
 	Deps
 	targets  map[ebb.TargetKind]Target
 	settings settings
+	rooms    rooms
 }
 
 // New makes it. Targets are those outside the platform: functions are known.
 func New(cfg Config, deps Deps, targets map[ebb.TargetKind]Target) *Deliver {
 	d := &Deliver{cfg: cfg.withDefaults(), Deps: deps, targets: targets}
 	d.settings.read = d.readSettings
+	d.rooms.most, d.rooms.now, d.rooms.quota = d.cfg.MaxWaiting, d.cfg.Now, d.Functions.Quota
+	d.rooms.count = func(ctx context.Context, service ebb.ServiceID, most int) (int, error) {
+		return d.Queue.Count(ctx, Async, service, most)
+	}
 	return d
 }
 
@@ -68,6 +73,9 @@ func (d *Deliver) Limits() Config { return d.cfg }
 
 // Forget drops what is remembered of a function; call it after each change.
 func (d *Deliver) Forget(key ebb.FunctionKey) { d.settings.forget(key) }
+
+// ForgetService has a service's quota read anew; call it after each change.
+func (d *Deliver) ForgetService(id ebb.ServiceID) { d.rooms.forget(id) }
 
 // Check refuses a target that events of a function of key's service cannot be
 // delivered to.

@@ -25,7 +25,9 @@
 //     kept while one does.
 //  6. That a delivery was given up is told of (Deps.Alarm) in the Tx that ends it,
 //     unless the delivery itself tells of a failure.
-//  7. An id chosen by the caller is accepted once per service while its task is
+//  7. Of a service no more events are accepted than may wait (quota.go), as counted
+//     at most some seconds ago. What triggers send waits with them and is not refused.
+//  8. An id chosen by the caller is accepted once per service while its task is
 //     remembered.
 //
 // A crash during an attempt has it made again when the lease ends. A crash

@@ -111,7 +111,7 @@ func (f *Functions) changeService(ctx context.Context, s *ebb.Service, c *Servic
 	for field, n := range map[string]int64{
 		"quota.concurrency": int64(s.Quota.Concurrency), "quota.memoryMB": int64(s.Quota.MemoryMB),
 		"quota.requestsPerSecond": int64(s.Quota.Rate), "quota.functions": int64(s.Quota.Functions),
-		"quota.codeStorageMB": s.Quota.CodeStorageMB,
+		"quota.events": int64(s.Quota.Events), "quota.codeStorageMB": s.Quota.CodeStorageMB,
 	} {
 		if n < 0 || n > 1<<40 {
 			return invalid("%s: %d is not between 0 (no limit) and %d", field, n, int64(1)<<40)

@@ -16,8 +16,9 @@ const prefix = "/url/"
 // computed from it once.
 type route struct {
 	*ebb.FunctionURL
-	arn  string
-	http *httpRoute // nil of a function URL
+	arn    string
+	http   *httpRoute // nil of a function URL
+	faults faults
 }
 
 // routes remembers function URLs by id. Ids that do not exist are not

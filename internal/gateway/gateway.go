@@ -231,7 +231,9 @@ func (g *Gateway) exchange(w http.ResponseWriter, r *request, x *exchange) {
 		return
 	default:
 		if wrong := a.finish(); wrong != "" {
-			g.log.WarnContext(r.Context(), "answer of the function is not an HTTP response", g.about(r, "reason", wrong)...)
+			if unlogged, logged := r.route.faults.next(time.Now()); logged {
+				g.log.WarnContext(r.Context(), "answer of the function is not an HTTP response", g.about(r, "reason", wrong, "unlogged", unlogged)...)
+			}
 			refuse(w, r, http.StatusBadGateway, nil)
 		} else {
 			a.send()

@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 	"unicode/utf8"
 
 	"github.com/google/go-cmp/cmp"
@@ -207,5 +208,28 @@ func BenchmarkResponse(b *testing.B) {
 				}
 			}
 		})
+	}
+}
+
+// TestSenselessAnswersAreLoggedNowAndThen: a function that answers nonsense to all who
+// come fills nobody's disk, and what is left out is counted.
+func TestSenselessAnswersAreLoggedNowAndThen(t *testing.T) {
+	r := newRig(t, Config{}, plainURL(), saying(`{"statusCode":1}`))
+	for range 3 * faultsAtOnce {
+		if a := r.do(t, "GET", r.url, ""); a.status != 502 {
+			t.Fatalf("%d %q", a.status, a.body)
+		}
+	}
+	// On a machine that is slow enough one period may pass, or two.
+	if n := strings.Count(r.log.String(), "not an HTTP response"); n < faultsAtOnce || n > 2*faultsAtOnce {
+		t.Errorf("%d of %d are logged", n, 3*faultsAtOnce)
+	}
+	var f faults
+	at := time.Now()
+	for range 100 {
+		f.next(at)
+	}
+	if unlogged, logged := f.next(at.Add(faultPeriod)); unlogged != 100-faultsAtOnce || !logged {
+		t.Errorf("after a period: %d, %t", unlogged, logged)
 	}
 }

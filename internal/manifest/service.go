@@ -88,6 +88,7 @@ func (r *reader) quota(dst *ebb.Quota) setter {
 			"memory":            r.megabytes(&dst.MemoryMB, 0, maxQuota),
 			"requestsPerSecond": r.whole(&dst.Rate, 0, maxQuota),
 			"functions":         r.whole(&dst.Functions, 0, maxQuota),
+			"events":            r.whole(&dst.Events, 0, maxQuota),
 			"codeStorage":       r.megabytes(&code, 0, maxQuota),
 		})
 		dst.CodeStorageMB = int64(code)

@@ -17,7 +17,7 @@ service:
   env: {STAGE: prod, RETRIES: 3}
   logRetentionDays: 30
   egress: ["10.0.0.0/8:5432", "tcp/db.bank.example:443"]
-  quota: {concurrency: 50, memory: 8GB, requestsPerSecond: 200, functions: 10, codeStorage: 1GB}
+  quota: {concurrency: 50, memory: 8GB, requestsPerSecond: 200, functions: 10, events: 7, codeStorage: 1GB}
 functions: {f: {runtime: python3}}
 `))
 	if err != nil {
@@ -29,7 +29,7 @@ functions: {f: {runtime: python3}}
 	}
 	s.Egress = nil
 	want := &Service{Name: "payments", Settings: true, Description: "pays", Env: map[string]string{"STAGE": "prod", "RETRIES": "3"},
-		LogRetentionDays: 30, Quota: ebb.Quota{Concurrency: 50, MemoryMB: 8192, Rate: 200, Functions: 10, CodeStorageMB: 1024}}
+		LogRetentionDays: 30, Quota: ebb.Quota{Concurrency: 50, MemoryMB: 8192, Rate: 200, Functions: 10, Events: 7, CodeStorageMB: 1024}}
 	want.Position = s.Position
 	if d := cmp.Diff(want, s); d != "" {
 		t.Error(d)

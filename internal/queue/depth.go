@@ -31,3 +31,14 @@ func (q *Queue) Depths(ctx context.Context) (ds []Depth, err error) {
 	})
 	return ds, err
 }
+
+// Count is how many messages of a service wait in a queue or are at work, up to most.
+// Suspects are left out.
+func (q *Queue) Count(ctx context.Context, queue string, service ebb.ServiceID, most int) (n int, err error) {
+	err = q.store.Read(ctx, func(tx *store.Tx) (err error) {
+		// Its lanes are its id, or begin with it and the sign before ";".
+		n, err = tx.CountLanes(queue, string(service), string(service)+";", most)
+		return err
+	})
+	return n, err
+}

@@ -49,6 +49,8 @@ type subscription struct {
 	url    string
 	most   buffering
 	client *http.Client
+	life   context.Context // ends when nothing is sent any more, or another took its place
+	end    context.CancelFunc
 
 	mu      sync.Mutex
 	batch   [][]byte
@@ -83,10 +85,12 @@ func (e *Extensions) subscribe(c *httpConn, r *request) {
 		return
 	}
 	var sub *subscription
-	if err == nil && !tooLarge {
+	if tooLarge {
+		err = fmt.Errorf("it is larger than %d bytes", maxRegisterBody)
+	} else if err == nil {
 		sub, err = e.telemetry.parse(body)
 	}
-	if err != nil || tooLarge {
+	if err != nil {
 		refuse(c, &refusal{http.StatusBadRequest, "ValidationError", fmt.Sprintf("The subscription is not valid: %v", err)})
 		return
 	}
@@ -139,10 +143,14 @@ func (t *telemetry) parse(body []byte) (*subscription, error) {
 			return nil, err
 		}
 	}
-	sub.client = &http.Client{Transport: &http.Transport{
-		DialContext:            func(ctx context.Context, _, _ string) (net.Conn, error) { return t.dial(ctx, int(port)) },
-		MaxResponseHeaderBytes: largeHead,
-	}}
+	sub.life, sub.end = context.WithCancel(t.life)
+	sub.client = &http.Client{
+		Transport: &http.Transport{
+			DialContext:            func(ctx context.Context, _, _ string) (net.Conn, error) { return t.dial(ctx, int(port)) },
+			MaxResponseHeaderBytes: largeHead,
+		},
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+	}
 	return sub, nil
 }
 
@@ -168,16 +176,20 @@ func (b *buffering) take(asked buffering) error {
 	return nil
 }
 
-// add begins a subscription, in place of an earlier one of the same extension.
+// add begins a subscription, in place of an earlier one of the same extension: that
+// ends at once, and what it has not sent goes to the new one. Else who subscribes
+// again and again, and takes nothing, would have as many senders.
 func (t *telemetry) add(sub *subscription) bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if t.closed {
+		sub.end()
 		return false
 	}
 	t.subs = slices.DeleteFunc(t.subs, func(old *subscription) bool {
 		if old.id == sub.id {
-			old.finish()
+			old.end()
+			sub.inherit(old)
 		}
 		return old.id == sub.id
 	})
@@ -266,6 +278,21 @@ func (s *subscription) put(event []byte) {
 	s.call()
 }
 
+// inherit takes over what old has not sent. It may be sending some of that just now,
+// which then comes twice.
+func (s *subscription) inherit(old *subscription) {
+	old.mu.Lock()
+	batch, dropped, lost := old.batch, old.dropped, old.lost
+	old.batch, old.bytes, old.last = nil, 0, true
+	old.mu.Unlock()
+	for _, event := range batch {
+		s.put(event)
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.dropped, s.lost = s.dropped+dropped, s.lost+lost
+}
+
 // finish says that nothing more will come.
 func (s *subscription) finish() {
 	s.mu.Lock()
@@ -283,16 +310,17 @@ func (s *subscription) call() {
 
 // run sends batches until all is sent.
 func (s *subscription) run() {
+	defer s.end()
 	defer s.client.CloseIdleConnections()
 	timer := time.NewTimer(time.Hour)
 	defer timer.Stop()
 	for {
 		body, n, wait, done := s.due(time.Now())
-		if done || s.t.life.Err() != nil {
+		if done || s.life.Err() != nil {
 			return
 		}
 		if body != nil {
-			if s.send(body) {
+			if s.send(body) && s.life.Err() == nil {
 				s.sent(n)
 				continue
 			}
@@ -302,7 +330,7 @@ func (s *subscription) run() {
 		select {
 		case <-s.wake:
 		case <-timer.C:
-		case <-s.t.life.Done():
+		case <-s.life.Done():
 		}
 	}
 }
@@ -338,6 +366,7 @@ func (s *subscription) due(now time.Time) (body []byte, n int, wait time.Duratio
 func (s *subscription) sent(n int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	n = min(n, len(s.batch)) // none is left if another took its place meanwhile
 	for _, event := range s.batch[:n] {
 		s.bytes -= len(event)
 	}
@@ -347,7 +376,7 @@ func (s *subscription) sent(n int) {
 
 // send posts a batch.
 func (s *subscription) send(body []byte) bool {
-	ctx, cancel := context.WithTimeout(s.t.life, telemetryPatience)
+	ctx, cancel := context.WithTimeout(s.life, telemetryPatience)
 	defer cancel()
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, s.url, bytes.NewReader(body))
 	if err != nil {

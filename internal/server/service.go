@@ -88,6 +88,7 @@ func started(s *ebb.Service) string {
 func (n *node) serviceChanged(id ebb.ServiceID) {
 	n.auth.Forget()
 	n.invoker.ForgetService(id)
+	n.deliver.ForgetService(id)
 	s, err := n.functions.Service(context.Background(), string(id))
 	if err != nil { // it is gone, or what it is now is not known
 		if ebb.KindOf(err) != ebb.NotFound {

@@ -274,6 +274,14 @@ func (tx *Tx) CountMessages(each func(queue, lane string, count int64, due time.
 	})
 }
 
+// CountLanes counts the live messages of a queue in the lanes from one on and before
+// another, up to most. Suspects are left out.
+func (tx *Tx) CountLanes(queue, from, before string, most int) (n int, err error) {
+	err = tx.row(`SELECT count(*) FROM (SELECT 1 FROM message WHERE queue = ? AND lane >= ? AND lane < ? AND state = 0 AND crashes < 2
+		LIMIT ?) AS some`, []any{queue, from, before, most}, func(scan func(...any) error) error { return scan(&n) })
+	return n, err
+}
+
 // Payloads calls each with the digest of every payload that a message refers to.
 func (tx *Tx) Payloads(each func(ebb.Digest)) error {
 	return tx.rows("SELECT payload FROM message WHERE payload <> '' UNION SELECT digest FROM execution_payload", nil, func(scan func(...any) error) error {

@@ -16,6 +16,7 @@ type Quota struct {
 	MemoryMB          int   `json:"memoryMB,omitempty"`          // their functions' memory together
 	RequestsPerSecond int   `json:"requestsPerSecond,omitempty"` // invocations that begin in a second
 	Functions         int   `json:"functions,omitempty"`
+	Events            int   `json:"events,omitempty"` // asynchronous ones that wait
 	CodeStorageMB     int64 `json:"codeStorageMB,omitempty"`
 }
 

@@ -254,10 +254,10 @@ func TestSecretsReachFunctions(t *testing.T) {
 	holds(t, "the failure", func() bool { return strings.Contains(call(t, c, fn), "Runtime.SecretUnavailable") })
 }
 
-// A service's quota of concurrency and rate holds at the API, with AWS's words.
+// A service's quota of concurrency, waiting events and rate holds at the API, with AWS's words.
 func TestServiceQuotas(t *testing.T) {
 	t.Parallel()
-	c, key := newService(t, "quota", "developer", client.ServiceChange{Quota: &client.Quota{Concurrency: 2}})
+	c, key := newService(t, "quota", "developer", client.ServiceChange{Quota: &client.Quota{Concurrency: 2, Events: 2}})
 	ctx := t.Context()
 	fn := name(t)
 	put(t, c, fn, "import time\ndef handler(event, context):\n    time.sleep(event['wait'])\n    return 1\n", nil, anyRole)
@@ -271,6 +271,10 @@ func TestServiceQuotas(t *testing.T) {
 		must(t, err)
 		return len(list.Instances) == 2 && list.Instances[0].State == "busy" && list.Instances[1].State == "busy"
 	})
+	_, err := api.Invoke(ctx, &lambda.InvokeInput{FunctionName: &fn, InvocationType: types.InvocationTypeEvent, Payload: []byte(`{"wait": 0}`)})
+	if e, yes := errors.AsType[*types.TooManyRequestsException](err); !yes || e.Reason != types.ThrottleReasonCallerRateLimitExceeded || aws.ToString(e.RetryAfterSeconds) == "" {
+		t.Errorf("a third event: %v", err)
+	}
 	for range 3 {
 		_, err := api.Invoke(ctx, &lambda.InvokeInput{FunctionName: &fn, Payload: []byte(`{"wait": 0}`)})
 		e, yes := errors.AsType[*types.TooManyRequestsException](err)
@@ -286,7 +290,7 @@ func TestServiceQuotas(t *testing.T) {
 		out, err := api.Invoke(ctx, &lambda.InvokeInput{FunctionName: &fn, Payload: []byte(`{"wait": 0}`)})
 		return err == nil && string(out.Payload) == "1"
 	})
-	_, err := acting(t, "", nil).UpdateService(ctx, "quota", client.ServiceChange{Quota: &client.Quota{RequestsPerSecond: 1, Functions: 1}})
+	_, err = acting(t, "", nil).UpdateService(ctx, "quota", client.ServiceChange{Quota: &client.Quota{RequestsPerSecond: 1, Functions: 1}})
 	must(t, err)
 	put1 := func(n string) error {
 		zip, err := platform.Zip(map[string]string{"app.py": "def handler(e, c): pass\n"})

@@ -177,11 +177,13 @@ func connectionFlood(t *testing.T, e *escape) {
 		})
 	}
 	runtime, endpoint := box.RuntimeAPI().Addr().String(), box.Endpoint().Addr().String()
-	script := fmt.Sprintf("%[1]s connections %[2]s 3000; %[1]s connections %[3]s 3000; %[1]s connections %[2]s 3",
+	// On a busy machine those that are gone stand in line for a while yet.
+	script := fmt.Sprintf(`%[1]s connections %[2]s 3000; %[1]s connections %[3]s 3000; i=0; while [ $i -lt 300 ]; do
+		case $(%[1]s connections %[2]s 3) in "connections: 3"*) echo again; exit;; esac; i=$((i+1)); done`,
 		escapeeDir+"/escapee", runtime, endpoint)
 	sandboxtest.StartProcess(t, box, sandbox.Process{Dir: "/tmp", Argv: []string{"/bin/sh", "-c", script}})
 	out := sandboxtest.ReadAll(t, box)
-	if !strings.HasSuffix(out, "connections: 3\nend\n") {
+	if !strings.HasSuffix(out, "\nagain\n") {
 		t.Errorf("afterwards nothing can connect: %s", out)
 	}
 }

@@ -23,6 +23,7 @@ import (
 // stops and continues processes, too.
 type watch struct {
 	own  string // our PID namespace, as /proc names it
+	shm  uint64 // the device of our /dev/shm; 0: there is none
 	wake chan struct{}
 	stop chan struct{}
 	done sync.WaitGroup
@@ -64,7 +65,9 @@ func newWatch() (*watch, error) {
 	if err != nil {
 		return nil, err
 	}
-	w := &watch{own: own, wake: make(chan struct{}, 1), stop: make(chan struct{}),
+	var shm unix.Stat_t
+	_ = unix.Stat("/dev/shm", &shm)
+	w := &watch{own: own, shm: shm.Dev, wake: make(chan struct{}, 1), stop: make(chan struct{}),
 		boxes: make(map[string]*watched), known: make(map[int]string)}
 	w.done.Go(w.run)
 	return w, nil
@@ -249,10 +252,13 @@ func (b *watched) exact() int64 {
 	return own + max(shared, b.shm())
 }
 
-// shm is what is in the box's /dev/shm, mapped or not.
+// shm is what is in the box's /dev/shm, mapped or not. As long as ebb-init has not
+// made its root it sees ours, which is not the box's.
 func (b *watched) shm() int64 {
+	path := proc(b.init, "root/dev/shm")
 	var fs unix.Statfs_t
-	if err := unix.Statfs(proc(b.init, "root/dev/shm"), &fs); err != nil || fs.Type != unix.TMPFS_MAGIC {
+	var st unix.Stat_t
+	if unix.Statfs(path, &fs) != nil || fs.Type != unix.TMPFS_MAGIC || unix.Stat(path, &st) != nil || st.Dev == b.w.shm {
 		return 0
 	}
 	return int64(fs.Blocks-fs.Bfree) * fs.Bsize

@@ -3,6 +3,8 @@
 package linux
 
 import (
+	"errors"
+	"os"
 	"os/exec"
 	"strings"
 	"syscall"
@@ -98,4 +100,21 @@ func state(pid int) string {
 		return ""
 	}
 	return string(fields[0])
+}
+
+// TestWatchLeavesOutOurMemory: before a box has a root of its own its /dev/shm is the
+// machine's, and what others have there is not the box's.
+func TestWatchLeavesOutOurMemory(t *testing.T) {
+	f, err := os.CreateTemp("/dev/shm", "ebb-test-")
+	if err != nil {
+		t.Skipf("no /dev/shm here: %v", err)
+	}
+	defer func() { _ = errors.Join(f.Close(), os.Remove(f.Name())) }()
+	if _, err := f.Write(make([]byte, 1<<20)); err != nil {
+		t.Fatal(err)
+	}
+	b, _ := watchedShell(t, newTestWatch(t), 1<<30, "sleep 1000")
+	if n := b.shm(); n != 0 {
+		t.Errorf("%d bytes of the machine's /dev/shm are counted", n)
+	}
 }

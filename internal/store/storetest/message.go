@@ -139,6 +139,17 @@ func testMessageLanes(t *testing.T, s *store.Store) {
 			return err
 		}
 		same(t, counts, map[string]int64{"l1": 3, "l2": 1})
+		for _, c := range []struct {
+			from, before string
+			most, want   int
+		}{{"l1", "l2", 9, 3}, {"l1", "l3", 9, 4}, {"l1", "l3", 2, 2}, {"l11", "l2", 9, 0}, {"l", "l;", 9, 0}} {
+			n, err := tx.CountLanes("q", c.from, c.before, c.most)
+			is(t, err, nil)
+			same(t, n, c.want)
+		}
+		n, err := tx.CountLanes("other", "l1", "l3", 9)
+		is(t, err, nil)
+		same(t, n, 0)
 		return nil
 	})
 	// Those due longest go first.

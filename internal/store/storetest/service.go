@@ -12,7 +12,7 @@ func service(id ebb.ServiceID, name string) *ebb.Service {
 	return &ebb.Service{
 		ID: id, Name: name, Description: "pays", Env: map[string]string{"STAGE": "test"}, LogRetentionDays: 3,
 		Egress:    &ebb.Egress{Rules: []ebb.EgressRule{{Protocol: ebb.ProtocolTCP, Prefix: netip.MustParsePrefix("10.0.0.0/8"), From: 443, To: 443}}},
-		Quota:     ebb.Quota{Concurrency: 1, MemoryMB: 2, Rate: 3, Functions: 4, CodeStorageMB: 5},
+		Quota:     ebb.Quota{Concurrency: 1, MemoryMB: 2, Rate: 3, Functions: 4, Events: 6, CodeStorageMB: 5},
 		CreatedAt: At(0), LastModified: At(1),
 	}
 }
