@@ -4,6 +4,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -16,7 +17,11 @@ func TestPagesInTwoLanguagesAreAlike(t *testing.T) {
 	if err != nil || len(pages) < 2 {
 		t.Fatalf("found %d pages, %v", len(pages), err)
 	}
-	for _, page := range pages {
+	readmes, err := filepath.Glob("../examples/*/README.zh-CN.md")
+	if err != nil || len(readmes) == 0 {
+		t.Fatalf("found %d pages of examples, %v", len(readmes), err)
+	}
+	for _, page := range slices.Concat(pages, readmes, []string{"../README.zh-CN.md"}) {
 		original := strings.TrimSuffix(page, ".zh-CN.md") + ".md"
 		english, chinese := read(t, original), read(t, page)
 		if !strings.Contains(english, "[中文]("+filepath.Base(page)+")") || !strings.Contains(chinese, "[English]("+filepath.Base(original)+")") {
