@@ -11,6 +11,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/ebb-faas/ebb/internal/socket"
 )
 
 // This is as much of HTTP/1.1 as the Runtime API and its neighbours need, for
@@ -125,6 +127,7 @@ func (s *httpServer) accept() {
 			}
 			return
 		}
+		conn = socket.New(conn)
 		c := &httpConn{s: s, conn: conn, in: wireReader{src: conn}}
 		c.in.enlarge = c.enlarge
 		if !s.admit(c) {

@@ -11,6 +11,8 @@ import (
 	"sync/atomic"
 	"syscall"
 	"time"
+
+	"github.com/ebb-faas/ebb/internal/socket"
 )
 
 const (
@@ -26,6 +28,7 @@ const (
 // of its own, and would send a request again when it believes that to be safe.
 type wire struct {
 	conn  net.Conn
+	io    net.Conn         // conn, for what is read and written all the time
 	limit io.LimitedReader // of the wire itself; bounds what an answer's head may take
 	r     *bufio.Reader    // of limit
 	idle  time.Time        // since when it has had no request
@@ -37,7 +40,7 @@ type wire struct {
 }
 
 func newWire(conn net.Conn) *wire {
-	w := &wire{conn: conn}
+	w := &wire{conn: conn, io: socket.New(conn)}
 	w.limit = io.LimitedReader{R: w, N: math.MaxInt64}
 	w.r = bufio.NewReader(&w.limit)
 	return w
@@ -83,7 +86,7 @@ func (w *wire) Read(p []byte) (int, error) {
 		w.waits()
 	}
 	for {
-		if n, err := w.conn.Read(p); n > 0 || !w.early(err) {
+		if n, err := w.io.Read(p); n > 0 || !w.early(err) {
 			return n, err
 		}
 	}
@@ -93,7 +96,7 @@ func (w *wire) Read(p []byte) (int, error) {
 func (w *wire) Write(p []byte) (n int, err error) {
 	for {
 		var more int
-		more, err = w.conn.Write(p[n:])
+		more, err = w.io.Write(p[n:])
 		if n += more; !w.early(err) {
 			return n, err
 		}

@@ -211,7 +211,7 @@ func (c *conn) until(wait, slack time.Duration) {
 // handOver gives the connection to net/http, with what was read.
 func (c *conn) handOver() {
 	_ = c.tcp.SetReadDeadline(time.Time{}) // fails only if the connection is closed, which the next use tells
-	c.s.handOver(&handed{TCPConn: c.tcp, read: c.buf[:c.n]})
+	c.s.handOver(&handed{TCPConn: c.tcp, io: c.io, read: c.buf[:c.n]})
 }
 
 // body is the body of a request, in the connection's buffer.

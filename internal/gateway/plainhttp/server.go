@@ -207,13 +207,17 @@ func (o *overflow) Addr() net.Addr { return o.addr }
 // handed is a connection of which something was read.
 type handed struct {
 	*net.TCPConn
+	io   net.Conn // TCPConn, for what is read and written all the time
 	read []byte
 }
+
+// Write implements io.Writer.
+func (h *handed) Write(p []byte) (int, error) { return h.io.Write(p) }
 
 // Read implements io.Reader.
 func (h *handed) Read(p []byte) (int, error) {
 	if len(h.read) == 0 {
-		return h.TCPConn.Read(p)
+		return h.io.Read(p)
 	}
 	n := copy(p, h.read)
 	if h.read = h.read[n:]; len(h.read) == 0 {
