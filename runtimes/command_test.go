@@ -54,7 +54,7 @@ func TestPrepare(t *testing.T) {
 	f := family{Name: "x", Protocol: Framed, ID: "x{major}", Default: "x", Oldest: "1", Bootstrap: "x",
 		Aliases: map[string]string{"x7.al2": "x7"},
 		Argv:    []string{"{interpreter}", "{prepared}", "go"},
-		Prepare: &prepare{Since: "5", Argv: []string{"{interpreter}", "-make={/var/cache/runtime/f}"}, File: "f",
+		Prepare: &prepare{Since: "5", Argv: []string{"{interpreter}", "-make={/var/cache/runtime/f}"}, Files: []string{"e", "f"},
 			Adds: []string{"-use={/var/cache/runtime/f}"}}}
 	found := map[string][]probed{"x": {
 		{Version: "7.1", Executable: "/usr/bin/x7"}, {Version: "4.1", Executable: "/usr/bin/x4"},
@@ -88,8 +88,10 @@ func TestPrepare(t *testing.T) {
 		if st, err := os.Stat(m.Source); err != nil || st.Mode().Perm() != 0o777 || m.Target != preparedDir {
 			t.Errorf("%+v: %v, %v", m, st, err)
 		}
-		if err := os.WriteFile(filepath.Join(m.Source, "f"), []byte("made"), 0o600); err != nil {
-			t.Fatal(err)
+		for _, file := range []string{"e", "f"} {
+			if err := os.WriteFile(filepath.Join(m.Source, file), []byte("made"), 0o600); err != nil {
+				t.Fatal(err)
+			}
 		}
 		if err := r.Prepare.Finish(m, keep, same); err != nil {
 			t.Fatal(err)
@@ -129,12 +131,13 @@ func TestPrepare(t *testing.T) {
 }
 
 func TestFinishWithoutAFile(t *testing.T) {
-	p := &Prepare{File: "f", Dir: t.TempDir()}
+	p := &Prepare{Files: []string{"e", "f"}, Dir: t.TempDir()}
 	m, err := p.Begin()
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := os.Symlink("/etc/passwd", filepath.Join(m.Source, "f")); err != nil {
+	err = errors.Join(os.WriteFile(filepath.Join(m.Source, "e"), nil, 0o600), os.Symlink("/etc/passwd", filepath.Join(m.Source, "f")))
+	if err != nil {
 		t.Fatal(err)
 	}
 	if err := p.Finish(m, true, same); err == nil || p.Done(same) {

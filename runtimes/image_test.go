@@ -37,7 +37,7 @@ func imageCatalog(t *testing.T) *Catalog {
 		{Name: "snake", Protocol: Framed, ID: "snake{major}.{minor}", Default: "snake3", Oldest: "3.6", Bootstrap: "snake",
 			Commands: []string{"snake3", "snake3.[0-9]*"}, Places: []string{"~/snake", "/srv/snake/bin/snake"},
 			Probe: []string{"-I", "{bootstrap}/probe"}, Argv: []string{"{interpreter}", "{prepared}", "/var/runtime/b"}, Env: []string{"PATH={bin}:/bin"},
-			Prepare: &prepare{Argv: []string{"{interpreter}", "-make"}, File: "f", Adds: []string{"-use"}}},
+			Prepare: &prepare{Argv: []string{"{interpreter}", "-make"}, Files: []string{"f"}, Adds: []string{"-use"}}},
 		{Name: "own", Protocol: HTTP, IDs: []string{"own"}, Argv: []string{"/var/task/bootstrap"}},
 	}, map[string][]probed{"snake": {{Version: "3.11.1", Executable: "/usr/bin/snake3"}}}, "/boot")
 	c.prepared = t.TempDir()

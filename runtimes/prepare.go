@@ -19,23 +19,23 @@ const preparedDir = "/var/cache/runtime"
 type prepare struct {
 	Since string   `json:"since"` // version of the interpreter
 	Argv  []string `json:"argv"`
-	File  string   `json:"file"`
+	Files []string `json:"files"`
 	Adds  []string `json:"adds"` // to argv, in the place of {prepared}
 }
 
-// Prepare is a command that is run once for an interpreter and leaves a file
-// with which its starts are faster. The file depends on the interpreter, on the
-// bootstrap, and on where the command saw them; it is kept across starts of ebb.
+// Prepare is a command that is run once for an interpreter and leaves files
+// with which its starts are faster. They depend on the interpreter, on the
+// bootstrap, and on where the command saw them; they are kept across starts of ebb.
 type Prepare struct {
-	Key  string   // tells preparations apart: a runtime's several names have one
-	Argv []string // see Command
-	Adds []string // to the runtime's own Argv once it is done
-	File string   // what it leaves
-	Dir  string   // where that is kept on the host; in the box preparedDir
+	Key   string   // tells preparations apart: a runtime's several names have one
+	Argv  []string // see Command
+	Adds  []string // to the runtime's own Argv once it is done
+	Files []string // what it leaves
+	Dir   string   // where that is kept on the host; in the box preparedDir
 }
 
 func (p *prepare) of(interpreter probed, argv []string, fill *strings.Replacer, bootstraps string) *Prepare {
-	done := &Prepare{File: p.File}
+	done := &Prepare{Files: p.Files}
 	for _, a := range argv {
 		done.Argv = append(done.Argv, fill.Replace(a))
 	}
@@ -136,9 +136,22 @@ func (p *Prepare) Finish(m Mount, keep bool, path func(string) string) error {
 	if !keep {
 		return nil
 	}
-	made := filepath.Join(m.Source, p.File)
+	// Those that are there may be of another view; the stamp says that all are of one.
+	if err := os.Remove(p.stamp()); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	for _, file := range p.Files {
+		if err := p.keep(filepath.Join(m.Source, file)); err != nil {
+			return err
+		}
+	}
+	return writeFile(p.stamp(), []byte(p.view(path)))
+}
+
+// keep moves one file to where it is kept.
+func (p *Prepare) keep(made string) error {
 	if st, err := os.Lstat(made); err != nil || !st.Mode().IsRegular() {
-		return fmt.Errorf("%s was not made: %w", p.File, err)
+		return fmt.Errorf("%s was not made: %w", filepath.Base(made), err)
 	}
 	if err := os.Chown(made, os.Getuid(), os.Getgid()); err != nil {
 		return err
@@ -146,16 +159,13 @@ func (p *Prepare) Finish(m Mount, keep bool, path func(string) string) error {
 	if err := os.Chmod(made, 0o444); err != nil {
 		return err
 	}
-	if err := os.Rename(made, filepath.Join(p.Dir, p.File)); err != nil {
-		return err
-	}
-	return writeFile(p.stamp(), []byte(p.view(path)))
+	return os.Rename(made, filepath.Join(p.Dir, filepath.Base(made)))
 }
 
 // Done reports whether there is nothing left to do.
 func (p *Prepare) Done(path func(string) string) bool { return p.ready(path) }
 
-// ready reports whether the file is there and was made where path leads to.
+// ready reports whether the files are there and were made where path leads to.
 func (p *Prepare) ready(path func(string) string) bool {
 	if p == nil {
 		return false
@@ -166,7 +176,7 @@ func (p *Prepare) ready(path func(string) string) bool {
 
 func (p *Prepare) stamp() string { return filepath.Join(p.Dir, "made-with") }
 
-// view is how the command sees the box: the file is only good for the same.
+// view is how the command sees the box: the files are only good for the same.
 func (p *Prepare) view(path func(string) string) string {
 	return path(bootstrapDir)
 }

@@ -81,17 +81,30 @@ final class Access {
       return; // Java 8 keeps nothing closed, and those in between are told when they start
     }
     Object base = get(Object.class, Class.class, "module");
-    Object everybody = null; // without a module of their own
-    Method all = Class.class.getDeclaredMethod("getDeclaredFields0", boolean.class);
-    for (Field field : (Field[]) call(base.getClass(), all, false)) {
-      if (field.getName().equals("ALL_UNNAMED_MODULE")) {
-        everybody = get(field);
-      }
-    }
+    Object everybody = everybody(base.getClass());
     Object opened = get(Class.forName("java.lang.Module$ReflectionData").getDeclaredField("exports"));
     Map<String, Boolean> packages = new ConcurrentHashMap<>();
     packages.put(name, true);
     Method put = opened.getClass().getDeclaredMethod("putIfAbsent", Object.class, Object.class, Object.class);
     call(opened, put, base, everybody, packages);
+  }
+  /** The module that stands for all that are without one. */
+  private static Object everybody(Class<?> module) throws ReflectiveOperationException {
+    try { // among few fields, while listing those of the class itself takes one of Class's 160 methods
+      Class<?> kept = Class.forName("java.lang.Module$ArchivedData");
+      Object everybody = get(get(kept.getDeclaredField("archivedData")), kept, "allUnnamedModule");
+      if (everybody != null) {
+        return everybody;
+      }
+    } catch (ReflectiveOperationException | NullPointerException e) {
+      // This Java keeps it elsewhere.
+    }
+    Method all = Class.class.getDeclaredMethod("getDeclaredFields0", boolean.class);
+    for (Field field : (Field[]) call(module, all, false)) {
+      if (field.getName().equals("ALL_UNNAMED_MODULE")) {
+        return get(field);
+      }
+    }
+    throw new NoSuchFieldException("ALL_UNNAMED_MODULE");
   }
 }

@@ -5,6 +5,7 @@ import java.io.FileInputStream;
 import java.io.FileOutputStream;
 import java.io.IOException;
 import java.io.InputStream;
+import java.util.Arrays;
 
 /** The program: no argument = be a function's process. */
 public final class Bootstrap {
@@ -17,8 +18,12 @@ public final class Bootstrap {
       run();
     } else if (args[0].equals("probe")) {
       System.out.println(Probe.describe());
+    } else if (args[0].equals("start")) {
+      Training.start();
     } else if (args[0].equals("train")) {
       Training.run();
+    } else if (args[0].equals("archive")) {
+      Archive.make(args[1], args[2], Arrays.asList(args).subList(3, args.length));
     } else {
       System.err.println("what is " + args[0] + "?");
       System.exit(2);

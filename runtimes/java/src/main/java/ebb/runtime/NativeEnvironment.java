@@ -103,6 +103,16 @@ final class NativeEnvironment {
 
   /** Where a symbol of the JVM's own libraries, and of those they use, is; or 0. */
   private static long address(String symbol) throws ReflectiveOperationException {
+    try { // 15 and later; the class has few methods, and ClassLoader many
+      Class<?> boot = Class.forName("jdk.internal.loader.BootLoader");
+      Object libraries = Access.get(boot.getDeclaredField("NATIVE_LIBS"));
+      return (Long) Access.call(libraries, libraries.getClass().getDeclaredMethod("find", String.class), symbol);
+    } catch (ClassNotFoundException | NoSuchFieldException | NoSuchMethodException e) {
+      return older(symbol);
+    }
+  }
+
+  private static long older(String symbol) throws ReflectiveOperationException {
     for (Method m : ClassLoader.class.getDeclaredMethods()) {
       if (!m.getName().equals("findNative")) {
         continue;

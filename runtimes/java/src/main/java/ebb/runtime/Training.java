@@ -1,10 +1,13 @@
 package ebb.runtime;
 
 import java.io.ByteArrayInputStream;
+import java.io.ByteArrayOutputStream;
+import java.io.IOException;
 import java.net.HttpURLConnection;
 import java.net.URL;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
+import java.nio.file.Path;
 import java.nio.file.Paths;
 import java.time.ZoneOffset;
 import java.time.ZonedDateTime;
@@ -20,16 +23,42 @@ import java.util.stream.Collectors;
 import javax.net.ssl.SSLContext;
 
 /**
- * The run from which the JVM's archive of ready-made classes is made: all that
- * the bootstrap does, and what functions usually need of the JDK.
+ * The runs from which the JVM's archive of ready-made classes is made, see Archive.
  */
 final class Training {
   private Training() {}
 
+  /** What every start does, and a function of plain values. */
+  static void start() throws Exception {
+    Warmup.plain();
+    become();
+    new Output(new Channel(null, new ByteArrayOutputStream())).install();
+  }
+
+  /** All that the bootstrap does, and what functions usually need of the JDK. */
   static void run() throws Exception {
     new Warmup(new ByteArrayInputStream(new byte[0])).run();
     usual();
+    known();
     become();
+  }
+
+  /** What the JDK's own archive has: this one is instead of it. */
+  private static void known() throws IOException {
+    Path list = Paths.get(System.getProperty("java.home"), "lib", "classlist");
+    if (!Files.exists(list)) {
+      return;
+    }
+    for (String line : Files.readAllLines(list)) {
+      if (line.startsWith("#") || line.startsWith("@")) {
+        continue; // not a class
+      }
+      try {
+        Class.forName(line.split(" ")[0].replace('/', '.'), false, null);
+      } catch (ClassNotFoundException | LinkageError e) {
+        // It is made while the JVM runs, or not the JVM's own loader's.
+      }
+    }
   }
 
   /** What a rehearsal leaves out, because it is for good. */

@@ -47,10 +47,10 @@ final class Warmup {
   private static boolean step(int n) throws Exception {
     switch (n) {
       case 0:
-        rehearse(Streams.class.getName(), "{}");
+        rehearse(Streams.class.getName(), "{}", "{\"custom\":{\"a\":\"b\"}}");
         return true;
       case 1:
-        rehearse(Maps.class.getName(), "{\"a\":[1,2.5,\"x\",null,true,{\"b\":12345678901}]}");
+        plain();
         return true;
       case 2:
         rehearse(Beans.class.getName(), Bean.JSON);
@@ -81,6 +81,13 @@ final class Warmup {
     }
   }
 
+  /** A function of plain values. */
+  static void plain() throws IOException {
+    String event = "{\"a\":[1,2.5,\"x\",null,true,{\"b\":12345678901}]}";
+    rehearse(Maps.class.getName(), event);
+    rehearse(Maps.class.getName() + "::handleRequest", event);
+  }
+
   /** What finding a class takes, in a directory and in a jar. */
   private static void classes() throws Exception {
     URL home = new File(System.getProperty("java.home")).toURI().toURL();
@@ -97,11 +104,15 @@ final class Warmup {
 
   /** Runs a whole conversation about one handler against nobody. */
   private static void rehearse(String handler, String event) throws IOException {
+    rehearse(handler, event, "");
+  }
+
+  private static void rehearse(String handler, String event, String client) throws IOException {
     ByteArrayOutputStream frames = new ByteArrayOutputStream();
     Channel platform = new Channel(null, frames);
     String init = "{\"handler\":\"" + handler + "\",\"taskRoot\":\"\",\"arn\":\"a\",\"env\":{\"A\":\"B\"},\"maxResponse\":100000}";
     platform.send(Channel.INIT, 0, 0, new byte[0], utf8(init));
-    byte[] head = utf8("id\n4102444800000\n\n\n{\"custom\":{\"a\":\"b\"}}");
+    byte[] head = utf8("id\n4102444800000\n\n\n" + client);
     for (int i = 1; i <= ROUNDS; i++) {
       platform.send(Channel.INVOKE, 0, i, head, utf8(event));
     }

@@ -32,7 +32,7 @@ final class Platform implements AutoCloseable {
   /** What the catalog has a JVM of this version told. */
   private static List<String> options() {
     try {
-      Process probe = new ProcessBuilder(JAVA, "-jar", System.getProperty("ebb.jar"), "probe").start();
+      Process probe = new ProcessBuilder(JAVA, "-cp", System.getProperty("ebb.jar"), "ebb.runtime.Bootstrap", "probe").start();
       ObjectMapper json = new ObjectMapper();
       int version = Integer.parseInt(json.readTree(probe.getInputStream()).get("version").asText().replaceAll("[.].*", ""));
       List<String> options = new ArrayList<>();
