@@ -82,8 +82,9 @@ type ahead struct {
 
 // refillAfter is how long what was taken is not replaced: making a blank or a /tmp
 // beside the box that they were taken for makes that one late, since both fork,
-// mount and join groups.
-const refillAfter = 20 * time.Millisecond
+// mount and join groups. It is as long as what the box is for takes to start: a
+// JVM some 50 ms.
+const refillAfter = 100 * time.Millisecond
 
 // rest waits for d and reports whether ctx still goes on.
 func rest(ctx context.Context, d time.Duration) bool {

@@ -14,6 +14,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.Collections;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -27,18 +28,47 @@ final class Platform implements AutoCloseable {
   private static final String JAVA =
       System.getProperty("ebb.java", new File(System.getProperty("java.home"), "bin/java").getPath());
 
+  private static final List<String> CLASS_PATH = Arrays.asList("-cp", System.getProperty("ebb.jar"), "ebb.runtime.Bootstrap");
+
+  /** Of the JVM: 8, 17. */
+  static final int VERSION = version();
+
   private static final List<String> OPTIONS = options();
+
+  private static int version() {
+    try {
+      java.lang.Process probe = bootstrap(Collections.singletonList(JAVA), "probe").start();
+      return Integer.parseInt(new ObjectMapper().readTree(probe.getInputStream()).get("version").asText().replaceAll("[.].*", ""));
+    } catch (IOException e) {
+      throw new IllegalStateException(e);
+    }
+  }
+
+  /** The bootstrap on a JVM, with arguments. */
+  static ProcessBuilder bootstrap(List<String> java, String... arguments) {
+    List<String> command = new ArrayList<>(java);
+    command.addAll(CLASS_PATH);
+    command.addAll(Arrays.asList(arguments));
+    return new ProcessBuilder(command);
+  }
+
+  /** The JVM as the catalog has it started, with further options. */
+  static List<String> java(String... options) {
+    List<String> java = new ArrayList<>();
+    java.add(JAVA);
+    java.addAll(OPTIONS);
+    java.addAll(Arrays.asList(options));
+    return java;
+  }
 
   /** What the catalog has a JVM of this version told. */
   private static List<String> options() {
     try {
-      Process probe = new ProcessBuilder(JAVA, "-cp", System.getProperty("ebb.jar"), "ebb.runtime.Bootstrap", "probe").start();
       ObjectMapper json = new ObjectMapper();
-      int version = Integer.parseInt(json.readTree(probe.getInputStream()).get("version").asText().replaceAll("[.].*", ""));
       List<String> options = new ArrayList<>();
       for (JsonNode family : json.readTree(new File("../catalog.json")).get("families")) {
         for (JsonNode entry : family.path("options")) {
-          if (family.get("name").asText().equals("java") && entry.get("since").asInt() <= version) {
+          if (family.get("name").asText().equals("java") && entry.get("since").asInt() <= VERSION) {
             options.clear();
             entry.get("argv").forEach(a ->
                 options.add(a.asText().replace("{/var/runtime", new File("").getAbsolutePath()).replace("}", "")));
@@ -88,12 +118,10 @@ final class Platform implements AutoCloseable {
     // A shell can give a child a socket as descriptor 3; Java cannot.
     try (ServerSocket listener = new ServerSocket(0, 1, InetAddress.getLoopbackAddress())) {
       command.addAll(Arrays.asList("bash", "-c",
-          "exec 3<>/dev/tcp/127.0.0.1/" + listener.getLocalPort() + "; exec \"$@\"", "bash",
-          JAVA));
-      command.addAll(OPTIONS);
-      command.add("-Xmx128m");
+          "exec 3<>/dev/tcp/127.0.0.1/" + listener.getLocalPort() + "; exec \"$@\"", "bash"));
+      command.addAll(java("-Xmx128m"));
       command.addAll(Arrays.asList(options));
-      command.addAll(Arrays.asList("-cp", System.getProperty("ebb.jar"), "ebb.runtime.Bootstrap"));
+      command.addAll(CLASS_PATH);
       ProcessBuilder builder = new ProcessBuilder(command).redirectErrorStream(true).redirectOutput(output);
       builder.environment().put("STARTED_WITH", "yes");
       builder.environment().put("TZ", ":UTC");

@@ -3,6 +3,7 @@ package ebb.runtime;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertTrue;
+import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import functions.Broken;
 import functions.Events;
@@ -13,9 +14,12 @@ import functions.OwnSerializer;
 import functions.Shapes;
 import functions.Which;
 import functions.World;
+import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Collections;
+import java.util.List;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -323,6 +327,30 @@ class ProcessTest {
       ready(p.init(Shapes.class.getName() + "::text", code.root));
       assertEquals("written read [1]!", answered(p.invoke("[1]")));
     }
+  }
+
+  /** What a start consists of was written down, but for the function. */
+  @Test
+  void archive() throws Exception {
+    assumeTrue(Platform.VERSION >= 17);
+    String below = dir.resolve("start.jsa").toString();
+    String above = dir.resolve("classes.jsa").toString();
+    List<String> arguments = new ArrayList<>(Arrays.asList("archive", below, above));
+    arguments.addAll(Platform.java("-Xmx256m"));
+    assertEquals(0, Platform.bootstrap(Platform.java("-Xmx64m"), arguments.toArray(new String[0])).inheritIO().start().waitFor());
+    code.with(Shapes.class);
+    Path log = dir.resolve("loaded");
+    try (Platform p = new Platform("-XX:SharedArchiveFile=" + below + ":" + above, "-Xlog:class+load:file=" + log)) {
+      ready(p.init(Shapes.class.getName() + "::text", code.root));
+      assertEquals("\"a!\"", answered(p.invoke("\"a\"")));
+    }
+    List<String> others = new ArrayList<>();
+    for (String line : Files.readAllLines(log)) {
+      if (line.contains(" source: jrt:") || line.contains(" source: file:") && !line.contains(" functions.")) {
+        others.add(line);
+      }
+    }
+    assertEquals(Collections.emptyList(), others);
   }
 
   @Test
