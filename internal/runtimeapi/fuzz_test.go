@@ -201,6 +201,7 @@ func FuzzWebHead(f *testing.F) {
 	f.Add([]byte("POST http://h/x HTTP/1.1\r\nHost: other\r\nX-Amzn-Request-Id: forged\r\nTransfer-Encoding: chunked\r\nTrailer: X-Sum\r\n\r\n0\r\n\r\n"))
 	f.Add([]byte("OPTIONS * HTTP/1.1\r\nHost: h\r\nConnection: X-Amzn-Lambda-Context, close, upgrade\r\nUpgrade: x\r\nTE: trailers\r\n\r\n"))
 	f.Add([]byte("PUT / HTTP/1.0\r\nContent-Length: 5\r\nX-Amzn-Trace-Id: a\tb\r\nX-Folded: a\r\n b\r\n\r\nhello"))
+	f.Add([]byte("T / HTTP/1.0\nh:5\n\t\n\n"))
 	about := newWebContext(Init{ARN: "arn", Tenant: "a\"\r\nX: y"})
 	f.Fuzz(func(t *testing.T, sent []byte) {
 		in, err := http.ReadRequest(bufio.NewReader(bytes.NewReader(sent)))
@@ -234,6 +235,10 @@ func FuzzWebHead(f *testing.F) {
 		for name, values := range in.Header {
 			if ebb.HopByHop(name) || about.owns(name, &Call{TraceID: "x"}) || ebb.Listed(in.Header["Connection"], name) {
 				continue
+			}
+			// net/http leaves white space at the end of a value whose last line is empty.
+			for i, v := range values {
+				values[i] = strings.TrimRight(v, " \t")
 			}
 			if !slices.Equal(values, got.Header[name]) {
 				t.Errorf("%s: %q became %q", name, values, got.Header[name])
