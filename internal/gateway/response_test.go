@@ -127,15 +127,14 @@ func TestHead(t *testing.T) {
 func FuzzResponse(f *testing.F) {
 	for _, s := range []string{`{"statusCode":200,"headers":{"a":"b"},"cookies":["c"],"body":"\ud83d\ude00\n","isBase64Encoded":false}`,
 		`"x"`, `{"a":1}`, `[1,2,{"b":null}]`, `{"statusCode":"404","body":{"x":[]}}`, `{"statusCode":200,"body":"QQ==","isBase64Encoded":true}`,
-		`-0.1E+5`, `{"body":"\ud800\u0041","statusCode":2e2}`, ` tru`, `{"statusCode":200,}`} {
+		`-0.1E+5`, `1e1000`, `{"body":"\ud800\u0041","statusCode":2e2}`, ` tru`, `{"statusCode":200,}`} {
 		f.Add([]byte(s))
 	}
 	f.Fuzz(func(t *testing.T, doc []byte) {
 		if !utf8.Valid(doc) {
 			return // encoding/json repairs, the gateway passes through
 		}
-		var whole any
-		valid := json.Unmarshal(doc, &whole) == nil
+		valid := json.Valid(doc) // a number may be larger than Go has
 		var r response
 		wrong := parseAnswer(bytes.Clone(doc), &r)
 		if len(bytes.Trim(doc, " \t\r\n")) == 0 {
@@ -148,9 +147,7 @@ func FuzzResponse(f *testing.F) {
 			return
 		}
 		var m map[string]json.RawMessage
-		if _, isObject := whole.(map[string]any); isObject {
-			_ = json.Unmarshal(doc, &m)
-		}
+		_ = json.Unmarshal(doc, &m) // fails where it is no object
 		status := m["statusCode"]
 		if status == nil || string(status) == "null" {
 			if wrong != "" || r.status != 200 || !bytes.Equal(r.body, doc) {

@@ -117,9 +117,9 @@ func (w *watch) run() {
 	timer := time.NewTimer(maxLook)
 	defer timer.Stop()
 	for {
-		pause, any := w.look()
+		pause, runs := w.look()
 		var next <-chan time.Time
-		if any {
+		if runs {
 			timer.Reset(pause)
 			next = timer.C
 		}
@@ -133,7 +133,7 @@ func (w *watch) run() {
 }
 
 // look measures every box that runs, and tells when to do so again.
-func (w *watch) look() (pause time.Duration, any bool) {
+func (w *watch) look() (pause time.Duration, runs bool) {
 	w.mu.Lock()
 	var running []*watched
 	for _, b := range w.boxes {

@@ -1,0 +1,59 @@
+package internal_test
+
+import (
+	"go/ast"
+	"go/token"
+	"testing"
+)
+
+// Sizes that a reader can hold in mind at once. Tests are not bound by them, nor
+// is what a generator writes.
+const (
+	maxFileLines     = 400
+	maxFunctionLines = 60
+)
+
+// large is what may be larger, and why. It only ever gets shorter.
+var large = map[string]string{
+	"internal/sandbox/linux/cgroup.go":      "both versions of cgroups stand side by side",
+	"internal/sandbox/linux/lookup.go":      "a program for the kernel, and what loads it",
+	"internal/sandbox/linux/watch.go":       "the looking at processes and what is done to them share their state",
+	"internal/sandbox/linux/driver.go open": "one look after the other at what the host has",
+}
+
+// TestSizes: what has grown too large is two things by now, which want a name
+// each.
+func TestSizes(t *testing.T) {
+	for _, s := range sources(t) {
+		if s.test || s.generated || s.under("test", "internal/sandbox/linux/escapee") || forTests(s.dir()) {
+			continue
+		}
+		line := func(p token.Pos) int { return s.fset.Position(p).Line }
+		if n := s.fset.File(s.file.FileStart).LineCount(); n > maxFileLines && large[s.path] == "" {
+			t.Errorf("%s has %d lines, more than %d: give a part of it a file of its own", s.path, n, maxFileLines)
+		}
+		for _, d := range s.file.Decls {
+			f, ok := d.(*ast.FuncDecl)
+			if !ok || f.Body == nil || isTable(f.Body) {
+				continue
+			}
+			if n := line(f.End()) - line(f.Type.Pos()) + 1; n > maxFunctionLines && large[s.path+" "+f.Name.Name] == "" {
+				t.Errorf("%s: %s has %d lines, more than %d: give a part of it a name", s.at(f), f.Name.Name, n, maxFunctionLines)
+			}
+		}
+	}
+}
+
+// isTable reports whether all that a function does is return a literal: a table of
+// many rows reads as well as one of few.
+func isTable(body *ast.BlockStmt) bool {
+	if len(body.List) != 1 {
+		return false
+	}
+	r, ok := body.List[0].(*ast.ReturnStmt)
+	if !ok || len(r.Results) != 1 {
+		return false
+	}
+	_, ok = r.Results[0].(*ast.CompositeLit)
+	return ok
+}
