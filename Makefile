@@ -116,7 +116,7 @@ clean: ## Remove everything that was built here
 
 # Go runs packages in the order given, so the long ones come first: one that begins
 # last is what all wait for.
-LONG := ./test/e2e ./test/fault ./cmd/ebb ./internal/store ./test/runtime ./internal/sandbox/linux ./internal/trigger/kafka ./runtimes
+LONG := ./test/e2e ./test/fault ./cmd/ebb ./internal/store ./test/runtime ./internal/sandbox/linux ./internal/trigger/kafka ./internal/deliver ./internal/workflow ./runtimes
 
 # While something is fetched, Go compiles.
 .PHONY: test

@@ -71,15 +71,16 @@ func TestIdleInstancesStandStill(t *testing.T) {
 	has(t, p, "on", "idle")
 	before := decode[int](t, invoke(t, p, "still", "{}"))
 	has(t, p, "still", "frozen")
-	// The one that is on tells the time: a second of it is hundreds of ticks.
+	// The one that is on tells the time: a second of it is hundreds of ticks. So many
+	// that a machine on which the frost comes late makes no difference.
 	mark := decode[int](t, invoke(t, p, "on", "{}"))
 	eventually(t, func() error {
-		if n := decode[int](t, invoke(t, p, "on", "{}")); n < mark+1000 {
+		if n := decode[int](t, invoke(t, p, "on", "{}")); n < mark+2000 {
 			return fmt.Errorf("%d ticks", n-mark)
 		}
 		return nil
 	})
-	if n := decode[int](t, invoke(t, p, "still", "{}")); n > before+600 {
+	if n := decode[int](t, invoke(t, p, "still", "{}")); n > before+1000 {
 		t.Errorf("%d ticks while it should have been frozen but for some 200 ms", n-before)
 	}
 	out, err := p.Lambda().Invoke(t.Context(), &lambda.InvokeInput{FunctionName: new("still"), LogType: types.LogTypeTail})
@@ -175,7 +176,7 @@ func TestSlowModules(t *testing.T) {
 		if left := decode[int](t, invoke(t, p, name, "{}")); left > 28_000 {
 			t.Errorf("%s: %d ms are left of 30 s, of which initialisation took two", name, left)
 		}
-		if left := decode[int](t, invoke(t, p, name, "{}")); left < 29_000 {
+		if left := decode[int](t, invoke(t, p, name, "{}")); left <= 28_000 {
 			t.Errorf("%s: the next invocation has %d ms of its 30 s", name, left)
 		}
 		f.Name, f.TimeoutS = name+"-late", 1

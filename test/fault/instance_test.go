@@ -77,7 +77,7 @@ func TestInstancesDie(t *testing.T) {
 	all.Wait()
 	t.Logf("%d killed: %d invocations answered, %d learnt of a death, %d of a box that was not made",
 		killed, fine.Load(), died.Load(), unmade.Load())
-	if killed < invocations/between/2 || fine.Load() < invocations/2 || unmade.Load() > int64(killed)/10 {
+	if killed < invocations/between/2 || fine.Load() < invocations/2 || unmade.Load() > int64(killed)/2 {
 		t.Error("that is not what was to be tested")
 	}
 	// Those that died idle are nobody's answer, once that is known.

@@ -155,20 +155,19 @@ func TestCPUQuota(t *testing.T) {
 		sandboxtest.Eventually(t, "time passes", func() bool { return time.Since(begin) >= wall })
 		return time.Duration(float64(time.Second) * float64(box.Usage().CPU-before) / float64(time.Since(begin)))
 	}
-	free := used(500 * time.Millisecond)
+	const most = 200 * time.Millisecond
+	unlimited := func(when string) { // a busy machine may not have so much to give just now
+		sandboxtest.Eventually(t, "more CPU time "+when, func() bool { return used(200*time.Millisecond) > most })
+	}
+	unlimited("before there is a limit")
 	if err := box.LimitCPU(100); err != nil {
 		t.Fatal(err)
 	}
-	limited := used(2 * time.Second)
+	if limited := used(2 * time.Second); limited > most {
+		t.Errorf("with a tenth of a core it used %v in a second", limited)
+	}
 	if err := box.LimitCPU(0); err != nil {
 		t.Fatal(err)
 	}
-	again := used(500 * time.Millisecond)
-	t.Logf("in a second: %v, %v with a tenth of a core, %v", free, limited, again)
-	if limited > 200*time.Millisecond {
-		t.Errorf("with a tenth of a core it used %v in a second", limited)
-	}
-	if free < 2*limited || again < 2*limited {
-		t.Errorf("the limit makes no difference: %v, %v, %v", free, limited, again)
-	}
+	unlimited("when the limit was taken away")
 }
