@@ -23,6 +23,7 @@ import (
 	"github.com/ebb-faas/ebb/internal/auth"
 	"github.com/ebb-faas/ebb/internal/cluster"
 	"github.com/ebb-faas/ebb/internal/ebb"
+	"github.com/ebb-faas/ebb/internal/metrics"
 	"github.com/ebb-faas/ebb/internal/pool"
 	"github.com/ebb-faas/ebb/internal/sandbox"
 	"github.com/ebb-faas/ebb/runtimes"
@@ -142,6 +143,9 @@ func TestInstances(t *testing.T) {
 	key := func(name string) ebb.FunctionKey { return ebb.FunctionKey{Service: ebb.DefaultService, Name: name} }
 	r := newRig(t, func(c *Config) {
 		c.Counts = func() pool.Counts { return pool.Counts{Instances: 2} }
+		c.Calls = func() []metrics.Calls {
+			return []metrics.Calls{{Function: key("z"), Version: "1", Throttled: 3}, {Function: key("a"), Version: ebb.Latest, OK: 7, Failed: 2}}
+		}
 		c.Instances = func() []pool.InstanceState {
 			return []pool.InstanceState{
 				{ID: "i-2", Function: key("b"), Version: "1", State: ebb.InstanceIdle, Since: at, Began: at},
@@ -160,6 +164,11 @@ func TestInstances(t *testing.T) {
 			t.Fatalf("%v: %s", err, body)
 		}
 		if d := cmp.Diff(want, got.Instances[0]); d != "" {
+			t.Fatal(d)
+		}
+		calls := []Calls{{Service: "000000000000", Function: "a", Version: "$LATEST", OK: 7, Failed: 2},
+			{Service: "000000000000", Function: "z", Version: "1", Throttled: 3}}[:n]
+		if d := cmp.Diff(calls, got.Calls); d != "" {
 			t.Fatal(d)
 		}
 	}

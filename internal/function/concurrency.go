@@ -27,7 +27,7 @@ func (f *Functions) Reserve(ctx context.Context, key ebb.FunctionKey, n int) err
 		if err != nil && !errors.Is(err, store.ErrNotFound) {
 			return err
 		}
-		sum, err := tx.SumReserved(key.Service)
+		sum, err := tx.SumReserved()
 		if err != nil {
 			return err
 		}

@@ -265,7 +265,7 @@ func (f *Functions) editTags(ctx context.Context, key ebb.FunctionKey, edit func
 type Usage struct {
 	Functions int
 	CodeBytes int64 // packages, zipped, each counted once
-	Reserved  int   // concurrency that functions have for themselves
+	Reserved  int   // concurrency that functions have for themselves, those of other services too
 }
 
 // Usage counts a service's functions and packages.
@@ -274,7 +274,7 @@ func (f *Functions) Usage(ctx context.Context, service ebb.ServiceID) (u Usage, 
 		if u.Functions, err = tx.CountFunctions(service); err != nil {
 			return err
 		}
-		if u.Reserved, err = tx.SumReserved(service); err != nil {
+		if u.Reserved, err = tx.SumReserved(); err != nil {
 			return err
 		}
 		u.CodeBytes, _, err = tx.CodeBytes(service, "")

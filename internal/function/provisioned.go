@@ -63,7 +63,7 @@ func (f *Functions) checkProvisioned(tx *store.Tx, p *ebb.Provisioned, places in
 	case !errors.Is(err, store.ErrNotFound):
 		return err
 	}
-	sum, err := tx.SumReserved(p.Service)
+	sum, err := tx.SumReserved()
 	if err != nil {
 		return err
 	}

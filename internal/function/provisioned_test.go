@@ -38,4 +38,18 @@ func TestProvisionNoMoreThanThereWillBe(t *testing.T) {
 		t.Fatal(err)
 	}
 	put(plain, 60, "") // its own
+
+	// Another service shares the node: it cannot take what is promised already.
+	theirs := ebb.FunctionKey{Service: f.service("111111111111", "other").ID, Name: "g"}
+	c := f.create(theirs.Name)
+	c.Service = theirs.Service
+	if _, err := f.Create(ctx, c); err != nil {
+		t.Fatal(err)
+	}
+	if err := f.Reserve(ctx, theirs, 31); ebb.KindOf(err) != ebb.Invalid || !strings.Contains(err.Error(), "below its minimum value of [10]") {
+		t.Errorf("60 and 31 of 100: %v", err)
+	}
+	if err := f.Reserve(ctx, theirs, 30); err != nil {
+		t.Error(err)
+	}
 }

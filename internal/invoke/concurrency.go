@@ -41,9 +41,13 @@ func (r *reservation) leave() { r.inFlight.Add(-1) }
 
 // full is the answer to an invocation for which there is no place.
 func (r *reservation) full(v *ebb.Version) error {
+	why := "all of its reserved concurrency is in use"
+	if r.limit.Load() == 0 {
+		why = "its reserved concurrency is 0, which stops it"
+	}
 	return &ebb.Error{
 		Kind: ebb.Throttled, Type: ebb.TypeTooManyRequests,
-		Message: "Rate Exceeded: function " + v.Name + ": all of its reserved concurrency is in use",
+		Message: "Rate Exceeded: function " + v.Name + ": " + why,
 		Reason:  ebb.ReasonReserved, RetryAfter: time.Second,
 	}
 }

@@ -45,6 +45,10 @@ func TestInvocationsAreCounted(t *testing.T) {
 			t.Errorf("no %s in:\n%s", want, scrape(m))
 		}
 	}
+	m.Version(&ebb.Version{FunctionKey: key, Number: 3}) // nobody has invoked it
+	if got := m.Calls(); len(got) != 1 || got[0] != (Calls{Function: key, Version: "2", OK: 2, Failed: 2, Throttled: 1}) {
+		t.Errorf("%+v", got)
+	}
 	m.Forget(key)
 	if text := scrape(m); strings.Contains(text, `function="f"`) {
 		t.Errorf("the function is gone, its series are not:\n%s", text)

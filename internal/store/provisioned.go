@@ -39,7 +39,8 @@ func (tx *Tx) AllProvisioned() ([]*ebb.Provisioned, error) {
 }
 
 // SumProvisioned returns the executions that a function's other qualifiers have
-// together, and those of the service's other functions that have reserved none.
+// together, and those of all other functions that have reserved none, of whatever
+// service: they share the node.
 func (tx *Tx) SumProvisioned(key ebb.FunctionKey, qualifier string) (function, unreserved int, err error) {
 	err = tx.row(`SELECT coalesce(sum(executions), 0) FROM provisioned_concurrency
 		WHERE service = ? AND name = ? AND qualifier <> ?`, []any{string(key.Service), key.Name, qualifier},
@@ -48,7 +49,7 @@ func (tx *Tx) SumProvisioned(key ebb.FunctionKey, qualifier string) (function, u
 		return 0, 0, err
 	}
 	err = tx.row(`SELECT coalesce(sum(executions), 0) FROM provisioned_concurrency
-		WHERE service = ? AND name <> ? AND NOT EXISTS (SELECT 1 FROM reserved_concurrency
+		WHERE NOT (service = ? AND name = ?) AND NOT EXISTS (SELECT 1 FROM reserved_concurrency
 			WHERE reserved_concurrency.service = provisioned_concurrency.service
 			AND reserved_concurrency.name = provisioned_concurrency.name)`, []any{string(key.Service), key.Name},
 		func(scan func(...any) error) error { return scan(&unreserved) })

@@ -210,7 +210,7 @@ func TestReservedConcurrencyOfAFunction(t *testing.T) {
 		return errors.As(err, &many) && many.Reason == types.ThrottleReasonReservedFunctionConcurrentInvocationLimitExceeded
 	}
 	reserve(0)
-	if err := once("0"); !full(err) {
+	if err := once("0"); !full(err) || !strings.Contains(err.Error(), "its reserved concurrency is 0, which stops it") {
 		t.Errorf("stopped: %v", err)
 	}
 	reserve(1)
@@ -275,7 +275,25 @@ func TestProvisionedInstances(t *testing.T) {
 	if err := p.Stop(); err != nil {
 		t.Fatal(err)
 	}
-	ready(start(t, data))
+	p = start(t, data)
+	ready(p)
+	c = p.Lambda()
+	zip, err := platform.Zip(map[string]string{"app.py": "import os\ndef handler(event, context):\n    return 'new ' + os.environ['AWS_LAMBDA_INITIALIZATION_TYPE']\n"})
+	must(t, err)
+	_, err = c.UpdateFunctionCode(t.Context(), &lambda.UpdateFunctionCodeInput{FunctionName: new("f"), ZipFile: zip, Publish: true})
+	must(t, err)
+	_, err = c.UpdateAlias(t.Context(), &lambda.UpdateAliasInput{FunctionName: new("f"), Name: new("live"), FunctionVersion: new("2")})
+	must(t, err)
+	ready(p)
+	if got := invoke(t, p, "f:live", "null"); got != `"new provisioned-concurrency"` {
+		t.Errorf("after the alias moved: %s", got)
+	}
+	_, err = c.PutProvisionedConcurrencyConfig(t.Context(), &lambda.PutProvisionedConcurrencyConfigInput{
+		FunctionName: new("f"), Qualifier: new("live"), ProvisionedConcurrentExecutions: new(int32(201))})
+	if err == nil || !strings.Contains(err.Error(), "InvalidParameterValueException: ProvisionedConcurrentExecutions: 201 would be 201 instances") {
+		t.Errorf("more than the node would ever give: %v", err)
+	}
+	ready(p) // what was there stays
 }
 
 // TestMemoryIsGivenBack: within a second of more being used than may be.

@@ -29,7 +29,7 @@ func testReserved(t *testing.T, s *store.Store) {
 	read := func(sum int, want ...ebb.Concurrency) {
 		t.Helper()
 		Read(t, s, func(tx *store.Tx) error {
-			n, err := tx.SumReserved(Service)
+			n, err := tx.SumReserved()
 			same(t, n, sum)
 			if err != nil {
 				return err
