@@ -11,7 +11,7 @@ import (
 // dial begins a connection to a port of the box and passes it on: ebb waits for
 // the rest of it, so that nothing in a box can hold up ebb-init.
 func dial(ctl *control, d *initproto.Dial) {
-	fd, err := connect(int(d.Port))
+	fd, err := connect(int(d.Port), d.IPv6)
 	if err != nil {
 		ctl.send((&initproto.Dialed{ID: d.ID, Errno: failed("", "", err).Errno}).Encode())
 		return
@@ -20,12 +20,16 @@ func dial(ctl *control, d *initproto.Dial) {
 	_ = unix.Close(fd)
 }
 
-func connect(port int) (int, error) {
-	fd, err := unix.Socket(unix.AF_INET, unix.SOCK_STREAM|unix.SOCK_CLOEXEC|unix.SOCK_NONBLOCK, 0)
+func connect(port int, ipv6 bool) (int, error) {
+	family, to := unix.AF_INET, unix.Sockaddr(&unix.SockaddrInet4{Port: port, Addr: [4]byte{127, 0, 0, 1}})
+	if ipv6 {
+		family, to = unix.AF_INET6, &unix.SockaddrInet6{Port: port, Addr: [16]byte{15: 1}}
+	}
+	fd, err := unix.Socket(family, unix.SOCK_STREAM|unix.SOCK_CLOEXEC|unix.SOCK_NONBLOCK, 0)
 	if err != nil {
 		return -1, err
 	}
-	err = unix.Connect(fd, &unix.SockaddrInet4{Port: port, Addr: [4]byte{127, 0, 0, 1}})
+	err = unix.Connect(fd, to)
 	if err != nil && err != unix.EINPROGRESS {
 		_ = unix.Close(fd)
 		return -1, err

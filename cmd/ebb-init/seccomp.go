@@ -17,12 +17,16 @@ const (
 	forbidden              // EPERM
 	// The others are allowed with some arguments only.
 	cloneCall
+	fcntlCall
 	ioctlCall
+	memfdCall
 	mknodCall
 	mknodatCall
+	mmapCall
 	personalityCall
 	prctlCall
 	setsockoptCall
+	shmgetCall
 	socketCall
 	socketpairCall
 )
@@ -33,13 +37,14 @@ const lastNumber = 511
 // Offsets into struct seccomp_data. Both architectures are little-endian, so
 // the low half of an argument comes first. The kernel, too, reads only that half
 // of the arguments looked at here: they are all of type int, except the flags of
-// clone, of which it drops the high half.
+// clone, of which it drops the high half, and of mmap, which has none there.
 const (
 	offNumber = 0
 	offArch   = 4
 	offArg0   = 16
 	offArg1   = 24
 	offArg2   = 32
+	offArg3   = 40
 )
 
 const (
@@ -159,6 +164,14 @@ func verdict(c class) code {
 		return answer(eperm)
 	case cloneCall:
 		return noneOfBits(offArg0, namespaceFlags, eperm)
+	case mmapCall:
+		return noneOfBits(offArg3, unix.MAP_HUGETLB, noHugePages)
+	case memfdCall:
+		return noneOfBits(offArg1, unix.MFD_HUGETLB, noHugePages)
+	case shmgetCall:
+		return noneOfBits(offArg2, shmHugetlb, noHugePages)
+	case fcntlCall:
+		return oneOf(offArg1, []uint32{unix.F_SETLEASE}, eperm, allow)
 	case mknodCall:
 		return noneOfBits(offArg1, deviceBit, eperm)
 	case mknodatCall:
@@ -170,11 +183,7 @@ func verdict(c class) code {
 	case prctlCall: // EINVAL: as on a kernel that does not know the option
 		return oneOf(offArg0, prctlOptions[:], allow, errno|uint32(unix.EINVAL))
 	case setsockoptCall:
-		return append(code{
-			{Code: load, K: offArg1},
-			{Code: jeq, K: unix.SOL_SOCKET, Jt: 1},
-			{Code: ret, K: allow},
-		}, oneOf(offArg2, filterOptions[:], eperm, allow)...)
+		return setsockoptProgram()
 	case socketCall:
 		return socketProgram[:]
 	case socketpairCall:
@@ -182,6 +191,23 @@ func verdict(c class) code {
 	default:
 		return answer(errno | uint32(unix.ENOSYS))
 	}
+}
+
+// noHugePages is what a machine without any says. Those that an administrator has
+// set aside are for somebody else, and no cgroup of a box counts them.
+const noHugePages = errno | uint32(unix.ENOMEM)
+
+const shmHugetlb = 0o4000 // not in x/sys
+
+// setsockoptProgram refuses filters, and protocols on top of TCP.
+func setsockoptProgram() code {
+	filters := oneOf(offArg2, filterOptions[:], eperm, allow)
+	return append(append(code{
+		{Code: load, K: offArg1},
+		{Code: jeq, K: unix.SOL_SOCKET, Jt: 2},
+		{Code: jeq, K: unix.SOL_TCP, Jt: uint8(1 + len(filters))},
+		{Code: ret, K: allow},
+	}, filters...), oneOf(offArg2, []uint32{unix.TCP_ULP}, eperm, allow)...)
 }
 
 // noneOfBits allows an argument without certain bits.

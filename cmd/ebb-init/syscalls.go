@@ -18,11 +18,15 @@ type checkedCall struct {
 // on clone.
 var checkedCalls = [...]checkedCall{
 	{unix.SYS_CLONE, cloneCall},
+	{unix.SYS_FCNTL, fcntlCall},
 	{unix.SYS_IOCTL, ioctlCall},
+	{unix.SYS_MEMFD_CREATE, memfdCall},
 	{unix.SYS_MKNODAT, mknodatCall},
+	{unix.SYS_MMAP, mmapCall},
 	{unix.SYS_PERSONALITY, personalityCall},
 	{unix.SYS_PRCTL, prctlCall},
 	{unix.SYS_SETSOCKOPT, setsockoptCall},
+	{unix.SYS_SHMGET, shmgetCall},
 	{unix.SYS_SOCKET, socketCall},
 	{unix.SYS_SOCKETPAIR, socketpairCall},
 }
@@ -34,7 +38,8 @@ const tioclinux = 0x541c // not in x/sys
 
 // filterOptions of a socket attach programs to it. For what is compiled of them the
 // whole machine has one measure, the kernel counts it for no cgroup, and once it is
-// used up nobody's system call filter can be set: no box would start.
+// used up nobody's system call filter can be set: no box would start. So a function
+// sets no filters for system calls either (seccomp, PR_SET_SECCOMP).
 var filterOptions = [...]uint32{
 	unix.SO_ATTACH_FILTER, unix.SO_ATTACH_BPF, unix.SO_ATTACH_REUSEPORT_CBPF, unix.SO_ATTACH_REUSEPORT_EBPF,
 }
@@ -81,7 +86,9 @@ var forbiddenCalls = [...]uint16{
 	unix.SYS_PROCESS_VM_WRITEV, unix.SYS_PTRACE, unix.SYS_QUOTACTL, unix.SYS_QUOTACTL_FD,
 	unix.SYS_REBOOT, unix.SYS_REQUEST_KEY, unix.SYS_SETDOMAINNAME, unix.SYS_SETHOSTNAME,
 	unix.SYS_SETNS, unix.SYS_SETTIMEOFDAY, unix.SYS_SWAPOFF, unix.SYS_SWAPON,
-	unix.SYS_SYNC, // of every file system on the machine; syncfs and fsync are one's own
+	// Of all that is written on the machine, and of all on a file system, such as that
+	// of the code, which is ebb's too: fsync is one's own.
+	unix.SYS_SYNC, unix.SYS_SYNCFS,
 	unix.SYS_SYSLOG, unix.SYS_UMOUNT2, unix.SYS_UNSHARE, unix.SYS_USERFAULTFD,
 	unix.SYS_VHANGUP,
 }
@@ -92,7 +99,7 @@ var allowedCalls = [...]uint16{
 	unix.SYS_READ, unix.SYS_WRITE, unix.SYS_READV, unix.SYS_WRITEV, unix.SYS_PREAD64,
 	unix.SYS_PWRITE64, unix.SYS_PREADV, unix.SYS_PWRITEV, unix.SYS_PREADV2, unix.SYS_PWRITEV2,
 	unix.SYS_OPENAT, unix.SYS_OPENAT2, unix.SYS_CLOSE, unix.SYS_CLOSE_RANGE, unix.SYS_LSEEK,
-	unix.SYS_DUP, unix.SYS_DUP3, unix.SYS_FCNTL, unix.SYS_FLOCK, unix.SYS_PIPE2,
+	unix.SYS_DUP, unix.SYS_DUP3, unix.SYS_FLOCK, unix.SYS_PIPE2,
 	unix.SYS_FSTAT, unix.SYS_NEWFSTATAT, unix.SYS_STATX, unix.SYS_STATFS, unix.SYS_FSTATFS,
 	unix.SYS_FACCESSAT, unix.SYS_FACCESSAT2, unix.SYS_GETDENTS64, unix.SYS_GETCWD,
 	unix.SYS_CHDIR, unix.SYS_FCHDIR, unix.SYS_MKDIRAT, unix.SYS_UNLINKAT, unix.SYS_RENAMEAT,
@@ -100,7 +107,7 @@ var allowedCalls = [...]uint16{
 	unix.SYS_FCHMOD, unix.SYS_FCHMODAT, unix.SYS_FCHMODAT2, unix.SYS_FCHOWN,
 	unix.SYS_FCHOWNAT, unix.SYS_UTIMENSAT, unix.SYS_UMASK, unix.SYS_TRUNCATE,
 	unix.SYS_FTRUNCATE, unix.SYS_FALLOCATE, unix.SYS_FADVISE64, unix.SYS_READAHEAD,
-	unix.SYS_FSYNC, unix.SYS_FDATASYNC, unix.SYS_SYNCFS, unix.SYS_SYNC_FILE_RANGE,
+	unix.SYS_FSYNC, unix.SYS_FDATASYNC, unix.SYS_SYNC_FILE_RANGE,
 	unix.SYS_COPY_FILE_RANGE, unix.SYS_SENDFILE, unix.SYS_SPLICE, unix.SYS_TEE,
 	unix.SYS_GETXATTR, unix.SYS_LGETXATTR, unix.SYS_FGETXATTR, unix.SYS_SETXATTR,
 	unix.SYS_LSETXATTR, unix.SYS_FSETXATTR, unix.SYS_LISTXATTR, unix.SYS_LLISTXATTR,
@@ -116,10 +123,10 @@ var allowedCalls = [...]uint16{
 	unix.SYS_RECVMSG, unix.SYS_SENDMMSG, unix.SYS_RECVMMSG, unix.SYS_GETSOCKNAME,
 	unix.SYS_GETPEERNAME, unix.SYS_GETSOCKOPT,
 	// Memory. Compilers at run time change what may be executed.
-	unix.SYS_BRK, unix.SYS_MMAP, unix.SYS_MUNMAP, unix.SYS_MREMAP, unix.SYS_MPROTECT,
+	unix.SYS_BRK, unix.SYS_MUNMAP, unix.SYS_MREMAP, unix.SYS_MPROTECT,
 	unix.SYS_MADVISE, unix.SYS_MSYNC, unix.SYS_MINCORE, unix.SYS_MLOCK, unix.SYS_MLOCK2,
 	unix.SYS_MLOCKALL, unix.SYS_MUNLOCK, unix.SYS_MUNLOCKALL, unix.SYS_MSEAL,
-	unix.SYS_MEMFD_CREATE, unix.SYS_MEMBARRIER, unix.SYS_PKEY_ALLOC, unix.SYS_PKEY_FREE,
+	unix.SYS_MEMBARRIER, unix.SYS_PKEY_ALLOC, unix.SYS_PKEY_FREE,
 	unix.SYS_PKEY_MPROTECT, unix.SYS_GET_MEMPOLICY, unix.SYS_MAP_SHADOW_STACK,
 	// Processes and threads.
 	unix.SYS_EXECVE, unix.SYS_EXECVEAT, unix.SYS_EXIT, unix.SYS_EXIT_GROUP,
@@ -151,7 +158,7 @@ var allowedCalls = [...]uint16{
 	unix.SYS_TIMER_CREATE, unix.SYS_TIMER_SETTIME, unix.SYS_TIMER_GETTIME,
 	unix.SYS_TIMER_GETOVERRUN, unix.SYS_TIMER_DELETE,
 	// Between the processes of a box; it has an IPC namespace of its own.
-	unix.SYS_SHMGET, unix.SYS_SHMAT, unix.SYS_SHMDT, unix.SYS_SHMCTL, unix.SYS_SEMGET,
+	unix.SYS_SHMAT, unix.SYS_SHMDT, unix.SYS_SHMCTL, unix.SYS_SEMGET,
 	unix.SYS_SEMOP, unix.SYS_SEMTIMEDOP, unix.SYS_SEMCTL, unix.SYS_MSGGET, unix.SYS_MSGSND,
 	unix.SYS_MSGRCV, unix.SYS_MSGCTL, unix.SYS_MQ_OPEN, unix.SYS_MQ_UNLINK,
 	unix.SYS_MQ_TIMEDSEND, unix.SYS_MQ_TIMEDRECEIVE, unix.SYS_MQ_NOTIFY, unix.SYS_MQ_GETSETATTR,

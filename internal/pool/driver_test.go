@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"sync"
@@ -174,7 +175,8 @@ func (b *testBox) Dial(ctx context.Context, _ int) (net.Conn, error) {
 	var d net.Dialer
 	return d.DialContext(ctx, "tcp", *address)
 }
-func (b *testBox) MemoryPeak() int64 { return 5 << 20 }
+func (b *testBox) Listening() []netip.AddrPort { return nil }
+func (b *testBox) MemoryPeak() int64           { return 5 << 20 }
 func (b *testBox) Usage() sandbox.Usage {
 	return sandbox.Usage{MemoryPeak: b.MemoryPeak(), Memory: b.driver.memory.Load(), CPU: time.Duration(b.cpu.Add(int64(b.driver.burn)))}
 }

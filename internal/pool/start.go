@@ -6,7 +6,9 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"net/netip"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/ebb-faas/ebb/internal/ebb"
@@ -271,7 +273,7 @@ func (in *instance) ready(ctx context.Context, env map[string]string, limit time
 	case errors.Is(initCtx.Err(), context.DeadlineExceeded):
 		hint := ""
 		if port := v.WebPort(); port > 0 {
-			hint = fmt.Sprintf(": nothing listens on port %d", port)
+			hint = fmt.Sprintf(": nothing listens on port %d%s", port, elsewhere(in.box.Listening()))
 		} else if _, polls := in.session.(*runtimeapi.HTTP); polls {
 			hint = ": nothing has asked the Runtime API for work (an HTTP server needs " + ebb.EnvWebPort + ")"
 		}
@@ -280,6 +282,18 @@ func (in *instance) ready(ctx context.Context, env map[string]string, limit time
 		return failure
 	}
 	return in.initFailure(in.cause(err))
+}
+
+// elsewhere is for a server that does not listen where it should.
+func elsewhere(listening []netip.AddrPort) string {
+	if len(listening) == 0 {
+		return ""
+	}
+	var text []string
+	for _, at := range listening {
+		text = append(text, at.String())
+	}
+	return " of 127.0.0.1 or ::1, but on " + strings.Join(text, ", ") + " (PORT and " + ebb.EnvWebPort + " say which it is to be)"
 }
 
 // lastWords is how long after its process's end a conversation over HTTP may go

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net"
+	"net/netip"
 	"os"
 	"time"
 
@@ -40,10 +41,13 @@ type Box interface {
 	RuntimeAPI() net.Listener
 	Endpoint() net.Listener
 	// Dial connects to a TCP port that something in the box listens on, on
-	// 127.0.0.1 or on all addresses. Where nothing does, the error wraps
+	// 127.0.0.1, on ::1 or on all addresses. Where nothing does, the error wraps
 	// syscall.ECONNREFUSED. The connection may outlive the box by no more than
 	// what was already sent.
 	Dial(ctx context.Context, port int) (net.Conn, error)
+	// Listening is where the box's own processes listen for TCP connections, as far as
+	// that is known: for messages.
+	Listening() []netip.AddrPort
 	// Port translates a port of the box into the one that the process must listen
 	// on for Dial to find it. They are equal except where boxes share a network.
 	Port(inside int) int

@@ -15,7 +15,9 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"sync"
 	"testing"
@@ -389,6 +391,7 @@ func TestWebNeverListens(t *testing.T) {
 			t.Errorf("%s: %s %s %v", handler, answer, failed, err)
 		}
 	}
+	astray(t, p)
 	// A server that nobody said to be one is told what it lacks.
 	unsaid := platform.Function{Name: "unsaid", Runtime: "provided", Handler: "x", Files: map[string]string{"bootstrap": "#!/bin/sh\nexec sleep 1000\n"}}
 	must(t, p.Create(t.Context(), unsaid))
@@ -396,6 +399,27 @@ func TestWebNeverListens(t *testing.T) {
 	if err != nil || failed != "Unhandled" || !strings.Contains(answer, "nothing has asked the Runtime API for work (an HTTP server needs AWS_LWA_PORT)") {
 		t.Errorf("%s %s %v", answer, failed, err)
 	}
+}
+
+// astray: a server that listens elsewhere is told where it does.
+func astray(t *testing.T, p *platform.Platform) {
+	t.Helper()
+	if os.Geteuid() != 0 || platform.User() != 0 || runtime.GOOS != "linux" {
+		return // nothing of the kind is known of a process among the host's
+	}
+	f := platform.Function{Name: "astray", Runtime: "provided", Handler: "env PORT=3000 ./server", TimeoutS: 10,
+		Files: map[string]string{"server": compiled(t, "./test/e2e/testdata/webserver")}, Env: map[string]string{"AWS_LWA_PORT": "8080"}}
+	must(t, p.Create(t.Context(), f))
+	eventually(t, func() error { // a busy machine may not have it listen in time
+		answer, failed, err := p.Invoke(t.Context(), "astray", "{}")
+		if err != nil || failed != "Unhandled" {
+			t.Fatalf("%s %s %v", answer, failed, err)
+		}
+		if !strings.Contains(answer, "nothing listens on port 8080 of 127.0.0.1 or ::1, but on [::]:3000 (PORT and AWS_LWA_PORT say") {
+			return errors.New(answer)
+		}
+		return nil
+	})
 }
 
 // TestWebEvents: a web function is a function like any other.

@@ -115,10 +115,15 @@ func (s *Source) find(ctx context.Context, uri string) (*found, error) {
 
 // describe reads what the image says of itself.
 func (f *found) describe(uri string) (*artifact.Image, error) {
+	layers := -1 // not told apart from the configuration
 	if f.digest == "" {
 		m, err := f.Manifest()
 		if err != nil {
 			return nil, err
+		}
+		// Registries keep other things as well, as if they were images.
+		if kind := m.Config.MediaType; kind != "" && !kind.IsConfig() {
+			return nil, refuse(uri, "it is no container image but something of the kind %s", kind)
 		}
 		if m.Config.Size > maxConfig {
 			return nil, refuse(uri, "its configuration has %d bytes", m.Config.Size)
@@ -131,6 +136,7 @@ func (f *found) describe(uri string) (*artifact.Image, error) {
 		if err := f.checkConfig(uri, m.Config.Digest); err != nil {
 			return nil, err
 		}
+		layers = len(m.Layers)
 	}
 	c, err := f.ConfigFile()
 	if err != nil {
@@ -138,6 +144,9 @@ func (f *found) describe(uri string) (*artifact.Image, error) {
 	}
 	if err := checkPlatform(uri, c); err != nil {
 		return nil, err
+	}
+	if has := len(c.RootFS.DiffIDs); layers >= 0 && has != layers {
+		return nil, refuse(uri, "it has %d layers, and its configuration speaks of %d", layers, has)
 	}
 	img := &artifact.Image{
 		Digest: ebb.Digest(f.digest), Resolved: f.resolved("sha256:" + f.digest),

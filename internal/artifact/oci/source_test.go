@@ -313,6 +313,28 @@ func TestImageOfAnotherPlatformIsRefused(t *testing.T) {
 	refused(t, s, host+"/neither", ebb.Invalid, words...)
 }
 
+// TestOtherThanImages: registries keep artifacts of any kind, and a manifest need not fit
+// its configuration.
+func TestOtherThanImages(t *testing.T) {
+	host, _ := server(t, "", "", false)
+	img := image(t, runtime.GOARCH, "a", "b")
+	push(t, host+"/chart", mutate.ConfigMediaType(img, "application/vnd.cncf.helm.config.v1+json"), "", "", transportOf(t, ""))
+	c, err := img.ConfigFile()
+	if err != nil {
+		t.Fatal(err)
+	}
+	fewer := c.DeepCopy()
+	fewer.RootFS.DiffIDs = fewer.RootFS.DiffIDs[:1]
+	less, err := mutate.ConfigFile(img, fewer)
+	if err != nil {
+		t.Fatal(err)
+	}
+	push(t, host+"/less", less, "", "", transportOf(t, ""))
+	s := source(t, Config{})
+	refused(t, s, host+"/chart", ebb.Invalid, "is not valid", "no container image but something of the kind application/vnd.cncf.helm.config.v1+json")
+	refused(t, s, host+"/less", ebb.Invalid, "is not valid", "it has 2 layers, and its configuration speaks of 1")
+}
+
 func TestLayout(t *testing.T) {
 	dir := t.TempDir()
 	one, two := image(t, runtime.GOARCH, "one"), image(t, runtime.GOARCH, "two")

@@ -40,21 +40,27 @@ type dialed struct {
 func (b *box) Port(inside int) int { return inside }
 
 // Dial has ebb-init make the connection, because only it is in the box's
-// network, and take part in it no further.
+// network, and take part in it no further. Some servers listen on what localhost
+// is first of all, which may be ::1 alone.
 func (b *box) Dial(ctx context.Context, port int) (net.Conn, error) {
-	conn, err := b.dial(ctx, port)
+	conn, err := b.dial(ctx, port, false)
+	if errors.Is(err, syscall.ECONNREFUSED) {
+		if other, otherErr := b.dial(ctx, port, true); otherErr == nil {
+			return other, nil
+		}
+	}
 	if err != nil {
 		return nil, fmt.Errorf("box %s: port %d: %w", b.id, port, err)
 	}
 	return conn, nil
 }
 
-func (b *box) dial(ctx context.Context, port int) (net.Conn, error) {
+func (b *box) dial(ctx context.Context, port int, ipv6 bool) (net.Conn, error) {
 	if port < 1 || port > 65535 {
 		return nil, errors.New("there is no such port")
 	}
 	files, err := b.ask(ctx, 1, func(id uint64) []byte {
-		return (&initproto.Dial{ID: id, Port: uint16(port)}).Encode()
+		return (&initproto.Dial{ID: id, Port: uint16(port), IPv6: ipv6}).Encode()
 	})
 	if err != nil {
 		return nil, err

@@ -49,7 +49,7 @@
 //     its owners into the range, and what is written goes to the box's own disk.
 //  12. What the host lacks is said in Level.Missing; no limit is dropped silently.
 //  13. What a box has the kernel keep that no cgroup counts is bounded too: it is
-//     killed for answers that wait in its netlink sockets (guard).
+//     killed for what waits in its netlink and UDP sockets (guard).
 //
 // A crash of ebb closes the control sockets, which ends every PID 1; mounts,
 // loop devices (autoclear, backing file already unlinked) and namespaces go with

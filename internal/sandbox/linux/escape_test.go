@@ -70,7 +70,7 @@ func (e *escape) all(t *testing.T) {
 		"Devices": attackDevices, "Files": attackFiles, "Elevated": attackElevated, "Neighbour": attackNeighbour,
 		"Network": attackNetwork, "KillAll": attackKillAll, "Normal": normalWork, "ForeignABI": foreignABI,
 		"ForkBomb": forkBomb, "Zombies": zombieFlood, "Memory": memoryFlood, "Disk": diskFlood, "Inodes": inodeFlood,
-		"Descriptors": descriptorFlood, "Connections": connectionFlood, "Buffers": bufferFlood, "Netlink": netlinkFlood, "Orphans": orphans,
+		"Descriptors": descriptorFlood, "Connections": connectionFlood, "Buffers": bufferFlood, "Netlink": netlinkFlood, "Corks": corkFlood, "Orphans": orphans,
 		"Egress": attackEgress, "Routes": attackRoutes, "Names": attackNames, "RelayLoris": relayLoris,
 		"FramedSocket": framedSocket, "OutputFlood": outputFlood,
 	}
@@ -206,8 +206,13 @@ const (
 )
 
 func attackKernel(t *testing.T, e *escape) {
-	refusals(t, e.try(t, sandbox.Limits{}, "calls"), 80, map[string]string{
-		"": eperm,
+	const enomem = "cannot allocate memory"
+	refusals(t, e.try(t, sandbox.Limits{}, "calls"), 95, map[string]string{
+		"":         eperm,
+		"huge map": enomem, "huge memfd": enomem + "|" + enosys, "huge shared memory": enomem + "|" + enosys,
+		"process_mrelease": enosys, "cachestat": enosys, "lsm_set_self_attr": enosys,
+		"setxattrat": enosys, "file_setattr": enosys, "migrate_pages": enosys,
+		"modify_ldt": enosys, "_sysctl": enosys, "set_thread_area": enosys,
 		// The kernel is as if it had never heard of them.
 		"clone3 user": enosys, "statmount": enosys, "listmount": enosys, "memfd_secret": enosys, "vmsplice": enosys,
 		"io_setup": enosys, "move_pages": enosys, "mbind": enosys, "number from the future": enosys,
@@ -220,7 +225,7 @@ func attackKernel(t *testing.T, e *escape) {
 func attackSockets(t *testing.T, e *escape) {
 	const family, protocol = "address family not supported by protocol", "protocol not supported"
 	refusals(t, e.try(t, sandbox.Limits{}, "sockets"), 22, map[string]string{
-		"": family, "raw": eperm, "raw6": eperm, "ping": protocol, "mptcp": protocol, "sctp": protocol,
+		"": family, "raw": eperm, "raw6": eperm, "protocol on top of TCP": eperm, "ping": protocol, "mptcp": protocol, "sctp": protocol,
 		"netfilter": protocol, "audit": protocol, "xfrm": protocol, "uevent": protocol, "diag": protocol, "generic": protocol,
 	})
 }
@@ -340,7 +345,7 @@ func attackNeighbour(t *testing.T, e *escape) {
 			t.Errorf("%s: %s", name, outcome)
 		}
 	}
-	refusals(t, got, 6, map[string]string{"other processes": "0", "shared memory": enoent + "|" + enosys,
+	refusals(t, got, 6, map[string]string{"other processes": "0", "shared memory": enoent + "|" + enosys, "message queue": enoent + "|" + eacces,
 		"": refused + "|" + enoent})
 	// The hunter does find what is its own to find.
 	box := e.box(t, "hunter", sandbox.Limits{})

@@ -241,6 +241,16 @@ func netlinkFlood(t *testing.T, e *escape) {
 	}
 }
 
+// corkFlood: no cgroup counts what has been begun in UDP sockets, either.
+func corkFlood(t *testing.T, e *escape) {
+	box := e.box(t, "attacker", sandbox.Limits{MemoryMB: 128, Files: 8192})
+	sandboxtest.StartProcess(t, box, e.process("corks", "8000")) // 480 MB
+	sandboxtest.Wait(t, box)
+	if exit := box.Exit(); !exit.OOM || exit.Signal != "killed" {
+		t.Errorf("%+v", exit)
+	}
+}
+
 // outputFlood: a process that writes without end fills its pipe, not ebb.
 func outputFlood(t *testing.T, e *escape) {
 	box := e.box(t, "attacker", sandbox.Limits{})

@@ -65,6 +65,12 @@ func (b *box) Thaw() error {
 	return nil
 }
 
+func (b *box) isFrozen() bool {
+	b.ice.Lock()
+	defer b.ice.Unlock()
+	return b.frozen
+}
+
 // gather moves all processes but PID 1 into the group that can be frozen. Once
 // they are there, their children are too.
 func (g *group) gather(init int) error {

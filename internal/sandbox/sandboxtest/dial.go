@@ -57,6 +57,33 @@ func dialPort(t *testing.T, b Boxes) {
 	}
 }
 
+// dialIPv6: some servers listen on ::1 alone, which localhost may mean.
+func dialIPv6(t *testing.T, b Boxes) {
+	if l, err := net.Listen("tcp6", "[::1]:0"); err != nil {
+		t.Skipf("no IPv6 here: %v", err)
+	} else {
+		_ = l.Close()
+	}
+	box := b.Box(t, "dial-ipv6", sandbox.Limits{})
+	Start(t, box, "serve", strconv.Itoa(box.Port(8080)), "::1")
+	Expect(t, box, "ready\n")
+	ctx, cancel := context.WithTimeout(context.Background(), Patience)
+	defer cancel()
+	conn, err := box.Dial(ctx, 8080)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = conn.Close() }()
+	_ = conn.SetDeadline(time.Now().Add(Patience))
+	got := make([]byte, 5)
+	if _, err := io.WriteString(conn, "hello"); err != nil {
+		t.Error(err)
+	}
+	if _, err := io.ReadFull(conn, got); err != nil || string(got) != "hello" {
+		t.Errorf("%q, %v", got, err)
+	}
+}
+
 // dialGone: an open connection ends with the box, and there is no other.
 func dialGone(t *testing.T, b Boxes) {
 	box := b.Box(t, "dial-gone", sandbox.Limits{})

@@ -43,7 +43,7 @@ func Run(t *testing.T, open func(t *testing.T, dir string) sandbox.Driver) {
 		"StartTwice": startTwice, "BadSpec": badSpec, "SameID": sameID, "Canceled": canceled,
 		"AttachRunning": attachRunning, "AttachFollows": attachFollows, "AttachEmpty": attachEmpty,
 		"FreezeStops": freezeStops, "FreezeDeath": freezeDeath, "FreezeDestroy": freezeDestroy,
-		"Spawn": spawn, "SpawnMissing": spawnMissing, "SpawnDestroyed": spawnDestroyed, "DialPort": dialPort, "DialGone": dialGone,
+		"Spawn": spawn, "SpawnMissing": spawnMissing, "SpawnDestroyed": spawnDestroyed, "DialPort": dialPort, "DialIPv6": dialIPv6, "DialGone": dialGone,
 		"FileLimit": fileLimit, "Usage": usage, "Fifty": fifty, "Level": level,
 	}
 	for name, test := range tests {

@@ -229,3 +229,23 @@ func netlinks(args []string) {
 	fmt.Printf("netlink: %d\n", asked)
 	forever()
 }
+
+// corks begins as many UDP packets as it can, and sends none of them.
+func corks(args []string) {
+	payload := make([]byte, 60_000)
+	to := &unix.SockaddrInet4{Port: 9, Addr: [4]byte{127, 0, 0, 1}}
+	begun := 0
+	for range number(args[0]) {
+		fd, err := unix.Socket(unix.AF_INET, unix.SOCK_DGRAM, 0)
+		if err == nil {
+			_, err = unix.SendmsgN(fd, payload, nil, to, unix.MSG_MORE)
+		}
+		if err != nil {
+			fmt.Println("error:", err)
+			break
+		}
+		begun++
+	}
+	fmt.Printf("corks: %d\n", begun)
+	forever()
+}

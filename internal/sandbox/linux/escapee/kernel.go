@@ -136,6 +136,19 @@ func calls([]string) {
 	attempt("prctl memory map", unix.Prctl(unix.PR_SET_MM, 1, mem, 0, 0))
 	attempt("prctl memory merge", unix.Prctl(unix.PR_SET_MEMORY_MERGE, 1, 0, 0, 0))
 	filters()
+	attempt("syncfs", call(unix.SYS_SYNCFS, uintptr(net)))
+	attempt("quotactl_fd", call(unix.SYS_QUOTACTL_FD, uintptr(net), 0, 0, 0))
+	attempt("fanotify_mark", call(unix.SYS_FANOTIFY_MARK, 0, 1, 1, here, text("/")))
+	attempt("clock_adjtime", call(unix.SYS_CLOCK_ADJTIME, 0, mem))
+	attempt("process_mrelease", call(unix.SYS_PROCESS_MRELEASE, 0, 0))
+	attempt("cachestat", call(unix.SYS_CACHESTAT, 0, mem, mem, 0))
+	attempt("lsm_set_self_attr", call(unix.SYS_LSM_SET_SELF_ATTR, 100, mem, 64, 0))
+	attempt("setxattrat", call(unix.SYS_SETXATTRAT, here, text("/tmp"), 0, text("user.x"), mem, 16))
+	attempt("file_setattr", call(unix.SYS_FILE_SETATTR, here, text("/tmp"), mem, 24, 0))
+	attempt("migrate_pages", call(unix.SYS_MIGRATE_PAGES, self, 0, 0, 0))
+	huge()
+	lease()
+	machine()
 	attempt("terminal input", call(unix.SYS_IOCTL, 0, unix.TIOCSTI, mem))
 	runtime.KeepAlive(page)
 }
@@ -152,6 +165,34 @@ func filters() {
 	attempt("filter", call(unix.SYS_SECCOMP, unix.SECCOMP_SET_MODE_FILTER, 0, at))
 	attempt("filter by prctl", unix.Prctl(unix.PR_SET_SECCOMP, unix.SECCOMP_MODE_FILTER, at, 0, 0))
 	runtime.KeepAlive(code)
+}
+
+// huge tries to get at the pages that the machine may have set aside for others.
+func huge() {
+	_, err := unix.Mmap(-1, 0, 2<<20, unix.PROT_READ, unix.MAP_ANON|unix.MAP_PRIVATE|unix.MAP_HUGETLB)
+	attempt("huge map", err)
+	_, err = unix.MemfdCreate("huge", unix.MFD_HUGETLB)
+	attempt("huge memfd", err)
+	attempt("huge shared memory", call(unix.SYS_SHMGET, 0, 2<<20, unix.IPC_CREAT|0o4000|0o600))
+}
+
+// lease would have whoever opens the file wait.
+func lease() {
+	fd, err := unix.Open("/tmp/leased", unix.O_CREAT|unix.O_RDONLY|unix.O_CLOEXEC, 0o600)
+	if err == nil {
+		_, err = unix.FcntlInt(uintptr(fd), unix.F_SETLEASE, unix.F_WRLCK)
+	}
+	attempt("lease", err)
+}
+
+// machine tries calls that only amd64 has.
+func machine() {
+	if runtime.GOARCH != "amd64" {
+		return
+	}
+	for name, number := range map[string]uintptr{"modify_ldt": 154, "_sysctl": 156, "iopl": 172, "ioperm": 173, "set_thread_area": 205} {
+		attempt(name, call(number, 3, 3, 3))
+	}
 }
 
 // sockets tries families that lead into the kernel or around the network
@@ -187,6 +228,11 @@ func sockets([]string) {
 		_, err := unix.Socket(s.family, s.kind|unix.SOCK_CLOEXEC, s.protocol)
 		attempt(s.name, err)
 	}
+	fd, err := unix.Socket(unix.AF_INET, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
+	if err == nil {
+		err = unix.SetsockoptString(fd, unix.SOL_TCP, unix.TCP_ULP, "tls")
+	}
+	attempt("protocol on top of TCP", err)
 }
 
 // privileges tries to become somebody, or to be served before others.

@@ -16,7 +16,7 @@ func main() {
 		"neighbour": neighbour, "hunt": hunt, "dial": dial, "killall": killAll,
 		"routes": routes, "loris": loris, "lookup": lookup,
 		"forks": forks, "zombies": zombies, "inodes": inodes, "descriptors": descriptors,
-		"image": rootOfImage, "connections": connections, "buffers": buffers, "netlink": netlinks, "threads": threads,
+		"image": rootOfImage, "connections": connections, "buffers": buffers, "netlink": netlinks, "corks": corks, "threads": threads,
 	}
 	if len(os.Args) < 2 || actions[os.Args[1]] == nil {
 		fmt.Fprintln(os.Stderr, "usage: escapee WHAT [ARGUMENT...]")

@@ -4,6 +4,7 @@ package initproto
 type Dial struct {
 	ID   uint64 // the answer's; several may be under way
 	Port uint16
+	IPv6 bool // ::1 instead of 127.0.0.1
 }
 
 // Dialed answers whatever has an ID. The socket of a Dial need not be connected
@@ -18,13 +19,14 @@ func (d *Dial) Encode() []byte {
 	w := writer{byte(KindDial)}
 	w.number(d.ID)
 	w.number(uint64(d.Port))
+	w.flag(d.IPv6)
 	return w
 }
 
 // Decode fills d and reports whether the message is a whole Dial.
 func (d *Dial) Decode(message []byte) bool {
 	r := read(message, KindDial)
-	d.ID, d.Port = r.number(), uint16(r.number())
+	d.ID, d.Port, d.IPv6 = r.number(), uint16(r.number()), r.flag()
 	return r.whole()
 }
 

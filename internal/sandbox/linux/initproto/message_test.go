@@ -30,7 +30,7 @@ func fullStart() Start {
 func TestRoundTrip(t *testing.T) {
 	setup, start := fullSetup(), fullStart()
 	exit, signal, failed := Exit{3, 0x8b, 1 << 33, 1 << 34}, Signal{15}, Failed{4, "mount", "/x", 2}
-	attach, dial, dialed := Attach{3, true, []string{"/var/task", "/opt"}}, Dial{1 << 40, 65535}, Dialed{7, 111}
+	attach, dial, dialed := Attach{3, true, []string{"/var/task", "/opt"}}, Dial{1 << 40, 65535, true}, Dialed{7, 111}
 	relay, flow := Relay{9}, Flow{10, Address{"\x0a\x00\x00\x01", 53}, Address{"0123456789abcdef", 40000}}
 	folder, cradle, adopt := Folder{5, "/srv/nas"}, Cradle{6, 4, []string{"/tmp", "/dev/shm"}}, Adopt{8, 1 << 20}
 	var folder2 Folder

@@ -208,9 +208,13 @@ func short(err error) string {
 	return err.Error()
 }
 
-// serve returns what comes in on each connection to a port.
+// serve returns what comes in on each connection to a port: PORT [ADDRESS].
 func serve(args []string) {
-	l, err := net.Listen("tcp4", "127.0.0.1:"+args[0])
+	host := "127.0.0.1"
+	if len(args) > 1 {
+		host = args[1]
+	}
+	l, err := net.Listen("tcp", net.JoinHostPort(host, args[0]))
 	if err != nil {
 		fail(err)
 	}
