@@ -26,7 +26,7 @@ func TestPrepareRuntime(t *testing.T) {
 	count := filepath.Join(dir, "count")
 	prepare := func(script string) *runtimes.Runtime {
 		rt := &runtimes.Runtime{ID: "x", Env: []string{"PATH=/usr/bin:/bin"}, Prepare: &runtimes.Prepare{
-			Key: "k", File: "f", Dir: t.TempDir(), Argv: []string{"/bin/sh", "-c", script + " # {/var/cache/runtime/f}", "sh"},
+			Key: "k", Files: []string{"f"}, Dir: t.TempDir(), Argv: []string{"/bin/sh", "-c", script + " # {/var/cache/runtime/f}", "sh"},
 		}}
 		rt.Mounts = []runtimes.Mount{{Source: rt.Prepare.Dir, Target: "/var/cache/runtime"}}
 		for range 2 {
@@ -55,7 +55,7 @@ func TestPrepareRuntime(t *testing.T) {
 	// One that is given up ends its process, and leaves nothing either.
 	ctx, cancel := context.WithCancel(t.Context())
 	began := filepath.Join(dir, "began")
-	hangs := &runtimes.Prepare{Key: "k", File: "f", Dir: t.TempDir(), Argv: []string{"/bin/sh", "-c", "echo >" + began + "; exec sleep 1000"}}
+	hangs := &runtimes.Prepare{Key: "k", Files: []string{"f"}, Dir: t.TempDir(), Argv: []string{"/bin/sh", "-c", "echo >" + began + "; exec sleep 1000"}}
 	ended := make(chan error)
 	go func() {
 		_, err := p.runPreparation(ctx, &runtimes.Runtime{ID: "x", Env: []string{"PATH=/usr/bin:/bin"}}, hangs, nil)

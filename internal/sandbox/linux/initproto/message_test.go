@@ -90,7 +90,7 @@ func FuzzDecode(f *testing.F) {
 	setup, start := fullSetup(), fullStart()
 	for _, m := range []message{
 		&setup, &start, &Exit{3, 0x8b, 1 << 33, 1 << 34}, &Signal{15}, &Failed{5, "a", "b", 3}, &Attach{3, true, []string{"/opt"}},
-		&Dial{1 << 40, 65535}, &Dialed{7, 111}, &Relay{9}, &Flow{10, Address{"\x0a\x00\x00\x01", 53}, Address{"0123456789abcdef", 40000}},
+		&Dial{1 << 40, 65535, true}, &Dialed{7, 111}, &Relay{9}, &Flow{10, Address{"\x0a\x00\x00\x01", 53}, Address{"0123456789abcdef", 40000}},
 		&Folder{5, "/srv/nas"}, &Cradle{6, 4, []string{"/tmp"}}, &Adopt{8, 1 << 20},
 	} {
 		f.Add(m.Encode())
