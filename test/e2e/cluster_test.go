@@ -191,6 +191,7 @@ func manageTogether(t *testing.T, a, b *platform.Platform) {
 
 // A platform on SQLite moves to PostgreSQL and back by its backup.
 func TestMoveToPostgreSQLAndBack(t *testing.T) {
+	t.Parallel()
 	f := saying("moved")
 	f.Name = "f"
 	data := place(t)

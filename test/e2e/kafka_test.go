@@ -56,6 +56,7 @@ exports.handler = async (event) => {
 // goes to a topic of failures; a foreign producer's records come as well; a seek
 // has them again.
 func TestKafka(t *testing.T) {
+	t.Parallel()
 	b := kafkaBroker(t)
 	for topic, n := range map[string]int{"payments": 3, "failed": 1} {
 		if err := b.CreateTopic(t.Context(), topic, n); err != nil {
@@ -170,6 +171,7 @@ func oneRecord(t *testing.T, b *kafkatest.Broker, topic string) *kgo.Record {
 // TestKafkaCommandLine: a trigger made on the command line is a mapping of the
 // Lambda API, and the AWS command line sees and deletes it.
 func TestKafkaCommandLine(t *testing.T) {
+	t.Parallel()
 	b := kafkaBroker(t)
 	if err := b.CreateTopic(t.Context(), "audit", 1); err != nil {
 		t.Fatal(err)

@@ -38,6 +38,7 @@ func asRootlessUser(ctx context.Context, path string, args ...string) *exec.Cmd 
 // TestRootless runs the tests of this package again, against an ebb that somebody
 // started who is not root.
 func TestRootless(t *testing.T) {
+	t.Parallel()
 	if os.Geteuid() != 0 || platform.User() != 0 {
 		t.Skip("it takes root to become somebody else, once")
 	}

@@ -20,6 +20,7 @@ import (
 // are packages as usual; nothing of the host's interpreter is there. It survives
 // a restart, and goes when no function needs it any more.
 func TestRuntimeFromImage(t *testing.T) {
+	t.Parallel()
 	needsBoxes(t)
 	data := place(t)
 	p := start(t, data)

@@ -19,6 +19,7 @@ import (
 // trigger is shown as failing with the reason, measured, and told of on the bus;
 // when its source is back, it works again by itself and that is told too.
 func TestSourceDownAndUp(t *testing.T) {
+	t.Parallel()
 	k := kafkaBroker(t)
 	for _, topic := range []string{"records", "notifications"} {
 		if err := k.CreateTopic(t.Context(), topic, 1); err != nil {

@@ -26,6 +26,7 @@ func cli(t *testing.T, p *platform.Platform, want int, args ...string) string {
 // TestTimer: a timer made on the command line starts a function every second,
 // once for each; it can be tried, paused and deleted; calendars come from files.
 func TestTimer(t *testing.T) {
+	t.Parallel()
 	f := deploy(t, platform.Function{Runtime: "python3", Handler: "app.handler", Files: map[string]string{"app.py": `
 def handler(event, context):
     print("due", event["time"], event["detail"].get("businessDate"))
@@ -79,6 +80,7 @@ def handler(event, context):
 // TestTimerSurvives: what was due while ebb was down is fired once for all, as
 // the default policy says.
 func TestTimerSurvives(t *testing.T) {
+	t.Parallel()
 	data := place(t)
 	p := start(t, data)
 	f := name(t)
@@ -131,6 +133,7 @@ func await(t *testing.T, what string, ok func() bool) {
 // TestTimerOfTwoNodes: two processes on one PostgreSQL, one of them killed
 // meanwhile: a timer fires once for every second.
 func TestTimerOfTwoNodes(t *testing.T) {
+	t.Parallel()
 	n := newNodes(t)
 	a, b := n.start(0), n.start(1)
 	f := platform.Function{Name: "f", Runtime: "python3", Handler: "app.handler", Files: map[string]string{"app.py": "def handler(e, c): pass\n"}}
