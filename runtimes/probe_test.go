@@ -18,6 +18,8 @@ type host struct {
 	t    *testing.T
 	root string
 	env  map[string]string
+
+	limit time.Duration // of asking one; long, since a machine may be busy
 }
 
 func newHost(t *testing.T) *host {
@@ -25,7 +27,7 @@ func newHost(t *testing.T) *host {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return &host{t: t, root: root, env: map[string]string{
+	return &host{t: t, root: root, limit: 30 * time.Second, env: map[string]string{
 		"PATH": strings.Join([]string{filepath.Join(root, "shims"), "relative", "", filepath.Join(root, "bin"), os.Getenv("PATH")}, ":"),
 	}}
 }
@@ -57,7 +59,7 @@ func (h *host) asked() int {
 
 func (h *host) search() map[string][]probed {
 	s := newSearch(func(name string) string { return h.env[name] }, h.path("home"), h.path("memory.json"))
-	s.limit = 300 * time.Millisecond
+	s.limit = h.limit
 	return s.run(h.t.Context(), []family{h.family()})
 }
 
@@ -87,7 +89,6 @@ func TestSearch(t *testing.T) {
 	h.interpreter("bin/ebbsnake", "5.0")
 	h.command("opt/broken/ebbsnake", "exit 1")
 	h.command("opt/chatty/ebbsnake", "echo hello")
-	h.command("opt/slow/ebbsnake", "exec sleep 60")
 	// The shim in front runs a version that is found elsewhere too.
 	h.command("shims/ebbsnake", "exec "+h.path("home/versions/3.9.1/ebbsnake"))
 	h.command("shims/ebbsnake7", "exec "+h.path("opt/x/ebbsnake"))
@@ -99,6 +100,16 @@ func TestSearch(t *testing.T) {
 	}
 	if d := cmp.Diff([]string{"3.9.1", "5.0", "9.0", "3.11.0", "2.0"}, versions(h.search())); d != "" {
 		t.Error(d)
+	}
+}
+
+// TestSearchIsBounded: one that does not answer is left out.
+func TestSearchIsBounded(t *testing.T) {
+	h := newHost(t)
+	h.command("bin/ebbsnake", "exec sleep 60")
+	h.limit = 100 * time.Millisecond
+	if found := versions(h.search()); found != nil {
+		t.Errorf("found %v", found)
 	}
 }
 
