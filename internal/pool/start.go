@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"net/http"
 	"net/netip"
 	"slices"
 	"strings"
@@ -135,10 +134,6 @@ func (in *instance) limits(v *ebb.Version) sandbox.Limits {
 		FileSizeMB: cfg.FileSizeMB, ShmMB: cfg.ShmMB}
 }
 
-// maxBoxHead is how large the head of a request to ebb's own APIs may be, in
-// bytes: it is ebb's memory, and a box may send it slowly.
-const maxBoxHead = 64 << 10
-
 // environment builds everything the function will find in its environment, and
 // opens its way back to ebb's own APIs, which is part of it.
 func (in *instance) environment(ctx context.Context, rt *runtimes.Runtime) (map[string]string, error) {
@@ -147,7 +142,7 @@ func (in *instance) environment(ctx context.Context, rt *runtimes.Runtime) (map[
 		return nil, err
 	}
 	handler, keys := in.pool.deps.Endpoint(v)
-	in.endpoint = &http.Server{Handler: handler, ReadHeaderTimeout: 10 * time.Second, MaxHeaderBytes: maxBoxHead}
+	in.endpoint = newEndpoint(handler)
 	go func(l net.Listener) { _ = in.endpoint.Serve(l) }(in.box.Endpoint())
 	opt := runtimeapi.EnvOptions{
 		Region:          in.pool.cfg.Region,
