@@ -36,7 +36,7 @@ func (q *Queue) Depths(ctx context.Context) (ds []Depth, err error) {
 // Suspects are left out.
 func (q *Queue) Count(ctx context.Context, queue string, service ebb.ServiceID, most int) (n int, err error) {
 	err = q.store.Read(ctx, func(tx *store.Tx) (err error) {
-		// Its lanes are its id, or begin with it and the sign before ";".
+		// Its lanes are its id, or begin with it and the sign before ";"; ids have one length.
 		n, err = tx.CountLanes(queue, string(service), string(service)+";", most)
 		return err
 	})

@@ -278,7 +278,7 @@ func (tx *Tx) CountMessages(each func(queue, lane string, count int64, due time.
 // another, up to most. Suspects are left out.
 func (tx *Tx) CountLanes(queue, from, before string, most int) (n int, err error) {
 	err = tx.row(`SELECT count(*) FROM (SELECT 1 FROM message WHERE queue = ? AND lane >= ? AND lane < ? AND state = 0 AND crashes < 2
-		LIMIT ?) AS some`, []any{queue, from, before, most}, func(scan func(...any) error) error { return scan(&n) })
+		LIMIT ?) AS waiting`, []any{queue, from, before, most}, func(scan func(...any) error) error { return scan(&n) })
 	return n, err
 }
 

@@ -142,7 +142,7 @@ func testMessageLanes(t *testing.T, s *store.Store) {
 		for _, c := range []struct {
 			from, before string
 			most, want   int
-		}{{"l1", "l2", 9, 3}, {"l1", "l3", 9, 4}, {"l1", "l3", 2, 2}, {"l11", "l2", 9, 0}, {"l", "l;", 9, 0}} {
+		}{{"l1", "l2", 9, 3}, {"l1", "l3", 9, 4}, {"l1", "l3", 2, 2}, {"l11", "l2", 9, 0}, {"l", "l;", 9, 4}} {
 			n, err := tx.CountLanes("q", c.from, c.before, c.most)
 			is(t, err, nil)
 			same(t, n, c.want)
