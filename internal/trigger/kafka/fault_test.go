@@ -90,10 +90,10 @@ func (b *bench) says(tr *ebb.Trigger, want string) {
 
 // wire passes connections on to a broker, until it is cut.
 type wire struct {
-	l  net.Listener
-	to string
+	l net.Listener
 
 	mu    sync.Mutex
+	to    string
 	cut   bool
 	conns []net.Conn
 	done  sync.WaitGroup
@@ -133,8 +133,15 @@ func (w *wire) serve() {
 			continue
 		}
 		w.mu.Lock()
-		w.conns = append(w.conns, in, out)
+		if cut = w.cut; !cut {
+			w.conns = append(w.conns, in, out)
+		}
 		w.mu.Unlock()
+		if cut { // while the broker was dialled
+			_ = in.Close()
+			_ = out.Close()
+			continue
+		}
 		for _, pair := range [][2]net.Conn{{in, out}, {out, in}} {
 			w.done.Go(func() {
 				_, _ = io.Copy(pair[0], pair[1])
@@ -143,6 +150,13 @@ func (w *wire) serve() {
 			})
 		}
 	}
+}
+
+// lead says where the wire leads.
+func (w *wire) lead(to string) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.to = to
 }
 
 // set cuts the wire, or mends it.
@@ -164,7 +178,7 @@ func TestNetworkCut(t *testing.T) {
 	const n, keys = 2000, 50
 	w := newWire(t)
 	c := own(t, w.l.Addr().String())
-	w.to = c.Behind
+	w.lead(c.Behind)
 	b, name := open(t), topic(t, c, 2)
 	log := newBook(t)
 	midway := make(chan struct{})
