@@ -57,15 +57,12 @@ func dialPort(t *testing.T, b Boxes) {
 	}
 }
 
-// dialIPv6: some servers listen on ::1 alone, which localhost may mean.
-func dialIPv6(t *testing.T, b Boxes) {
-	if l, err := net.Listen("tcp6", "[::1]:0"); err != nil {
-		t.Skipf("no IPv6 here: %v", err)
-	} else {
-		_ = l.Close()
-	}
-	box := b.Box(t, "dial-ipv6", sandbox.Limits{})
-	Start(t, box, "serve", strconv.Itoa(box.Port(8080)), "::1")
+// serving makes a box with a server, at an address if one is given, and a connection
+// to it.
+func serving(t *testing.T, b Boxes, name string, at ...string) (sandbox.Box, net.Conn) {
+	t.Helper()
+	box := b.Box(t, name, sandbox.Limits{})
+	Start(t, box, append([]string{"serve", strconv.Itoa(box.Port(8080))}, at...)...)
 	Expect(t, box, "ready\n")
 	ctx, cancel := context.WithTimeout(context.Background(), Patience)
 	defer cancel()
@@ -73,7 +70,18 @@ func dialIPv6(t *testing.T, b Boxes) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer func() { _ = conn.Close() }()
+	t.Cleanup(func() { _ = conn.Close() })
+	return box, conn
+}
+
+// dialIPv6: some servers listen on ::1 alone, which localhost may mean.
+func dialIPv6(t *testing.T, b Boxes) {
+	if l, err := net.Listen("tcp6", "[::1]:0"); err != nil {
+		t.Skipf("no IPv6 here: %v", err)
+	} else {
+		_ = l.Close()
+	}
+	_, conn := serving(t, b, "dial-ipv6", "::1")
 	_ = conn.SetDeadline(time.Now().Add(Patience))
 	got := make([]byte, 5)
 	if _, err := io.WriteString(conn, "hello"); err != nil {
@@ -86,22 +94,13 @@ func dialIPv6(t *testing.T, b Boxes) {
 
 // dialGone: an open connection ends with the box, and there is no other.
 func dialGone(t *testing.T, b Boxes) {
-	box := b.Box(t, "dial-gone", sandbox.Limits{})
-	Start(t, box, "serve", strconv.Itoa(box.Port(8080)))
-	Expect(t, box, "ready\n")
-	ctx, cancel := context.WithTimeout(context.Background(), Patience)
-	defer cancel()
-	conn, err := box.Dial(ctx, 8080)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = conn.Close() }()
+	box, conn := serving(t, b, "dial-gone")
 	box.Destroy()
 	_ = conn.SetDeadline(time.Now().Add(Patience))
 	if _, err := io.ReadAll(conn); errors.Is(err, os.ErrDeadlineExceeded) {
 		t.Error("a connection outlives its box")
 	}
-	if conn, err := box.Dial(ctx, 8080); err == nil {
+	if conn, err := box.Dial(t.Context(), 8080); err == nil {
 		_ = conn.Close()
 		t.Error("Dial works after Destroy")
 	}
